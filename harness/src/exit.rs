@@ -1,0 +1,39 @@
+//! What the process's exit code says. The codes are part of the interface.
+
+/// How a command ended, from the mildest to the gravest where several hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Every trial is as it should be.
+    Success,
+    /// An unexpected fail, hang, crash, or a known failure that passed.
+    Unexpected,
+    /// Bad usage, manifest, suite, known list or filter; nothing was started.
+    BadInput,
+    /// The known list has an entry that matches nothing, or two that overlap.
+    StaleKnown,
+    /// No trial was selected, or every selected one is unsupported.
+    NothingRan,
+    /// A peer could not be built or started, so the matrix is incomplete.
+    Blocked,
+    /// The run was stopped early; what was observed until then is reported.
+    Stopped,
+    /// A defect of the harness, or a report that could not be written.
+    Defect,
+}
+
+impl Exit {
+    /// The exit code of the process.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Unexpected => 1,
+            Self::BadInput => 2,
+            Self::StaleKnown => 3,
+            Self::NothingRan => 4,
+            Self::Blocked => 5,
+            Self::Stopped => 6,
+            Self::Defect => 70,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Filters select trials: `server(go) & !client(python) & case(fibonacci/**)`.
+
+use crate::{
+    input::BadInput,
+    pattern::{BadPattern, Pattern},
+};
+
+/// What a filter looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The server's peer.
+    pub server: &'a str,
+    /// The client's peer.
+    pub client: &'a str,
+    /// The case, with its suite.
+    pub case: &'a str,
+    /// The case's rule.
+    pub rule: &'a str,
+}
+
+/// A parsed filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filter {
+    /// Everything.
+    All,
+    /// One property of the trial.
+    Is(Property, Pattern),
+    /// The opposite.
+    Not(Box<Filter>),
+    /// Both.
+    And(Box<Filter>, Box<Filter>),
+    /// Either.
+    Or(Box<Filter>, Box<Filter>),
+}
+
+/// A property that a filter can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Property {
+    /// The server's peer.
+    Server,
+    /// The client's peer.
+    Client,
+    /// The case's name.
+    Case,
+    /// The id of the rule.
+    Rule,
+}
+
+impl Filter {
+    /// Reads a filter: `server(PATTERN)`, `client(…)`, `case(…)` and `rule(…)`,
+    /// joined by `&`, `|`, `!` and parentheses; `and`, `or` and `not` work too.
+    ///
+    /// # Errors
+    /// The text is no filter; the error points at the place.
+    pub fn parse(text: &str) -> Result<Self, BadInput> {
+        let mut parser = Parser { text, rest: text };
+        let filter = parser.either().and_then(|filter| {
+            parser.skip_space();
+            if parser.rest.is_empty() {
+                Ok(filter)
+            } else {
+                Err("expected `&`, `|` or the end".to_owned())
+            }
+        });
+        filter.map_err(|problem| {
+            let column = text.len() - parser.rest.len() + 1;
+            let place = format!("filter `{text}`, character {column}");
+            BadInput::new(place.as_str(), problem)
+        })
+    }
+
+    /// Whether the filter selects this trial.
+    #[must_use]
+    pub fn matches(&self, subject: Subject<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Is(property, pattern) => pattern.matches(match property {
+                Property::Server => subject.server,
+                Property::Client => subject.client,
+                Property::Case => subject.case,
+                Property::Rule => subject.rule,
+            }),
+            Self::Not(inner) => !inner.matches(subject),
+            Self::And(left, right) => left.matches(subject) && right.matches(subject),
+            Self::Or(left, right) => left.matches(subject) || right.matches(subject),
+        }
+    }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    rest: &'a str,
+}
+
+impl Parser<'_> {
+    fn either(&mut self) -> Result<Filter, String> {
+        let mut left = self.both()?;
+        while self.takes(&["|", "or"]) {
+            left = Filter::Or(Box::new(left), Box::new(self.both()?));
+        }
+        Ok(left)
+    }
+
+    fn both(&mut self) -> Result<Filter, String> {
+        let mut left = self.one()?;
+        while self.takes(&["&", "and"]) {
+            left = Filter::And(Box::new(left), Box::new(self.one()?));
+        }
+        Ok(left)
+    }
+
+    fn one(&mut self) -> Result<Filter, String> {
+        if self.takes(&["!", "not"]) {
+            return Ok(Filter::Not(Box::new(self.one()?)));
+        }
+        if self.takes(&["("]) {
+            let inner = self.either()?;
+            return if self.takes(&[")"]) { Ok(inner) } else { Err("expected `)`".to_owned()) };
+        }
+        for (word, property) in [
+            ("server", Property::Server),
+            ("client", Property::Client),
+            ("case", Property::Case),
+            ("rule", Property::Rule),
+        ] {
+            if self.takes(&[word]) {
+                return self.pattern().map(|pattern| Filter::Is(property, pattern));
+            }
+        }
+        Err("expected server(…), client(…), case(…), rule(…), `!` or `(`".to_owned())
+    }
+
+    fn pattern(&mut self) -> Result<Pattern, String> {
+        if !self.takes(&["("]) {
+            return Err("expected `(`".to_owned());
+        }
+        let end = self.rest.find(')').ok_or("no `)` after this")?;
+        let pattern =
+            Pattern::parse(self.rest[..end].trim()).map_err(|error: BadPattern| error.to_string())?;
+        self.rest = &self.rest[end + 1..];
+        Ok(pattern)
+    }
+
+    /// Takes one of the tokens; one made of letters must end where it ends.
+    fn takes(&mut self, tokens: &[&str]) -> bool {
+        self.skip_space();
+        for token in tokens {
+            let Some(rest) = self.rest.strip_prefix(token) else { continue };
+            let is_word = token.chars().all(char::is_alphabetic);
+            if is_word && rest.starts_with(char::is_alphanumeric) {
+                continue;
+            }
+            self.rest = rest;
+            return true;
+        }
+        false
+    }
+
+    fn skip_space(&mut self) {
+        self.rest = self.rest.trim_start();
+        debug_assert!(self.text.ends_with(self.rest));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUBJECT: Subject<'_> =
+        Subject { server: "go", client: "rust", case: "fibonacci/stream/two", rule: "FIB-4" };
+
+    #[test]
+    fn filters_select() {
+        for (text, expected) in [
+            ("server(go)", true),
+            ("server(rust)", false),
+            ("client( rust )", true),
+            ("case(fibonacci/**)", true),
+            ("case(fibonacci/*)", false),
+            ("rule(FIB-4)", true),
+            ("server(go) & client(go)", false),
+            ("server(go) and not client(go)", true),
+            ("server(rust) | client(rust)", true),
+            // `&` binds tighter than `|`.
+            ("server(go) | server(x) & client(x)", true),
+            ("(server(go) | server(x)) & client(x)", false),
+            ("!(server(go)&client(rust))", false),
+            ("!!server(go)", true),
+        ] {
+            let filter = Filter::parse(text).expect(text);
+            assert_eq!(filter.matches(SUBJECT), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_point_at_the_place() {
+        for (text, expected) in [
+            ("", "character 1: expected server(…)"),
+            ("go", "character 1: expected server(…)"),
+            ("server", "character 7: expected `(`"),
+            ("server(go", "character 8: no `)`"),
+            ("server()", "character 8: `` is no pattern"),
+            ("server(g*)", "character 8: `g*` is no pattern"),
+            ("server(go) client(go)", "character 12: expected `&`, `|` or the end"),
+            ("(server(go)", "character 12: expected `)`"),
+            ("server(go) &", "character 13: expected server(…)"),
+            ("servers(go)", "character 1: expected server(…)"),
+        ] {
+            let error = Filter::parse(text).expect_err(text).to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a user wrote and we cannot use: one error type, one shape of message.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// A manifest, suite, contract, known list, filter or argument that is wrong.
+///
+/// Shown as `place: problem`, where the problem says what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct BadInput {
+    place: Place,
+    problem: String,
+}
+
+impl BadInput {
+    /// `problem` in lower case, with the remedy in it.
+    pub fn new(place: impl Into<Place>, problem: impl fmt::Display) -> Self {
+        Self {
+            place: place.into(),
+            problem: problem.to_string(),
+        }
+    }
+}
+
+/// Where something stands that a user wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A file, and its line (from 1) where that is known.
+    File(PathBuf, Option<usize>),
+    /// A word of the command line, such as `--filter`.
+    Argument(String),
+}
+
+impl Place {
+    /// The line of `path` in which the byte `offset` of its text stands.
+    #[must_use]
+    pub fn at_offset(path: &Path, text: &str, offset: usize) -> Self {
+        let before = &text.as_bytes()[..offset.min(text.len())];
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        Self::File(path.to_owned(), Some(line))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, Some(line)) => write!(formatter, "{}:{line}", path.display()),
+            Self::File(path, None) => write!(formatter, "{}", path.display()),
+            Self::Argument(word) => formatter.write_str(word),
+        }
+    }
+}
+
+impl From<&Path> for Place {
+    fn from(path: &Path) -> Self {
+        Self::File(path.to_owned(), None)
+    }
+}
+
+impl From<&str> for Place {
+    fn from(word: &str) -> Self {
+        Self::Argument(word.to_owned())
+    }
+}
+
+/// The text of a file that a user named.
+///
+/// # Errors
+/// The file cannot be read or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, BadInput> {
+    std::fs::read_to_string(path)
+        .map_err(|error| BadInput::new(path, format_args!("cannot be read: {error}")))
+}
+
+/// A TOML file as `T`, with the line in every error.
+///
+/// # Errors
+/// The text is not TOML, or not of `T`'s shape.
+pub fn parse_toml<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, BadInput> {
+    toml::from_str(text).map_err(|error| {
+        let place = match error.span() {
+            Some(span) => Place::at_offset(path, text, span.start),
+            None => path.into(),
+        };
+        BadInput::new(place, error.message().replace('\n', ", "))
+    })
+}

@@ -1,0 +1,218 @@
+//! Known failures: what is wrong, understood and not mended yet.
+//!
+//! Entries always run. One that passes, that matches nothing, that overlaps
+//! another or that fails otherwise than it says is an error: the list cannot rot.
+
+use std::{path::Path, sync::Arc};
+
+use serde::Deserialize;
+
+use crate::{
+    input::{BadInput, Place, parse_toml, read_text},
+    pattern::Pattern,
+};
+
+mod edit;
+
+pub use edit::{add, remove};
+
+/// The list, in the file's order.
+#[derive(Debug, Default)]
+pub struct KnownList {
+    /// The entries.
+    pub entries: Vec<Arc<Known>>,
+}
+
+/// One known failure.
+#[derive(Debug)]
+pub struct Known {
+    /// Which servers.
+    pub server: Pattern,
+    /// Which clients.
+    pub client: Pattern,
+    /// Which cases.
+    pub case: Pattern,
+    /// How the trial's reason must start.
+    pub message: String,
+    /// Why it fails, and why that is not mended.
+    pub reason: String,
+    /// Where it is tracked: a link, or the version that has it.
+    pub link: String,
+    /// Where the entry stands.
+    pub place: Place,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawList {
+    #[serde(default)]
+    known: Vec<toml::Spanned<RawKnown>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawKnown {
+    server: Pattern,
+    client: Pattern,
+    case: Pattern,
+    message: String,
+    reason: String,
+    link: String,
+}
+
+impl KnownList {
+    /// Reads the list.
+    ///
+    /// # Errors
+    /// The file cannot be read, or an entry is malformed or leaves a text empty.
+    pub fn load(path: &Path) -> Result<Self, BadInput> {
+        Self::parse(path, &read_text(path)?)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, BadInput> {
+        let raw: RawList = parse_toml(path, text)?;
+        let entries = raw
+            .known
+            .into_iter()
+            .map(|entry| {
+                let place = Place::at_offset(path, text, entry.span().start);
+                let RawKnown { server, client, case, message, reason, link } = entry.into_inner();
+                for (field, value) in [("message", &message), ("reason", &reason), ("link", &link)] {
+                    if value.trim().is_empty() {
+                        return Err(BadInput::new(place, format_args!("`{field}` is empty")));
+                    }
+                }
+                Ok(Arc::new(Known { server, client, case, message, reason, link, place }))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { entries })
+    }
+
+    /// The entry for this trial.
+    #[must_use]
+    pub fn entry(&self, server: &str, client: &str, case: &str) -> Option<&Arc<Known>> {
+        self.entries.iter().find(|entry| entry.matches(server, client, case))
+    }
+
+    /// What is wrong with the list as a whole, given every trial that there is.
+    #[must_use]
+    pub fn defects<'a>(
+        &self,
+        trials: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+    ) -> Vec<KnownDefect> {
+        let mut used = vec![false; self.entries.len()];
+        let mut overlaps: Vec<(usize, usize)> = Vec::new();
+        let mut defects = Vec::new();
+        for (server, client, case) in trials {
+            let mut matching = (0..self.entries.len())
+                .filter(|&index| self.entries[index].matches(server, client, case));
+            let Some(first) = matching.next() else { continue };
+            used[first] = true;
+            for second in matching {
+                used[second] = true;
+                if !overlaps.contains(&(first, second)) {
+                    overlaps.push((first, second));
+                    defects.push(KnownDefect::Overlap {
+                        place: self.entries[second].place.clone(),
+                        first: self.entries[first].place.clone(),
+                        trial: format!("server {server}, client {client}, case {case}"),
+                    });
+                }
+            }
+        }
+        let stale = self.entries.iter().zip(&used).filter(|(_, used)| !**used);
+        defects.extend(stale.map(|(entry, _)| KnownDefect::Stale { place: entry.place.clone() }));
+        defects
+    }
+}
+
+impl Known {
+    fn matches(&self, server: &str, client: &str, case: &str) -> bool {
+        self.server.matches(server) && self.client.matches(client) && self.case.matches(case)
+    }
+}
+
+/// What is wrong with the list as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KnownDefect {
+    /// An entry matches no trial that there is.
+    #[error("{place}: stale: no trial matches this entry; mend its patterns, or remove it with `crosswire known prune`")]
+    Stale {
+        /// The entry.
+        place: Place,
+    },
+    /// Two entries match one trial.
+    #[error("{place}: overlaps the entry at {first}: both match {trial}; narrow one of them")]
+    Overlap {
+        /// The later entry.
+        place: Place,
+        /// The earlier one.
+        first: Place,
+        /// A trial that both match.
+        trial: String,
+    },
+}
+
+/// A new entry, as text, for [`add`].
+#[derive(Debug, Clone)]
+pub struct NewKnown {
+    /// A pattern.
+    pub server: String,
+    /// A pattern.
+    pub client: String,
+    /// A pattern.
+    pub case: String,
+    /// How the trial's reason must start.
+    pub message: String,
+    /// Why it fails.
+    pub reason: String,
+    /// Where it is tracked.
+    pub link: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(server: &str, case: &str) -> String {
+        format!(
+            "[[known]]\nserver = \"{server}\"\nclient = \"*\"\ncase = \"{case}\"\nmessage = \"m\"\nreason = \"r\"\nlink = \"l\"\n"
+        )
+    }
+
+    fn parse(text: &str) -> Result<KnownList, BadInput> {
+        KnownList::parse(Path::new("known.toml"), text)
+    }
+
+    #[test]
+    fn stale_and_overlapping_entries_are_found() {
+        let trials = [("go", "go", "a/b"), ("go", "rust", "a/b"), ("rust", "go", "a/c")];
+        for (name, text, expected) in [
+            ("empty", String::new(), vec![]),
+            ("one each", entry("go", "a/b") + &entry("rust", "a/c"), vec![]),
+            ("stale", entry("go", "a/c"), vec!["known.toml:1: stale"]),
+            ("stale peer", entry("java", "**"), vec!["known.toml:1: stale"]),
+            (
+                "overlap, told once",
+                entry("go", "a/b") + &entry("*", "a/*"),
+                vec!["known.toml:8: overlaps the entry at known.toml:1: both match server go, client go, case a/b"],
+            ),
+        ] {
+            let list = parse(&text).unwrap();
+            let defects: Vec<String> =
+                list.defects(trials.into_iter()).iter().map(ToString::to_string).collect();
+            assert_eq!(defects.len(), expected.len(), "{name}: {defects:?}");
+            for (defect, expected) in defects.iter().zip(expected) {
+                assert!(defect.starts_with(expected), "{name}: {defect}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_must_say_why() {
+        let text = entry("go", "a/b").replace("\"r\"", "\" \"");
+        assert_eq!(parse(&text).unwrap_err().to_string(), "known.toml:1: `reason` is empty");
+        let text = entry("go", "a/b").replace("link = \"l\"\n", "");
+        assert!(parse(&text).unwrap_err().to_string().contains("missing field `link`"));
+    }
+}

@@ -1,0 +1,424 @@
+//! The manifest: which peers there are and how each is built and started.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use crate::{
+    input::{BadInput, parse_toml, read_text},
+    pattern::Pattern,
+};
+
+/// The name that is looked for when no `--manifest` is given.
+pub const FILE_NAME: &str = "crosswire.toml";
+
+/// A manifest, checked; relative paths are resolved against its folder.
+#[derive(Debug)]
+pub struct Manifest {
+    /// The file.
+    pub path: PathBuf,
+    /// The file's folder, in which every command of a peer runs.
+    pub root: PathBuf,
+    /// The folder of the `.proto` files.
+    pub protos: PathBuf,
+    /// The folder of the suites.
+    pub suites: PathBuf,
+    /// The page with the rules.
+    pub contract: PathBuf,
+    /// The list of known failures, if there is one.
+    pub known: Option<PathBuf>,
+    /// How long each kind of wait may take.
+    pub limits: Limits,
+    /// The peers, in the file's order, which is the matrix's order.
+    pub peers: Vec<Arc<Peer>>,
+}
+
+/// How long each kind of wait may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// From a peer's start until it is ready. Default 30 s: an interpreter with
+    /// cold caches on a busy CI machine takes several.
+    #[serde(deserialize_with = "duration")]
+    pub start: Duration,
+    /// What a client may take beyond a call's timeout to report it. Default 2 s:
+    /// it has only a line to write, but its process may be waiting for a core.
+    #[serde(deserialize_with = "duration")]
+    pub answer_grace: Duration,
+    /// From the request to stop until SIGKILL. Default 3 s: a graceful stop has
+    /// nothing left in flight to wait for.
+    #[serde(deserialize_with = "duration")]
+    pub stop: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            start: Duration::from_secs(30),
+            answer_grace: Duration::from_secs(2),
+            stop: Duration::from_secs(3),
+        }
+    }
+}
+
+/// One implementation under test.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Its name in reports, filters and the known list.
+    pub name: String,
+    /// The language that it is written in, for the report.
+    pub language: Option<String>,
+    /// Programs that must be on PATH for it to be built and to run.
+    #[serde(default)]
+    pub requires: Vec<RequiredProgram>,
+    /// What makes it ready to be started.
+    pub build: Option<Build>,
+    /// The optional features that its server has; its client announces its own.
+    #[serde(default)]
+    pub features: BTreeSet<String>,
+    /// Cases that it does not support, as server or as client.
+    #[serde(default)]
+    pub unsupported: Vec<Unsupported>,
+    /// How to start its server, or where it runs.
+    pub server: Option<ServerSpec>,
+    /// How to start its client.
+    pub client: Option<ClientSpec>,
+}
+
+/// A program that must be on PATH.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequiredProgram {
+    /// Its name, looked up on PATH.
+    pub program: String,
+    /// What to do when it is missing, such as `install Go 1.24 or later`.
+    pub hint: String,
+}
+
+/// A command that builds a peer; it runs once a run and should be quick when
+/// nothing changed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// The program and its arguments.
+    pub cmd: Vec<String>,
+    /// How long it may take. Default 10 min: a first build fetches and compiles.
+    #[serde(default = "default_build_timeout", deserialize_with = "duration")]
+    pub timeout: Duration,
+}
+
+/// Cases that a peer does not support, and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unsupported {
+    /// Which cases.
+    pub case: Pattern,
+    /// Why not.
+    pub why: String,
+    /// Where it is tracked.
+    pub issue: Option<String>,
+}
+
+/// How to start a peer's server.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "RawServer")]
+pub enum ServerSpec {
+    /// It announces itself with a ready line. `{listen}` in the command becomes
+    /// `127.0.0.1:0`.
+    Announces {
+        /// The program and its arguments.
+        cmd: Vec<String>,
+    },
+    /// It says nothing: it is ready when its port accepts. `{port}` in the
+    /// command becomes a free port and `{listen}` an address with it.
+    AcceptsOnFreePort {
+        /// The program and its arguments.
+        cmd: Vec<String>,
+    },
+    /// It says nothing and always takes this address, so its cells run one
+    /// after another.
+    AcceptsAt {
+        /// The program and its arguments.
+        cmd: Vec<String>,
+        /// `HOST:PORT`
+        address: String,
+    },
+    /// It runs already; the harness neither starts nor stops it.
+    RunsAt {
+        /// `HOST:PORT`
+        address: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawServer {
+    cmd: Option<Vec<String>>,
+    ready: Option<Ready>,
+    address: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Ready {
+    Line,
+    Connect,
+}
+
+impl TryFrom<RawServer> for ServerSpec {
+    type Error = String;
+
+    fn try_from(raw: RawServer) -> Result<Self, String> {
+        if let Some(cmd) = &raw.cmd {
+            check_command("server", cmd)?;
+        }
+        if let Some(address) = &raw.address {
+            check_address(address)?;
+        }
+        match (raw.cmd, raw.ready, raw.address) {
+            (None, None, Some(address)) => Ok(Self::RunsAt { address }),
+            (None, Some(_), _) => Err("`ready` without `cmd`: nothing is started".to_owned()),
+            (None, None, None) => {
+                Err("a server needs `cmd`, or the `address` where it runs".to_owned())
+            }
+            (Some(cmd), Some(Ready::Connect), Some(address)) => {
+                Ok(Self::AcceptsAt { cmd, address })
+            }
+            (Some(cmd), Some(Ready::Connect), None) => {
+                if cmd.iter().any(|word| word.contains("{port}") || word.contains("{listen}")) {
+                    Ok(Self::AcceptsOnFreePort { cmd })
+                } else {
+                    Err("`ready = \"connect\"` needs `{port}` in `cmd`, or `address`".to_owned())
+                }
+            }
+            (Some(_), _, Some(_)) => Err(
+                "`address` with `cmd` needs `ready = \"connect\"`; a ready line names the address itself"
+                    .to_owned(),
+            ),
+            (Some(cmd), _, None) => Ok(Self::Announces { cmd }),
+        }
+    }
+}
+
+/// How to start a peer's client.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "RawClient")]
+pub struct ClientSpec {
+    /// The program and its arguments.
+    pub cmd: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawClient {
+    cmd: Vec<String>,
+}
+
+impl TryFrom<RawClient> for ClientSpec {
+    type Error = String;
+
+    fn try_from(raw: RawClient) -> Result<Self, String> {
+        check_command("client", &raw.cmd)?;
+        Ok(Self { cmd: raw.cmd })
+    }
+}
+
+fn check_command(role: &str, cmd: &[String]) -> Result<(), String> {
+    match cmd.first() {
+        Some(program) if !program.is_empty() => Ok(()),
+        _ => Err(format!("the {role}'s `cmd` is empty; give the program and its arguments")),
+    }
+}
+
+fn check_address(address: &str) -> Result<(), String> {
+    let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    match port {
+        Some(Ok(port)) if port > 0 => Ok(()),
+        _ => Err(format!("address `{address}`; give HOST:PORT, such as 127.0.0.1:9999")),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawManifest {
+    schema: u32,
+    protos: PathBuf,
+    suites: PathBuf,
+    contract: PathBuf,
+    known: Option<PathBuf>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    peer: Vec<Peer>,
+}
+
+impl Manifest {
+    /// Finds the manifest of `folder`: the first `crosswire.toml` in it or in a
+    /// folder above it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find(folder: &Path) -> Result<PathBuf, BadInput> {
+        folder
+            .ancestors()
+            .map(|folder| folder.join(FILE_NAME))
+            .find(|path| path.is_file())
+            .ok_or_else(|| {
+                let problem = format!(
+                    "no {FILE_NAME} here or in a folder above; go to the project's folder or give --manifest FILE"
+                );
+                BadInput::new(folder, problem)
+            })
+    }
+
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML, has unknown or missing fields, or
+    /// says something that cannot be.
+    pub fn load(path: &Path) -> Result<Self, BadInput> {
+        Self::parse(path, &read_text(path)?)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, BadInput> {
+        let raw: RawManifest = parse_toml(path, text)?;
+        if raw.schema != 1 {
+            let problem = format!("schema {}; this crosswire reads schema 1", raw.schema);
+            return Err(BadInput::new(path, problem));
+        }
+        check_peers(&raw.peer).map_err(|problem| BadInput::new(path, problem))?;
+        let root = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            protos: root.join(raw.protos),
+            suites: root.join(raw.suites),
+            contract: root.join(raw.contract),
+            known: raw.known.map(|known| root.join(known)),
+            root,
+            limits: raw.limits,
+            peers: raw.peer.into_iter().map(Arc::new).collect(),
+        })
+    }
+}
+
+fn check_peers(peers: &[Peer]) -> Result<(), String> {
+    if peers.is_empty() {
+        return Err("no peers; add a `[[peer]]` with a server or a client".to_owned());
+    }
+    let mut names = BTreeSet::new();
+    for peer in peers {
+        let name = &peer.name;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+            return Err(format!(
+                "peer name `{name}`; use letters, digits, `-`, `_` and `.`, such as go-1.24"
+            ));
+        }
+        if !names.insert(name) {
+            return Err(format!("peer `{name}` is here twice; names are unique"));
+        }
+        if peer.server.is_none() && peer.client.is_none() {
+            return Err(format!("peer `{name}` has neither a server nor a client; give one"));
+        }
+        if let Some(build) = &peer.build {
+            check_command("build", &build.cmd).map_err(|why| format!("peer `{name}`: {why}"))?;
+        }
+    }
+    Ok(())
+}
+
+const fn default_build_timeout() -> Duration {
+    Duration::from_secs(600)
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    humantime::parse_duration(&text)
+        .map_err(|_| D::Error::custom(format!("`{text}` is no duration; write 500ms, 30s or 10m")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "schema = 1\nprotos = \"p\"\nsuites = \"s\"\ncontract = \"c.md\"\n";
+
+    fn parse(rest: &str) -> Result<Manifest, BadInput> {
+        Manifest::parse(Path::new("x/crosswire.toml"), &format!("{HEAD}{rest}"))
+    }
+
+    #[test]
+    fn every_way_to_name_a_server_is_read() {
+        let manifest = parse(
+            r#"
+            limits = { start = "5s" }
+            [[peer]]
+            name = "line"
+            server = { cmd = ["s", "{listen}"], ready = "line" }
+            [[peer]]
+            name = "free"
+            server = { cmd = ["s", "{port}"], ready = "connect" }
+            [[peer]]
+            name = "fixed"
+            server = { cmd = ["s"], ready = "connect", address = "127.0.0.1:9999" }
+            [[peer]]
+            name = "elsewhere"
+            server = { address = "10.0.0.1:80" }
+            [[peer]]
+            name = "client-only"
+            client = { cmd = ["c"] }
+            "#,
+        )
+        .unwrap();
+        let server = |index: usize| manifest.peers[index].server.as_ref();
+        assert!(matches!(server(0), Some(ServerSpec::Announces { .. })));
+        assert!(matches!(server(1), Some(ServerSpec::AcceptsOnFreePort { .. })));
+        assert!(matches!(server(2), Some(ServerSpec::AcceptsAt { .. })));
+        assert!(matches!(server(3), Some(ServerSpec::RunsAt { .. })));
+        assert!(server(4).is_none());
+        assert_eq!(manifest.suites, Path::new("x/s"));
+        assert_eq!(manifest.limits.start, Duration::from_secs(5));
+        assert_eq!(manifest.limits.stop, Limits::default().stop);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (rest, expected) in [
+            ("", "no peers"),
+            ("[[peer]]\nname = \"a\"\n", "peer `a` has neither a server nor a client"),
+            ("[[peer]]\nname = \"a b\"\nclient = { cmd = [\"c\"] }", "peer name `a b`"),
+            (
+                "[[peer]]\nname = \"a\"\nclient = { cmd = [\"c\"] }\n[[peer]]\nname = \"a\"\nclient = { cmd = [\"c\"] }",
+                "peer `a` is here twice",
+            ),
+            ("[[peer]]\nname = \"a\"\nclient = { cmd = [] }", "crosswire.toml:7: the client's `cmd` is empty"),
+            ("[[peer]]\nname = \"a\"\nserver = { }", "a server needs `cmd`"),
+            (
+                "[[peer]]\nname = \"a\"\nserver = { cmd = [\"s\"], ready = \"connect\" }",
+                "needs `{port}` in `cmd`",
+            ),
+            (
+                "[[peer]]\nname = \"a\"\nserver = { cmd = [\"s\"], address = \"h:1\" }",
+                "needs `ready = \"connect\"`",
+            ),
+            ("[[peer]]\nname = \"a\"\nserver = { address = \"h\" }", "give HOST:PORT"),
+            ("limits = { stop = \"soon\" }", "`soon` is no duration"),
+            ("[[peer]]\nname = \"a\"\ncolour = 1", "crosswire.toml:7: unknown field `colour`"),
+            ("peer = 3", "crosswire.toml:5: invalid type"),
+        ] {
+            let error = parse(rest).unwrap_err().to_string();
+            assert!(error.contains(expected), "{rest}\ngot:  {error}\nwant: {expected}");
+        }
+        let error = Manifest::parse(Path::new("m"), &HEAD.replace("= 1", "= 2")).unwrap_err();
+        assert!(error.to_string().contains("schema 2"), "{error}");
+    }
+}

@@ -1,0 +1,251 @@
+//! The plan: every trial of a run, in the order of every report. Pure.
+
+use std::sync::Arc;
+
+use crate::{
+    filter::{Filter, Subject},
+    known::{Known, KnownList},
+    manifest::{ClientSpec, Peer, ServerSpec},
+    suite::{Call, Case},
+};
+
+/// What a run will do.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The cells with at least one trial, servers before clients, as in the manifest.
+    pub cells: Vec<Cell>,
+}
+
+/// One server with one client.
+#[derive(Debug)]
+pub struct Cell {
+    /// The server's peer; it has a server.
+    pub server: Arc<Peer>,
+    /// The client's peer; it has a client.
+    pub client: Arc<Peer>,
+    /// The cell's trials, in the suites' order.
+    pub trials: Vec<Trial>,
+}
+
+/// One case in one cell.
+#[derive(Debug)]
+pub struct Trial {
+    /// What is tried.
+    pub case: Arc<Case>,
+    /// Why it cannot be tried here, where the manifest says so.
+    pub unsupported: Option<String>,
+    /// The known failure that covers it.
+    pub known: Option<Arc<Known>>,
+}
+
+/// Which trials are wanted.
+#[derive(Debug)]
+pub struct Selection {
+    /// Only these servers, or all of them if empty.
+    pub servers: Vec<String>,
+    /// Only these clients, or all of them if empty.
+    pub clients: Vec<String>,
+    /// Only what matches.
+    pub filter: Filter,
+}
+
+impl Selection {
+    /// Every trial there is.
+    #[must_use]
+    pub const fn everything() -> Self {
+        Self { servers: Vec::new(), clients: Vec::new(), filter: Filter::All }
+    }
+}
+
+impl Plan {
+    /// Pairs every server with every client and every selected case.
+    #[must_use]
+    pub fn new(
+        peers: &[Arc<Peer>],
+        cases: &[Arc<Case>],
+        known: &KnownList,
+        selection: &Selection,
+    ) -> Self {
+        let wanted = |names: &[String], name: &String| names.is_empty() || names.contains(name);
+        let mut cells = Vec::new();
+        for server in peers.iter().filter(|peer| peer.server.is_some()) {
+            for client in peers.iter().filter(|peer| peer.client.is_some()) {
+                if !wanted(&selection.servers, &server.name)
+                    || !wanted(&selection.clients, &client.name)
+                {
+                    continue;
+                }
+                let trials: Vec<Trial> = cases
+                    .iter()
+                    .filter(|case| selection.filter.matches(subject(server, client, case)))
+                    .map(|case| Trial {
+                        case: Arc::clone(case),
+                        unsupported: why_unsupported(server, client, case),
+                        known: known.entry(&server.name, &client.name, &case.name).cloned(),
+                    })
+                    .collect();
+                if !trials.is_empty() {
+                    let (server, client) = (Arc::clone(server), Arc::clone(client));
+                    cells.push(Cell { server, client, trials });
+                }
+            }
+        }
+        Self { cells }
+    }
+
+    /// How many trials there are.
+    #[must_use]
+    pub fn trial_count(&self) -> usize {
+        self.cells.iter().map(|cell| cell.trials.len()).sum()
+    }
+
+    /// Whether at least one trial will be tried.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.cells.iter().flat_map(|cell| &cell.trials).any(|trial| trial.unsupported.is_none())
+    }
+
+    /// Every trial as server, client and case.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.cells.iter().flat_map(|cell| {
+            cell.trials.iter().map(|trial| {
+                (cell.server.name.as_str(), cell.client.name.as_str(), trial.case.name.as_str())
+            })
+        })
+    }
+}
+
+impl Cell {
+    /// How the server is started. A cell is only made of a peer that has one.
+    #[must_use]
+    pub fn server_spec(&self) -> &ServerSpec {
+        self.server.server.as_ref().expect("a cell's server peer has a server")
+    }
+
+    /// How the client is started. A cell is only made of a peer that has one.
+    #[must_use]
+    pub fn client_spec(&self) -> &ClientSpec {
+        self.client.client.as_ref().expect("a cell's client peer has a client")
+    }
+}
+
+fn subject<'a>(server: &'a Peer, client: &'a Peer, case: &'a Case) -> Subject<'a> {
+    Subject { server: &server.name, client: &client.name, case: &case.name, rule: &case.rule }
+}
+
+/// What the manifest says against trying a case here. What the client can do,
+/// it says itself when it starts.
+fn why_unsupported(server: &Peer, client: &Peer, case: &Case) -> Option<String> {
+    let listed = [server, client].into_iter().find_map(|peer| {
+        let entry = peer.unsupported.iter().find(|entry| entry.case.matches(&case.name))?;
+        let issue = entry.issue.as_ref().map(|issue| format!(" ({issue})")).unwrap_or_default();
+        Some(format!("{}: {}{issue}", peer.name, entry.why))
+    });
+    listed.or_else(|| {
+        let mut needed = case.calls.iter().flat_map(Call::server_features);
+        let missing = needed.find(|feature| !server.features.contains(*feature))?;
+        Some(format!("the manifest does not list the feature `{missing}` for {}", server.name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::Duration};
+
+    use super::*;
+    use crate::{
+        input::Place,
+        suite::{Code, Compression, Expect, Method},
+    };
+
+    fn peers(text: &str) -> Vec<Arc<Peer>> {
+        #[derive(serde::Deserialize)]
+        struct File {
+            peer: Vec<Peer>,
+        }
+        let file: File = toml::from_str(text).unwrap();
+        file.peer.into_iter().map(Arc::new).collect()
+    }
+
+    fn case(name: &str, compression: Option<Compression>) -> Arc<Case> {
+        let expect = Expect {
+            codes: vec![Code::OK],
+            messages: None,
+            message_count: Some(1),
+            status_message: None,
+            approx: None,
+            headers: vec![],
+            trailers: vec![],
+        };
+        Arc::new(Case {
+            name: name.into(),
+            rule: "R-1".into(),
+            why: "w".into(),
+            place: Place::from(Path::new("x")),
+            calls: vec![Call {
+                method: Method { path: "S/M".into(), descriptor: None },
+                request: vec![],
+                raw: false,
+                timeout: Duration::from_secs(1),
+                metadata: vec![],
+                compression,
+                cancel_after_messages: None,
+                expect,
+            }],
+        })
+    }
+
+    const PEERS: &str = r#"
+        [[peer]]
+        name = "a"
+        features = ["gzip"]
+        server = { cmd = ["s"] }
+        client = { cmd = ["c"] }
+        [[peer]]
+        name = "b"
+        server = { cmd = ["s"] }
+        unsupported = [{ case = "s/two", why = "not yet", issue = "issue 1" }]
+        [[peer]]
+        name = "c"
+        client = { cmd = ["c"] }
+    "#;
+
+    fn plan(selection: &Selection) -> Vec<String> {
+        let cases = [case("s/one", None), case("s/two", None), case("s/zip", Some(Compression::Gzip))];
+        let plan = Plan::new(&peers(PEERS), &cases, &KnownList::default(), selection);
+        let describe = |cell: &Cell, trial: &Trial| {
+            let why = trial.unsupported.as_ref().map(|why| format!(" [{why}]")).unwrap_or_default();
+            format!("{}<-{} {}{why}", cell.server.name, cell.client.name, trial.case.name)
+        };
+        plan.cells
+            .iter()
+            .flat_map(|cell| cell.trials.iter().map(|trial| describe(cell, trial)))
+            .collect()
+    }
+
+    #[test]
+    fn every_server_meets_every_client_in_the_manifests_order() {
+        let zip = "[the manifest does not list the feature `gzip` for b]";
+        assert_eq!(
+            plan(&Selection::everything()),
+            [
+                "a<-a s/one", "a<-a s/two", "a<-a s/zip",
+                "a<-c s/one", "a<-c s/two", "a<-c s/zip",
+                "b<-a s/one", "b<-a s/two [b: not yet (issue 1)]", &format!("b<-a s/zip {zip}"),
+                "b<-c s/one", "b<-c s/two [b: not yet (issue 1)]", &format!("b<-c s/zip {zip}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_selection_narrows_the_plan() {
+        let selection = Selection {
+            servers: vec!["b".into()],
+            clients: vec!["c".into()],
+            filter: Filter::parse("case(s/one)").unwrap(),
+        };
+        assert_eq!(plan(&selection), ["b<-c s/one"]);
+        let nothing = Selection { servers: vec!["c".into()], ..Selection::everything() };
+        assert!(plan(&nothing).is_empty());
+    }
+}

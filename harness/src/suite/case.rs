@@ -1,0 +1,195 @@
+//! A case, checked and ready to be run: what is called and what must come of it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use prost_reflect::{DynamicMessage, MethodDescriptor};
+use serde::Deserialize;
+
+use crate::input::Place;
+
+/// A file of cases.
+#[derive(Debug, Clone)]
+pub struct Suite {
+    /// The first segment of its cases' names.
+    pub name: String,
+    /// Where its expectations come from, such as a NumPy version.
+    pub source: Option<String>,
+    /// Its cases, in the file's order.
+    pub cases: Vec<Arc<Case>>,
+}
+
+/// A named set of calls, with what must come of each.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// `suite/case`, unique.
+    pub name: String,
+    /// The id of the contract's rule that it checks.
+    pub rule: String,
+    /// Why it is here.
+    pub why: String,
+    /// Where it stands.
+    pub place: Place,
+    /// The calls, made at the same time on one connection; at least one.
+    pub calls: Vec<Call>,
+}
+
+/// One call and what must come of it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// What is called.
+    pub method: Method,
+    /// The serialized request.
+    pub request: Vec<u8>,
+    /// Whether the client sends the bytes as they are, because no generated
+    /// type or stub would: a malformed message, a method that does not exist.
+    pub raw: bool,
+    /// The call's deadline.
+    pub timeout: Duration,
+    /// Metadata to send, in order; the value of a `-bin` name is base64.
+    pub metadata: Vec<(String, String)>,
+    /// How the request is compressed.
+    pub compression: Option<Compression>,
+    /// After how many response messages the client cancels.
+    pub cancel_after_messages: Option<u32>,
+    /// What must come of it.
+    pub expect: Expect,
+}
+
+/// A method, by its path and, when the `.proto` has it, its descriptor.
+#[derive(Debug, Clone)]
+pub struct Method {
+    /// `Service/Method`
+    pub path: String,
+    /// `None` for a method that is called because it does not exist.
+    pub descriptor: Option<MethodDescriptor>,
+}
+
+/// How a message is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// gzip, RFC 1952.
+    Gzip,
+}
+
+impl Compression {
+    /// Its name in `grpc-encoding`, in the peer protocol and among the features.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+        }
+    }
+}
+
+/// What must come of a call.
+#[derive(Debug, Clone)]
+pub struct Expect {
+    /// The allowed status codes; at least one.
+    pub codes: Vec<Code>,
+    /// The response messages, exactly.
+    pub messages: Option<Vec<DynamicMessage>>,
+    /// How many response messages there are.
+    pub message_count: Option<usize>,
+    /// The status message, exactly.
+    pub status_message: Option<String>,
+    /// How far floating-point fields may be off; bit equality without it.
+    pub approx: Option<Approx>,
+    /// Pairs that must be among the initial metadata.
+    pub headers: Vec<(String, String)>,
+    /// Pairs that must be among the trailing metadata.
+    pub trailers: Vec<(String, String)>,
+}
+
+/// A tolerance: a value passes if it is within either bound.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Approx {
+    /// As a share of the expected value's magnitude.
+    pub relative: f64,
+    /// In the value's own unit.
+    pub absolute: f64,
+}
+
+impl Default for Approx {
+    fn default() -> Self {
+        Self {
+            relative: 0.0,
+            absolute: 0.0,
+        }
+    }
+}
+
+impl Call {
+    /// The features that the client must have announced for this call.
+    pub fn client_features(&self) -> impl Iterator<Item = &'static str> {
+        [
+            self.raw.then_some("raw"),
+            self.cancel_after_messages.map(|_| "cancel"),
+            self.compression.map(Compression::name),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// The features that the manifest must list for the server.
+    pub fn server_features(&self) -> impl Iterator<Item = &'static str> {
+        self.compression.map(Compression::name).into_iter()
+    }
+}
+
+/// A gRPC status code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code(pub i32);
+
+/// The standard names, by number (gRPC, `statuscodes.md`).
+const NAMES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+impl Code {
+    /// Success.
+    pub const OK: Self = Self(0);
+
+    /// The code of a standard name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let position = NAMES.iter().position(|known| *known == name)?;
+        i32::try_from(position).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = usize::try_from(self.0).ok().and_then(|number| NAMES.get(number));
+        match name {
+            Some(name) => formatter.write_str(name),
+            None => write!(formatter, "code {}", self.0),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{name}` is no status code; one of {}", NAMES.join(", ")))
+        })
+    }
+}

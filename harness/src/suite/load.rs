@@ -1,0 +1,482 @@
+//! Reads suites and protos from their folders and checks everything in them.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, prost::Message as _,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use super::{
+    case::{Approx, Call, Case, Code, Compression, Expect, Method, Suite},
+    expand::expand,
+};
+use crate::{
+    contract::Contract,
+    input::{BadInput, Place, parse_toml, read_text},
+};
+
+/// The deadline of a call that names none. Long beside any answer, so that only
+/// a peer that hangs reaches it, even on a loaded machine.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Compiles every `.proto` file below a folder.
+///
+/// # Errors
+/// The folder cannot be read, holds no `.proto` file, or one does not compile.
+pub fn load_protos(folder: &Path) -> Result<DescriptorPool, BadInput> {
+    let files = files_below(folder, &["proto"])?;
+    if files.is_empty() {
+        return Err(BadInput::new(folder, "no .proto file in this folder"));
+    }
+    let compiled = protox::Compiler::new([folder]).and_then(|mut compiler| {
+        compiler.open_files(&files)?;
+        Ok(compiler.descriptor_pool())
+    });
+    compiled.map_err(|error| match error.file() {
+        Some(file) => BadInput::new(folder.join(file).as_path(), error),
+        None => BadInput::new(folder, error),
+    })
+}
+
+/// Reads every suite (`.toml` and `.jsonl`) below a folder, by file name.
+///
+/// # Errors
+/// A file cannot be read or is malformed, a case calls a method that the protos
+/// lack or names a rule that the contract lacks, or two have one name.
+pub fn load(
+    folder: &Path,
+    protos: &DescriptorPool,
+    contract: &Contract,
+) -> Result<Vec<Suite>, BadInput> {
+    let mut suites: Vec<Suite> = Vec::new();
+    let mut places: BTreeMap<String, Place> = BTreeMap::new();
+    for path in files_below(folder, &["toml", "jsonl"])? {
+        let suite = load_suite(&path, protos, contract)?;
+        if suites.iter().any(|other| other.name == suite.name) {
+            let problem = format!("another file has the suite `{}` already; names are unique", suite.name);
+            return Err(BadInput::new(path.as_path(), problem));
+        }
+        for case in &suite.cases {
+            if let Some(first) = places.insert(case.name.clone(), case.place.clone()) {
+                let problem = format!("case `{}` stands at {first} already; names are unique", case.name);
+                return Err(BadInput::new(case.place.clone(), problem));
+            }
+        }
+        suites.push(suite);
+    }
+    if suites.is_empty() {
+        return Err(BadInput::new(folder, "no suite (.toml or .jsonl) in this folder"));
+    }
+    Ok(suites)
+}
+
+/// The files below a folder with one of these extensions, sorted by path.
+fn files_below(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, BadInput> {
+    let unreadable =
+        |error: std::io::Error| BadInput::new(folder, format_args!("cannot be read: {error}"));
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() {
+            found.extend(files_below(&path, extensions)?);
+        } else if path.extension().is_some_and(|ext| extensions.iter().any(|want| ext == *want)) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SuiteHead {
+    name: String,
+    proto: String,
+    source: Option<String>,
+}
+
+fn load_suite(
+    path: &Path,
+    protos: &DescriptorPool,
+    contract: &Contract,
+) -> Result<Suite, BadInput> {
+    let text = read_text(path)?;
+    let (head, values) = if path.extension().is_some_and(|extension| extension == "toml") {
+        read_toml(path, &text)?
+    } else {
+        read_json_lines(path, &text)?
+    };
+    check_name("suite", &head.name).map_err(|problem| BadInput::new(path, problem))?;
+    let Some(file) = protos.get_file_by_name(&head.proto) else {
+        let problem = format!("the suite's proto `{}` is not among the .proto files", head.proto);
+        return Err(BadInput::new(path, problem));
+    };
+    let reader = CaseReader {
+        suite: &head.name,
+        methods: file.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect(),
+        contract,
+    };
+    let cases = values
+        .into_iter()
+        .map(|(place, value)| {
+            let name = value.get("name").and_then(Value::as_str).map(str::to_owned);
+            reader.read(place.clone(), value).map(Arc::new).map_err(|problem| match name {
+                Some(name) => BadInput::new(place, format_args!("case `{name}`: {problem}")),
+                None => BadInput::new(place, problem),
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Suite {
+        name: head.name,
+        source: head.source,
+        cases,
+    })
+}
+
+type PlacedValues = Vec<(Place, Value)>;
+
+fn read_toml(path: &Path, text: &str) -> Result<(SuiteHead, PlacedValues), BadInput> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        suite: SuiteHead,
+        #[serde(default)]
+        case: Vec<toml::Spanned<toml::Value>>,
+    }
+    let file: File = parse_toml(path, text)?;
+    let cases = file
+        .case
+        .into_iter()
+        .map(|case| {
+            let place = Place::at_offset(path, text, case.span().start);
+            (place, json_of(case.into_inner()))
+        })
+        .collect();
+    Ok((file.suite, cases))
+}
+
+fn read_json_lines(path: &Path, text: &str) -> Result<(SuiteHead, PlacedValues), BadInput> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct FirstLine {
+        suite: SuiteHead,
+    }
+    let place = |index: usize| Place::File(path.to_owned(), Some(index + 1));
+    let mut lines = text.lines().enumerate();
+    let (_, first) = lines.next().unwrap_or_default();
+    let head: FirstLine = serde_json::from_str(first).map_err(|error| {
+        BadInput::new(place(0), format_args!("the first line names the suite: {error}"))
+    })?;
+    let cases = lines
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(index, line)| match serde_json::from_str(line) {
+            Ok(value) => Ok((place(index), value)),
+            Err(error) => Err(BadInput::new(place(index), error)),
+        })
+        .collect::<Result<_, _>>()?;
+    Ok((head.suite, cases))
+}
+
+/// TOML as the JSON that protobuf's mapping expects: what JSON has no number
+/// for becomes the mapping's string.
+fn json_of(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) if number.is_nan() => "NaN".into(),
+        toml::Value::Float(f64::INFINITY) => "Infinity".into(),
+        toml::Value::Float(f64::NEG_INFINITY) => "-Infinity".into(),
+        toml::Value::Float(number) => number.into(),
+        toml::Value::Boolean(truth) => truth.into(),
+        toml::Value::Datetime(time) => time.to_string().into(),
+        toml::Value::Array(items) => items.into_iter().map(json_of).collect(),
+        toml::Value::Table(fields) => {
+            Value::Object(fields.into_iter().map(|(key, value)| (key, json_of(value))).collect())
+        }
+    }
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+    let segments_are_plain =
+        name.split('/').all(|segment| !segment.is_empty() && segment.chars().all(is_plain));
+    if segments_are_plain && (what != "suite" || !name.contains('/')) {
+        return Ok(());
+    }
+    Err(format!(
+        "{what} name `{name}`; use lower-case letters, digits, `-`, `_` and `.`, such as detect/empty"
+    ))
+}
+
+/// Turns the values of one suite into cases.
+struct CaseReader<'a> {
+    suite: &'a str,
+    methods: Vec<MethodDescriptor>,
+    contract: &'a Contract,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCase {
+    name: String,
+    rule: String,
+    why: String,
+    calls: Option<Vec<Map<String, Value>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCall {
+    method: String,
+    #[serde(default)]
+    unknown_method: bool,
+    request: Option<Value>,
+    request_hex: Option<String>,
+    timeout: Option<String>,
+    #[serde(default)]
+    metadata: Vec<(String, String)>,
+    compression: Option<Compression>,
+    cancel_after_messages: Option<u32>,
+    expect: RawExpect,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawExpect {
+    code: Option<OneOrMore>,
+    messages: Option<Vec<Value>>,
+    message_count: Option<usize>,
+    status_message: Option<String>,
+    approx: Option<Approx>,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    #[serde(default)]
+    trailers: Vec<(String, String)>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a status code's name, or a list of them")]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl CaseReader<'_> {
+    fn read(&self, place: Place, value: Value) -> Result<Case, String> {
+        let Value::Object(mut fields) = expand(value)? else {
+            return Err("a case is a table".to_owned());
+        };
+        // What stands on the case itself is the default of each of its calls.
+        let mut own = Map::new();
+        for key in ["name", "rule", "why", "calls"] {
+            own.extend(fields.remove_entry(key));
+        }
+        let raw: RawCase = from_json(Value::Object(own))?;
+        check_name("case", &raw.name)?;
+        if self.contract.rule(&raw.rule).is_none() {
+            return Err(format!("rule `{}` is not in the contract", raw.rule));
+        }
+        let calls = match raw.calls {
+            None => vec![self.read_call(fields)?],
+            Some(calls) if calls.is_empty() => return Err("`calls` is empty".to_owned()),
+            Some(calls) => calls
+                .into_iter()
+                .enumerate()
+                .map(|(index, call)| {
+                    let mut merged = fields.clone();
+                    merged.extend(call);
+                    self.read_call(merged).map_err(|problem| format!("calls[{index}]: {problem}"))
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        Ok(Case {
+            name: format!("{}/{}", self.suite, raw.name),
+            rule: raw.rule,
+            why: raw.why,
+            place,
+            calls,
+        })
+    }
+
+    fn read_call(&self, fields: Map<String, Value>) -> Result<Call, String> {
+        let raw: RawCall = from_json(Value::Object(fields))?;
+        let method = self.find_method(&raw.method, raw.unknown_method)?;
+        let input = method.descriptor.as_ref().map(MethodDescriptor::input);
+        let output = method.descriptor.as_ref().map(MethodDescriptor::output);
+        let (request, is_raw) = read_request(raw.request, raw.request_hex, input)?;
+        let timeout = match raw.timeout {
+            None => DEFAULT_TIMEOUT,
+            Some(text) => humantime::parse_duration(&text)
+                .ok()
+                .filter(|timeout| timeout.as_millis() > 0)
+                .ok_or_else(|| format!("timeout `{text}`; write 500ms or 30s"))?,
+        };
+        check_metadata(&raw.metadata)?;
+        Ok(Call {
+            method,
+            request,
+            raw: is_raw,
+            timeout,
+            metadata: raw.metadata,
+            compression: raw.compression,
+            cancel_after_messages: raw.cancel_after_messages,
+            expect: read_expect(raw.expect, output)?,
+        })
+    }
+
+    fn find_method(&self, path: &str, unknown: bool) -> Result<Method, String> {
+        let path_of = |method: &MethodDescriptor| {
+            format!("{}/{}", method.parent_service().full_name(), method.name())
+        };
+        let descriptor = self.methods.iter().find(|method| path_of(method) == path).cloned();
+        match (&descriptor, unknown) {
+            (Some(_), true) => Err(format!("`unknown_method`, but the proto has `{path}`")),
+            (Some(method), false) if method.is_client_streaming() => Err(format!(
+                "`{path}` takes a stream of requests; a case calls unary and server-streaming methods"
+            )),
+            (None, false) => {
+                let known: Vec<String> = self.methods.iter().map(path_of).collect();
+                let known = known.join(", ");
+                Err(format!("no method `{path}` in the proto; it has {known} (`unknown_method = true` if that is the point)"))
+            }
+            _ => Ok(Method {
+                path: path.to_owned(),
+                descriptor,
+            }),
+        }
+    }
+}
+
+/// The request's bytes, and whether they must be sent raw.
+fn read_request(
+    request: Option<Value>,
+    request_hex: Option<String>,
+    input: Option<MessageDescriptor>,
+) -> Result<(Vec<u8>, bool), String> {
+    match (request, request_hex, input) {
+        (Some(_), Some(_), _) => Err("both `request` and `request_hex`; give one".to_owned()),
+        (None, Some(hex), _) => Ok((read_hex(&hex)?, true)),
+        (Some(value), None, Some(input)) => {
+            let message = read_message(&input, value).map_err(|why| format!("request{why}"))?;
+            Ok((message.encode_to_vec(), false))
+        }
+        (Some(_), None, None) => {
+            Err("an unknown method has no request type; give `request_hex` or nothing".to_owned())
+        }
+        (None, None, None) => Ok((Vec::new(), true)),
+        (None, None, Some(_)) => Err("no `request`; give one, `{}` for an empty message".to_owned()),
+    }
+}
+
+fn read_hex(text: &str) -> Result<Vec<u8>, String> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|character| !character.is_whitespace())
+        .map(|character| character.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()
+        .ok_or("`request_hex` has a character that is no hexadecimal digit")?;
+    if digits.len() % 2 == 1 {
+        return Err("`request_hex` has an odd number of digits".to_owned());
+    }
+    Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+fn check_metadata(metadata: &[(String, String)]) -> Result<(), String> {
+    for (name, _) in metadata {
+        let is_legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
+        if name.is_empty() || !name.chars().all(is_legal) || name.starts_with("grpc-") {
+            return Err(format!(
+                "metadata `{name}`; names are lower-case letters, digits, `_`, `-` and `.`, and do not start with grpc-"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expect, String> {
+    let names = match raw.code {
+        None => vec!["OK".to_owned()],
+        Some(OneOrMore::One(name)) => vec![name],
+        Some(OneOrMore::More(names)) => names,
+    };
+    let codes: Vec<Code> = names
+        .into_iter()
+        .map(|name| from_json(Value::String(name)))
+        .collect::<Result<_, String>>()
+        .map_err(|why| format!("expect.code: {why}"))?;
+    let messages = match (raw.messages, output) {
+        (None, _) => None,
+        (Some(_), None) => {
+            return Err("expect.messages: an unknown method has no response type".to_owned());
+        }
+        (Some(values), Some(output)) => Some(
+            values
+                .into_iter()
+                .enumerate()
+                .map(|(index, value)| {
+                    read_message(&output, value)
+                        .map_err(|why| format!("expect.messages[{index}]{why}"))
+                })
+                .collect::<Result<Vec<_>, _>>()?,
+        ),
+    };
+    let message_count = match (&messages, raw.message_count) {
+        (Some(_), Some(_)) => {
+            return Err("expect: both `messages` and `message_count`; give one".to_owned());
+        }
+        (None, None) if codes.is_empty() => return Err("expect.code: an empty list".to_owned()),
+        (None, None) if codes.contains(&Code::OK) => {
+            return Err("expect: nothing is checked; give `messages` or `message_count`".to_owned());
+        }
+        // An error without a word on messages comes alone.
+        (None, None) => Some(0),
+        (_, given) => given,
+    };
+    Ok(Expect {
+        codes,
+        messages,
+        message_count,
+        status_message: raw.status_message,
+        approx: raw.approx,
+        headers: raw.headers,
+        trailers: raw.trailers,
+    })
+}
+
+/// A message from protobuf's JSON mapping; the error starts with the path.
+fn read_message(descriptor: &MessageDescriptor, value: Value) -> Result<DynamicMessage, String> {
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
+    DynamicMessage::deserialize(descriptor.clone(), tracked)
+        .map_err(|error| described(&track.path(), error, "."))
+}
+
+fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    let mut track = serde_path_to_error::Track::new();
+    T::deserialize(serde_path_to_error::Deserializer::new(value, &mut track))
+        .map_err(|error| described(&track.path(), error, ""))
+}
+
+fn described(
+    path: &serde_path_to_error::Path,
+    error: impl fmt::Display,
+    separator: &str,
+) -> String {
+    match path.iter().next() {
+        None if separator.is_empty() => error.to_string(),
+        None => format!(": {error}"),
+        Some(_) => format!("{separator}{path}: {error}"),
+    }
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -1,0 +1,155 @@
+use std::fs;
+
+use super::*;
+
+const PROTO: &str = r#"
+syntax = "proto3";
+package t;
+message Ask { double x = 1; repeated int64 many = 2; }
+message Reply { int32 y = 1; double z = 2; }
+service S {
+  rpc Unary(Ask) returns (Reply) {}
+  rpc Upload(stream Ask) returns (Reply) {}
+}
+"#;
+
+const CONTRACT: &str = "| id | level | rule | source |\n| - | - | - | - |\n| R-1 | MUST | x | y |\n";
+
+/// Loads one suite file in a folder of its own.
+fn load_text(file: &str, text: &str) -> Result<Vec<Suite>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir(root.join("suites")).unwrap();
+    fs::write(root.join("t.proto"), PROTO).unwrap();
+    fs::write(root.join("contract.md"), CONTRACT).unwrap();
+    fs::write(root.join("suites").join(file), text).unwrap();
+    let contract = Contract::load(&root.join("contract.md")).unwrap();
+    let protos = load_protos(root).unwrap();
+    load(&root.join("suites"), &protos, &contract)
+        .map_err(|error| error.to_string().replace(&format!("{}/suites/", root.display()), ""))
+}
+
+fn toml_suite(case: &str) -> Result<Vec<Suite>, String> {
+    load_text(
+        "a.toml",
+        &format!("[suite]\nname = \"a\"\nproto = \"t.proto\"\n\n[[case]]\n{case}"),
+    )
+}
+
+const NAMED: &str = "name = \"c\"\nrule = \"R-1\"\nwhy = \"w\"\n";
+
+#[test]
+fn both_formats_give_the_same_case() {
+    let toml = toml_suite(&format!(
+        "{NAMED}method = \"t.S/Unary\"\nrequest = {{ x = -inf, many = [1, -2] }}\nexpect = {{ messages = [{{ y = 3 }}] }}"
+    ))
+    .unwrap();
+    let json = load_text(
+        "a.jsonl",
+        concat!(
+            r#"{"suite":{"name":"a","proto":"t.proto"}}"#,
+            "\n",
+            r#"{"name":"c","rule":"R-1","why":"w","method":"t.S/Unary","request":{"x":"-Infinity","many":[1,-2]},"expect":{"messages":[{"y":3}]}}"#,
+        ),
+    )
+    .unwrap();
+    let call = |suites: &[Suite]| suites[0].cases[0].calls[0].clone();
+    assert_eq!(call(&toml).request, call(&json).request);
+    let expected = |suites: &[Suite]| {
+        let messages = call(suites).expect.messages.unwrap();
+        messages.iter().map(|message| message.encode_to_vec()).collect::<Vec<_>>()
+    };
+    assert_eq!(expected(&toml), [[0x08, 0x03]]);
+    assert_eq!(expected(&json), [[0x08, 0x03]]);
+    assert_eq!(toml[0].cases[0].name, "a/c");
+    assert_eq!(toml[0].cases[0].place.to_string().rsplit(':').next(), Some("5"));
+}
+
+#[test]
+fn calls_inherit_from_their_case() {
+    let suites = toml_suite(&format!(
+        "{NAMED}method = \"t.S/Unary\"\nexpect = {{ messages = [{{}}] }}\ncalls = [{{ request = {{ x = 1 }} }}, {{ request = {{}}, expect = {{ code = [\"INTERNAL\", \"UNKNOWN\"] }} }}]"
+    ))
+    .unwrap();
+    let calls = &suites[0].cases[0].calls;
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[0].expect.codes, [Code::OK]);
+    assert_eq!(calls[1].expect.codes, [Code(13), Code(2)]);
+    assert_eq!(calls[1].expect.message_count, Some(0));
+}
+
+#[test]
+fn floats_keep_every_bit() {
+    let suites = toml_suite(&format!(
+        "{NAMED}method = \"t.S/Unary\"\nrequest = {{}}\nexpect = {{ messages = [{{ z = -0.0 }}] }}"
+    ))
+    .unwrap();
+    let messages = suites[0].cases[0].calls[0].expect.messages.clone().unwrap();
+    let z = messages[0].get_field_by_name("z").unwrap().as_f64().unwrap();
+    assert_eq!(z.to_bits(), (-0.0_f64).to_bits());
+}
+
+#[test]
+fn raw_requests_are_bytes() {
+    let suites = toml_suite(&format!(
+        "{NAMED}method = \"t.S/Unary\"\nrequest_hex = \"0a fF\"\nexpect = {{ code = \"INTERNAL\" }}"
+    ))
+    .unwrap();
+    let call = &suites[0].cases[0].calls[0];
+    assert_eq!((call.request.as_slice(), call.raw), ([0x0a, 0xff].as_slice(), true));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place() {
+    let call = "method = \"t.S/Unary\"\nrequest = {}\n";
+    let fine = "expect = { messages = [] }";
+    for (case, expected) in [
+        (format!("rule = \"R-1\"\nwhy = \"w\"\n{call}{fine}"), "a.toml:5: missing field `name`"),
+        (format!("{}{call}{fine}", NAMED.replace("\"c\"", "\"C c\"")), "a.toml:5: case `C c`: case name `C c`"),
+        (format!("{}{call}{fine}", NAMED.replace("R-1", "R-9")), "case `c`: rule `R-9` is not in the contract"),
+        (format!("{NAMED}{call}{fine}\ncolour = 1"), "case `c`: colour: unknown field `colour`"),
+        (format!("{NAMED}method = \"t.S/Nope\"\nrequest = {{}}\n{fine}"), "no method `t.S/Nope` in the proto; it has t.S/Unary"),
+        (format!("{NAMED}method = \"t.S/Upload\"\nrequest = {{}}\n{fine}"), "takes a stream of requests"),
+        (format!("{NAMED}{call}unknown_method = true\n{fine}"), "but the proto has `t.S/Unary`"),
+        (format!("{NAMED}method = \"t.S/Unary\"\nrequest = {{ xx = 1 }}\n{fine}"), "request: unrecognized field name 'xx'"),
+        (format!("{NAMED}method = \"t.S/Unary\"\nrequest = {{ many = [1, \"a\"] }}\n{fine}"), "request.many[1]: "),
+        (format!("{NAMED}method = \"t.S/Unary\"\n{fine}"), "no `request`"),
+        (format!("{NAMED}{call}request_hex = \"00\"\n{fine}"), "both `request` and `request_hex`"),
+        (format!("{NAMED}method = \"t.S/Unary\"\nrequest_hex = \"0\"\n{fine}"), "odd number of digits"),
+        (format!("{NAMED}method = \"t.S/Unary\"\nrequest_hex = \"0g\"\n{fine}"), "no hexadecimal digit"),
+        (format!("{NAMED}{call}expect = {{}}"), "nothing is checked"),
+        (format!("{NAMED}{call}expect = {{ code = \"FINE\" }}"), "expect.code: `FINE` is no status code"),
+        (format!("{NAMED}{call}expect = {{ code = [] }}"), "expect.code: an empty list"),
+        (format!("{NAMED}{call}expect = {{ messages = [{{ y = 1.5 }}] }}"), "expect.messages[0].y: "),
+        (format!("{NAMED}{call}expect = {{ messages = [], message_count = 1 }}"), "give one"),
+        (format!("{NAMED}{call}timeout = \"soon\"\n{fine}"), "timeout `soon`"),
+        (format!("{NAMED}{call}metadata = [[\"Upper\", \"v\"]]\n{fine}"), "metadata `Upper`"),
+        (format!("{NAMED}{call}compression = \"zip\"\n{fine}"), "compression: unknown variant `zip`"),
+        (format!("{NAMED}{call}{fine}\n[[case]]\n{NAMED}{call}{fine}"), "case `a/c` stands at a.toml:5 already"),
+    ] {
+        let error = toml_suite(&case).expect_err(&case);
+        assert!(error.contains(expected), "{case}\ngot:  {error}\nwant: {expected}");
+    }
+}
+
+#[test]
+fn a_bad_file_is_named() {
+    for (file, text, expected) in [
+        ("a.toml", "suite = 1", "a.toml:1: invalid type"),
+        ("a.toml", "[suite]\nname = \"a\"\nproto = \"no.proto\"", "proto `no.proto` is not among"),
+        ("a.jsonl", "", "a.jsonl:1: the first line names the suite"),
+        ("a.jsonl", "{\"suite\":{\"name\":\"a\",\"proto\":\"t.proto\"}}\n{", "a.jsonl:2: EOF"),
+        ("a.txt", "", "no suite"),
+    ] {
+        let error = load_text(file, text).unwrap_err();
+        assert!(error.contains(expected), "{file} {text}: {error}");
+    }
+}
+
+#[test]
+fn a_proto_that_does_not_compile_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bad.proto"), "syntax = \"proto3\"; message {").unwrap();
+    let error = load_protos(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("bad.proto"), "{error}");
+}

@@ -1,0 +1,9 @@
+//! Suites: cases as data. Files are read as plain values, their shorthand is
+//! expanded, and every case is checked against the `.proto` and the contract.
+
+mod case;
+mod expand;
+mod load;
+
+pub use case::{Approx, Call, Case, Code, Compression, Expect, Method, Suite};
+pub use load::{load, load_protos};

@@ -1,0 +1,94 @@
+//! Text that comes from a peer is hostile: everything shown goes through here.
+
+use std::fmt::Write as _;
+
+/// The text on one line, with every character that could steer a terminal, hide
+/// other text or break XML written as an escape (`\n`, `\u{1b}`).
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            _ if is_unsafe(character) => {
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
+            }
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// Control characters, the bidirectional overrides and the other invisible
+/// formatting characters, and what XML 1.0 cannot carry.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// At most `limit` characters of a text; what is cut is counted.
+#[must_use]
+pub fn shorten(text: &str, limit: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(limit) else {
+        return text.to_owned();
+    };
+    let left = text[end..].chars().count();
+    format!("{}… ({left} more characters)", &text[..end])
+}
+
+/// `1 trial`, `2 trials`.
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// The words joined as in `rust, python and go`.
+#[must_use]
+pub fn list(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_never_reach_the_reader() {
+        for (name, input, expected) in [
+            ("plain", "count 94", "count 94"),
+            ("terminal escape", "\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("new lines", "a\r\nb\tc", "a\\r\\nb\\tc"),
+            ("c1 control", "\u{9b}2J", "\\u{9b}2J"),
+            ("right-to-left override", "a\u{202e}b", "a\\u{202e}b"),
+            ("nul", "a\0b", "a\\u{0}b"),
+            ("not a character", "\u{ffff}", "\\u{ffff}"),
+            ("many scripts", "żółw 温度", "żółw 温度"),
+        ] {
+            assert_eq!(printable(input), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn shortening_counts_what_it_cuts() {
+        assert_eq!(shorten("abc", 3), "abc");
+        assert_eq!(shorten("äbcdef", 3), "äbc… (3 more characters)");
+    }
+
+    #[test]
+    fn lists_read_as_prose() {
+        assert_eq!(list(&[]), "");
+        assert_eq!(list(&["go"]), "go");
+        assert_eq!(list(&["go", "rust"]), "go and rust");
+        assert_eq!(list(&["go", "python", "rust"]), "go, python and rust");
+    }
+}
