@@ -70,7 +70,8 @@ impl Contract {
             if cells.iter().all(|cell| cell.chars().all(|c| c == '-')) {
                 continue;
             }
-            let rule = parse_rule(&cells).map_err(|problem| BadInput::new(place.clone(), problem))?;
+            let rule =
+                parse_rule(&cells).map_err(|problem| BadInput::new(place.clone(), problem))?;
             if rules.iter().any(|known| known.id == rule.id) {
                 let problem = format!("rule {} is here twice; ids are unique", rule.id);
                 return Err(BadInput::new(place, problem));
@@ -108,12 +109,7 @@ fn parse_rule(cells: &[&str]) -> Result<Rule, String> {
     if id.is_empty() || text.is_empty() || source.is_empty() {
         return Err("an empty cell; a rule has id, level, rule, source".to_owned());
     }
-    Ok(Rule {
-        id: (*id).to_owned(),
-        level,
-        text: (*text).to_owned(),
-        source: (*source).to_owned(),
-    })
+    Ok(Rule { id: (*id).to_owned(), level, text: (*text).to_owned(), source: (*source).to_owned() })
 }
 
 #[cfg(test)]
@@ -128,7 +124,9 @@ mod tests {
 
     #[test]
     fn rules_stand_in_tables_and_other_tables_are_left_alone() {
-        let page = format!("{HEAD}| A-1 | MUST | It works. | here |\n\n| a | b |\n| - | - |\n| A-1 | x |\n");
+        let page = format!(
+            "{HEAD}| A-1 | MUST | It works. | here |\n\n| a | b |\n| - | - |\n| A-1 | x |\n"
+        );
         let contract = parse(&page).unwrap();
         assert_eq!(contract.rules.len(), 1);
         assert_eq!(contract.rule("A-1").unwrap().text, "It works.");
@@ -138,9 +136,18 @@ mod tests {
     #[test]
     fn a_bad_rule_is_named_with_its_line() {
         for (row, expected) in [
-            ("| A-1 | MUST | It works. |", "contract.md:5: 3 cells; a rule has id, level, rule, source"),
-            ("| A-1 | MAY | It works. | here |", "contract.md:5: level `MAY`; a rule is MUST or SHOULD"),
-            ("| A-1 | MUST | | here |", "contract.md:5: an empty cell; a rule has id, level, rule, source"),
+            (
+                "| A-1 | MUST | It works. |",
+                "contract.md:5: 3 cells; a rule has id, level, rule, source",
+            ),
+            (
+                "| A-1 | MAY | It works. | here |",
+                "contract.md:5: level `MAY`; a rule is MUST or SHOULD",
+            ),
+            (
+                "| A-1 | MUST | | here |",
+                "contract.md:5: an empty cell; a rule has id, level, rule, source",
+            ),
             (
                 "| A-1 | MUST | a | b |\n| A-1 | MUST | a | b |",
                 "contract.md:6: rule A-1 is here twice; ids are unique",

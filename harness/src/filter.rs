@@ -135,8 +135,8 @@ impl Parser<'_> {
             return Err("expected `(`".to_owned());
         }
         let end = self.rest.find(')').ok_or("no `)` after this")?;
-        let pattern =
-            Pattern::parse(self.rest[..end].trim()).map_err(|error: BadPattern| error.to_string())?;
+        let pattern = Pattern::parse(self.rest[..end].trim())
+            .map_err(|error: BadPattern| error.to_string())?;
         self.rest = &self.rest[end + 1..];
         Ok(pattern)
     }

@@ -18,10 +18,7 @@ pub struct BadInput {
 impl BadInput {
     /// `problem` in lower case, with the remedy in it.
     pub fn new(place: impl Into<Place>, problem: impl fmt::Display) -> Self {
-        Self {
-            place: place.into(),
-            problem: problem.to_string(),
-        }
+        Self { place: place.into(), problem: problem.to_string() }
     }
 }
 

@@ -77,7 +77,8 @@ impl KnownList {
             .map(|entry| {
                 let place = Place::at_offset(path, text, entry.span().start);
                 let RawKnown { server, client, case, message, reason, link } = entry.into_inner();
-                for (field, value) in [("message", &message), ("reason", &reason), ("link", &link)] {
+                for (field, value) in [("message", &message), ("reason", &reason), ("link", &link)]
+                {
                     if value.trim().is_empty() {
                         return Err(BadInput::new(place, format_args!("`{field}` is empty")));
                     }
@@ -127,7 +128,9 @@ impl KnownList {
 }
 
 impl Known {
-    fn matches(&self, server: &str, client: &str, case: &str) -> bool {
+    /// Whether the entry covers this trial.
+    #[must_use]
+    pub fn matches(&self, server: &str, client: &str, case: &str) -> bool {
         self.server.matches(server) && self.client.matches(client) && self.case.matches(case)
     }
 }
@@ -136,7 +139,9 @@ impl Known {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KnownDefect {
     /// An entry matches no trial that there is.
-    #[error("{place}: stale: no trial matches this entry; mend its patterns, or remove it with `crosswire known prune`")]
+    #[error(
+        "{place}: stale: no trial matches this entry; mend its patterns, or remove it with `crosswire known prune`"
+    )]
     Stale {
         /// The entry.
         place: Place,
@@ -195,7 +200,9 @@ mod tests {
             (
                 "overlap, told once",
                 entry("go", "a/b") + &entry("*", "a/*"),
-                vec!["known.toml:8: overlaps the entry at known.toml:1: both match server go, client go, case a/b"],
+                vec![
+                    "known.toml:8: overlaps the entry at known.toml:1: both match server go, client go, case a/b",
+                ],
             ),
         ] {
             let list = parse(&text).unwrap();

@@ -1,11 +1,38 @@
-//! x
-pub mod contract;
+//! Crosswire runs every gRPC client against every gRPC server and says which
+//! pairs agree, which do not, and which side is to blame.
+//!
+//! The modules stand in the order of the pipeline:
+//!
+//! `manifest → suites → plan → run (child, driver) → observe → judge → report`
+//!
+//! A module uses earlier stages, never later ones; only `command` joins them.
+//! `plan` and `judge` are pure. Only `child`, `guard`, `driver`, `report` and the
+//! loaders do input and output; the runner sends events, and only reporters print.
+
 pub mod exit;
-pub mod filter;
 pub mod input;
-pub mod known;
-pub mod manifest;
 pub mod pattern;
-pub mod plan;
-pub mod suite;
 pub mod text;
+
+pub mod contract;
+pub mod manifest;
+pub mod suite;
+
+pub mod filter;
+pub mod known;
+pub mod plan;
+
+pub mod child;
+pub mod driver;
+pub mod event;
+pub mod guard;
+pub mod observe;
+pub mod run;
+
+pub mod judge;
+pub mod report;
+pub mod results;
+
+pub mod command;
+pub mod command_line;
+pub mod project;

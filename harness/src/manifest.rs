@@ -400,7 +400,10 @@ mod tests {
                 "[[peer]]\nname = \"a\"\nclient = { cmd = [\"c\"] }\n[[peer]]\nname = \"a\"\nclient = { cmd = [\"c\"] }",
                 "peer `a` is here twice",
             ),
-            ("[[peer]]\nname = \"a\"\nclient = { cmd = [] }", "crosswire.toml:7: the client's `cmd` is empty"),
+            (
+                "[[peer]]\nname = \"a\"\nclient = { cmd = [] }",
+                "crosswire.toml:7: the client's `cmd` is empty",
+            ),
             ("[[peer]]\nname = \"a\"\nserver = { }", "a server needs `cmd`"),
             (
                 "[[peer]]\nname = \"a\"\nserver = { cmd = [\"s\"], ready = \"connect\" }",

@@ -211,7 +211,8 @@ mod tests {
     "#;
 
     fn plan(selection: &Selection) -> Vec<String> {
-        let cases = [case("s/one", None), case("s/two", None), case("s/zip", Some(Compression::Gzip))];
+        let cases =
+            [case("s/one", None), case("s/two", None), case("s/zip", Some(Compression::Gzip))];
         let plan = Plan::new(&peers(PEERS), &cases, &KnownList::default(), selection);
         let describe = |cell: &Cell, trial: &Trial| {
             let why = trial.unsupported.as_ref().map(|why| format!(" [{why}]")).unwrap_or_default();
@@ -229,10 +230,18 @@ mod tests {
         assert_eq!(
             plan(&Selection::everything()),
             [
-                "a<-a s/one", "a<-a s/two", "a<-a s/zip",
-                "a<-c s/one", "a<-c s/two", "a<-c s/zip",
-                "b<-a s/one", "b<-a s/two [b: not yet (issue 1)]", &format!("b<-a s/zip {zip}"),
-                "b<-c s/one", "b<-c s/two [b: not yet (issue 1)]", &format!("b<-c s/zip {zip}"),
+                "a<-a s/one",
+                "a<-a s/two",
+                "a<-a s/zip",
+                "a<-c s/one",
+                "a<-c s/two",
+                "a<-c s/zip",
+                "b<-a s/one",
+                "b<-a s/two [b: not yet (issue 1)]",
+                &format!("b<-a s/zip {zip}"),
+                "b<-c s/one",
+                "b<-c s/two [b: not yet (issue 1)]",
+                &format!("b<-c s/zip {zip}"),
             ]
         );
     }

@@ -12,7 +12,6 @@ use crate::input::{BadInput, read_text};
 /// # Errors
 /// The file is no known list, the entry is malformed, or it cannot be written.
 pub fn add(path: &Path, new: &NewKnown) -> Result<(), BadInput> {
-    let mut document = if path.exists() { open(path)? } else { DocumentMut::new() };
     let mut table = Table::new();
     for (field, text) in [
         ("server", &new.server),
@@ -24,23 +23,42 @@ pub fn add(path: &Path, new: &NewKnown) -> Result<(), BadInput> {
     ] {
         table.insert(field, value(text));
     }
-    entries(path, &mut document)?.push(table);
-    save(path, &document)
+    // Appended as text: as part of the document, it would slip above a comment
+    // that ends the file.
+    let mut text = if path.exists() { read_text(path)? } else { String::new() };
+    if !text.is_empty() {
+        text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
+    }
+    text.push_str(&format!("[[known]]\n{table}"));
+    save(path, &text)
 }
 
-/// Removes the entries at these positions.
+/// Removes the entries at these positions, each with the comment right above it.
 ///
 /// # Errors
 /// The file is no known list or cannot be written.
 pub fn remove(path: &Path, positions: &[usize]) -> Result<(), BadInput> {
     let mut document = open(path)?;
-    let entries = entries(path, &mut document)?;
-    let mut position = 0;
-    entries.retain(|_| {
-        position += 1;
-        !positions.contains(&(position - 1))
-    });
-    save(path, &document)
+    let mut kept = ArrayOfTables::new();
+    // What stands above a removed entry, parted from it by a blank line, is about
+    // the file or a group of entries, and moves down to the next one.
+    let mut moved = String::new();
+    for (position, entry) in entries(path, &mut document)?.iter().enumerate() {
+        let above = entry.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
+        if positions.contains(&position) {
+            let end = above.rfind("\n\n").map_or(0, |blank| blank + 1);
+            moved.push_str(&above[..end]);
+        } else {
+            let mut entry = entry.clone();
+            let prefix = std::mem::take(&mut moved) + above;
+            entry.decor_mut().set_prefix(prefix);
+            kept.push(entry);
+        }
+    }
+    *entries(path, &mut document)? = kept;
+    let end = document.trailing().as_str().unwrap_or_default().to_owned();
+    document.set_trailing(moved + &end);
+    save(path, &document.to_string())
 }
 
 fn open(path: &Path) -> Result<DocumentMut, BadInput> {
@@ -61,9 +79,8 @@ fn entries<'a>(
 }
 
 /// Checks the new text as a reader would before it takes the old one's place.
-fn save(path: &Path, document: &DocumentMut) -> Result<(), BadInput> {
-    let text = document.to_string();
-    KnownList::parse(path, &text)?;
+fn save(path: &Path, text: &str) -> Result<(), BadInput> {
+    KnownList::parse(path, text)?;
     std::fs::write(path, text)
         .map_err(|error| BadInput::new(path, format_args!("cannot be written: {error}")))
 }
@@ -74,31 +91,36 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn adding_and_removing_keeps_comments() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("known.toml");
-        fs::write(&path, "# Head.\n").unwrap();
-        let new = |case: &str| NewKnown {
+    fn new(case: &str) -> NewKnown {
+        NewKnown {
             server: "go".into(),
             client: "*".into(),
             case: case.into(),
             message: "expected OK".into(),
             reason: "a \"reason\"".into(),
             link: "v1".into(),
-        };
-        add(&path, &new("a/b")).unwrap();
-        let first = fs::read_to_string(&path).unwrap();
-        let commented = first.replace("case = ", "# why this one\ncase = ");
-        fs::write(&path, commented).unwrap();
-        add(&path, &new("a/c")).unwrap();
-        remove(&path, &[1]).unwrap();
+        }
+    }
+
+    #[test]
+    fn adding_and_removing_keeps_comments() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("known.toml");
+        fs::write(&path, "# About the file.\n").unwrap();
+        for case in ["a/a", "a/b", "a/c"] {
+            add(&path, &new(case)).unwrap();
+        }
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("# Head.\n"), "{text}");
-        assert!(text.contains("# why this one"), "{text}");
+        fs::write(&path, text.replace("case = \"a/b\"", "# why b\ncase = \"a/b\"")).unwrap();
+        remove(&path, &[0, 2]).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("# About the file.\n"), "{text}");
+        assert!(text.contains("# why b"), "{text}");
         let list = KnownList::load(&path).unwrap();
         assert_eq!(list.entries.len(), 1);
         assert_eq!(list.entries[0].case.literal(), Some("a/b"));
+        remove(&path, &[0]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().trim(), "# About the file.");
     }
 
     #[test]
@@ -106,14 +128,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("known.toml");
         fs::write(&path, "# Head.\n").unwrap();
-        let bad = NewKnown {
-            server: "g*".into(),
-            client: "*".into(),
-            case: "a".into(),
-            message: "m".into(),
-            reason: "r".into(),
-            link: "l".into(),
-        };
+        let bad = NewKnown { server: "g*".into(), ..new("a") };
         assert!(add(&path, &bad).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "# Head.\n");
     }

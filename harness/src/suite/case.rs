@@ -113,10 +113,7 @@ pub struct Approx {
 
 impl Default for Approx {
     fn default() -> Self {
-        Self {
-            relative: 0.0,
-            absolute: 0.0,
-        }
+        Self { relative: 0.0, absolute: 0.0 }
     }
 }
 
@@ -189,7 +186,10 @@ impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
         Self::from_name(&name).ok_or_else(|| {
-            serde::de::Error::custom(format!("`{name}` is no status code; one of {}", NAMES.join(", ")))
+            serde::de::Error::custom(format!(
+                "`{name}` is no status code; one of {}",
+                NAMES.join(", ")
+            ))
         })
     }
 }

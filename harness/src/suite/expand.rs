@@ -74,15 +74,16 @@ fn add_column(
     let Value::Array(column) = column else {
         return Err("a column is a list, with one value for each item".to_owned());
     };
-    let rows = out
-        .entry(list)
-        .or_insert_with(|| vec![Value::Object(Map::new()); column.len()].into());
+    let rows =
+        out.entry(list).or_insert_with(|| vec![Value::Object(Map::new()); column.len()].into());
     let Value::Array(rows) = rows else {
         return Err(format!("`{list}` is given both whole and as columns"));
     };
     if rows.len() != column.len() {
         let (got, want) = (column.len(), rows.len());
-        return Err(format!("{got} values beside another column's {want}; columns are equally long"));
+        return Err(format!(
+            "{got} values beside another column's {want}; columns are equally long"
+        ));
     }
     for (row, value) in rows.iter_mut().zip(column) {
         let mut place = row;

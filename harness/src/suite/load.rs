@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prost_reflect::{
     DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, prost::Message as _,
 };
@@ -61,12 +62,14 @@ pub fn load(
     for path in files_below(folder, &["toml", "jsonl"])? {
         let suite = load_suite(&path, protos, contract)?;
         if suites.iter().any(|other| other.name == suite.name) {
-            let problem = format!("another file has the suite `{}` already; names are unique", suite.name);
+            let problem =
+                format!("another file has the suite `{}` already; names are unique", suite.name);
             return Err(BadInput::new(path.as_path(), problem));
         }
         for case in &suite.cases {
             if let Some(first) = places.insert(case.name.clone(), case.place.clone()) {
-                let problem = format!("case `{}` stands at {first} already; names are unique", case.name);
+                let problem =
+                    format!("case `{}` stands at {first} already; names are unique", case.name);
                 return Err(BadInput::new(case.place.clone(), problem));
             }
         }
@@ -121,7 +124,10 @@ fn load_suite(
     };
     let reader = CaseReader {
         suite: &head.name,
-        methods: file.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect(),
+        methods: file
+            .services()
+            .flat_map(|service| service.methods().collect::<Vec<_>>())
+            .collect(),
         contract,
     };
     let cases = values
@@ -134,11 +140,7 @@ fn load_suite(
             })
         })
         .collect::<Result<_, _>>()?;
-    Ok(Suite {
-        name: head.name,
-        source: head.source,
-        cases,
-    })
+    Ok(Suite { name: head.name, source: head.source, cases })
 }
 
 type PlacedValues = Vec<(Place, Value)>;
@@ -345,12 +347,11 @@ impl CaseReader<'_> {
             (None, false) => {
                 let known: Vec<String> = self.methods.iter().map(path_of).collect();
                 let known = known.join(", ");
-                Err(format!("no method `{path}` in the proto; it has {known} (`unknown_method = true` if that is the point)"))
+                Err(format!(
+                    "no method `{path}` in the proto; it has {known} (`unknown_method = true` if that is the point)"
+                ))
             }
-            _ => Ok(Method {
-                path: path.to_owned(),
-                descriptor,
-            }),
+            _ => Ok(Method { path: path.to_owned(), descriptor }),
         }
     }
 }
@@ -372,7 +373,9 @@ fn read_request(
             Err("an unknown method has no request type; give `request_hex` or nothing".to_owned())
         }
         (None, None, None) => Ok((Vec::new(), true)),
-        (None, None, Some(_)) => Err("no `request`; give one, `{}` for an empty message".to_owned()),
+        (None, None, Some(_)) => {
+            Err("no `request`; give one, `{}` for an empty message".to_owned())
+        }
     }
 }
 
@@ -390,7 +393,12 @@ fn read_hex(text: &str) -> Result<Vec<u8>, String> {
 }
 
 fn check_metadata(metadata: &[(String, String)]) -> Result<(), String> {
-    for (name, _) in metadata {
+    for (name, value) in metadata {
+        if name.ends_with("-bin") && STANDARD.decode(value).is_err() {
+            return Err(format!(
+                "metadata `{name}`: the value of a `-bin` name is base64, with its padding"
+            ));
+        }
         let is_legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
         if name.is_empty() || !name.chars().all(is_legal) || name.starts_with("grpc-") {
             return Err(format!(

@@ -13,7 +13,8 @@ service S {
 }
 "#;
 
-const CONTRACT: &str = "| id | level | rule | source |\n| - | - | - | - |\n| R-1 | MUST | x | y |\n";
+const CONTRACT: &str =
+    "| id | level | rule | source |\n| - | - | - | - |\n| R-1 | MUST | x | y |\n";
 
 /// Loads one suite file in a folder of its own.
 fn load_text(file: &str, text: &str) -> Result<Vec<Suite>, String> {
@@ -30,10 +31,7 @@ fn load_text(file: &str, text: &str) -> Result<Vec<Suite>, String> {
 }
 
 fn toml_suite(case: &str) -> Result<Vec<Suite>, String> {
-    load_text(
-        "a.toml",
-        &format!("[suite]\nname = \"a\"\nproto = \"t.proto\"\n\n[[case]]\n{case}"),
-    )
+    load_text("a.toml", &format!("[suite]\nname = \"a\"\nproto = \"t.proto\"\n\n[[case]]\n{case}"))
 }
 
 const NAMED: &str = "name = \"c\"\nrule = \"R-1\"\nwhy = \"w\"\n";
@@ -105,27 +103,67 @@ fn what_is_wrong_is_named_with_its_place() {
     let fine = "expect = { messages = [] }";
     for (case, expected) in [
         (format!("rule = \"R-1\"\nwhy = \"w\"\n{call}{fine}"), "a.toml:5: missing field `name`"),
-        (format!("{}{call}{fine}", NAMED.replace("\"c\"", "\"C c\"")), "a.toml:5: case `C c`: case name `C c`"),
-        (format!("{}{call}{fine}", NAMED.replace("R-1", "R-9")), "case `c`: rule `R-9` is not in the contract"),
+        (
+            format!("{}{call}{fine}", NAMED.replace("\"c\"", "\"C c\"")),
+            "a.toml:5: case `C c`: case name `C c`",
+        ),
+        (
+            format!("{}{call}{fine}", NAMED.replace("R-1", "R-9")),
+            "case `c`: rule `R-9` is not in the contract",
+        ),
         (format!("{NAMED}{call}{fine}\ncolour = 1"), "case `c`: colour: unknown field `colour`"),
-        (format!("{NAMED}method = \"t.S/Nope\"\nrequest = {{}}\n{fine}"), "no method `t.S/Nope` in the proto; it has t.S/Unary"),
-        (format!("{NAMED}method = \"t.S/Upload\"\nrequest = {{}}\n{fine}"), "takes a stream of requests"),
+        (
+            format!("{NAMED}method = \"t.S/Nope\"\nrequest = {{}}\n{fine}"),
+            "no method `t.S/Nope` in the proto; it has t.S/Unary",
+        ),
+        (
+            format!("{NAMED}method = \"t.S/Upload\"\nrequest = {{}}\n{fine}"),
+            "takes a stream of requests",
+        ),
         (format!("{NAMED}{call}unknown_method = true\n{fine}"), "but the proto has `t.S/Unary`"),
-        (format!("{NAMED}method = \"t.S/Unary\"\nrequest = {{ xx = 1 }}\n{fine}"), "request: unrecognized field name 'xx'"),
-        (format!("{NAMED}method = \"t.S/Unary\"\nrequest = {{ many = [1, \"a\"] }}\n{fine}"), "request.many[1]: "),
+        (
+            format!("{NAMED}method = \"t.S/Unary\"\nrequest = {{ xx = 1 }}\n{fine}"),
+            "request: unrecognized field name 'xx'",
+        ),
+        (
+            format!("{NAMED}method = \"t.S/Unary\"\nrequest = {{ many = [1, \"a\"] }}\n{fine}"),
+            "request.many[1]: ",
+        ),
         (format!("{NAMED}method = \"t.S/Unary\"\n{fine}"), "no `request`"),
         (format!("{NAMED}{call}request_hex = \"00\"\n{fine}"), "both `request` and `request_hex`"),
-        (format!("{NAMED}method = \"t.S/Unary\"\nrequest_hex = \"0\"\n{fine}"), "odd number of digits"),
-        (format!("{NAMED}method = \"t.S/Unary\"\nrequest_hex = \"0g\"\n{fine}"), "no hexadecimal digit"),
+        (
+            format!("{NAMED}method = \"t.S/Unary\"\nrequest_hex = \"0\"\n{fine}"),
+            "odd number of digits",
+        ),
+        (
+            format!("{NAMED}method = \"t.S/Unary\"\nrequest_hex = \"0g\"\n{fine}"),
+            "no hexadecimal digit",
+        ),
         (format!("{NAMED}{call}expect = {{}}"), "nothing is checked"),
-        (format!("{NAMED}{call}expect = {{ code = \"FINE\" }}"), "expect.code: `FINE` is no status code"),
+        (
+            format!("{NAMED}{call}expect = {{ code = \"FINE\" }}"),
+            "expect.code: `FINE` is no status code",
+        ),
         (format!("{NAMED}{call}expect = {{ code = [] }}"), "expect.code: an empty list"),
-        (format!("{NAMED}{call}expect = {{ messages = [{{ y = 1.5 }}] }}"), "expect.messages[0].y: "),
+        (
+            format!("{NAMED}{call}expect = {{ messages = [{{ y = 1.5 }}] }}"),
+            "expect.messages[0].y: ",
+        ),
         (format!("{NAMED}{call}expect = {{ messages = [], message_count = 1 }}"), "give one"),
         (format!("{NAMED}{call}timeout = \"soon\"\n{fine}"), "timeout `soon`"),
         (format!("{NAMED}{call}metadata = [[\"Upper\", \"v\"]]\n{fine}"), "metadata `Upper`"),
-        (format!("{NAMED}{call}compression = \"zip\"\n{fine}"), "compression: unknown variant `zip`"),
-        (format!("{NAMED}{call}{fine}\n[[case]]\n{NAMED}{call}{fine}"), "case `a/c` stands at a.toml:5 already"),
+        (
+            format!("{NAMED}{call}metadata = [[\"a-bin\", \"AA\"]]\n{fine}"),
+            "metadata `a-bin`: the value",
+        ),
+        (
+            format!("{NAMED}{call}compression = \"zip\"\n{fine}"),
+            "compression: unknown variant `zip`",
+        ),
+        (
+            format!("{NAMED}{call}{fine}\n[[case]]\n{NAMED}{call}{fine}"),
+            "case `a/c` stands at a.toml:5 already",
+        ),
     ] {
         let error = toml_suite(&case).expect_err(&case);
         assert!(error.contains(expected), "{case}\ngot:  {error}\nwant: {expected}");

@@ -1,0 +1,77 @@
+# Everything here does its own set-up, and does it once: `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := py/.venv
+export CARGO_TARGET_DIR := target
+CROSSWIRE := target/debug/crosswire
+
+# More words for `crosswire run`, such as ARGS='--server go -E "case(fibonacci/**)"'.
+ARGS ?=
+
+# A first build takes a while and says so; later ones are quiet.
+QUIET := $(if $(wildcard $(CROSSWIRE)),-q)
+
+.DEFAULT_GOAL := help
+.PHONY: help interop test lint generate fixtures bench rust py go harness go-tools
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+interop: harness ## Run every client against every server and print the matrix
+	@$(CROSSWIRE) run $(ARGS)
+
+test: harness rust py go ## Run every test of all three languages and of the harness
+	@echo '--- Rust'
+	cargo test --workspace
+	@echo '--- Python'
+	cd py && .venv/bin/python -m pytest
+	@echo '--- Go'
+	cd go && go vet ./... && go test ./...
+
+lint: py ## Check formatting and lints, and that generated files and fixtures are up to date
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(VENV)/bin/ruff check py
+	$(VENV)/bin/ruff format --check py
+	cd go && test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	cd go && go vet ./...
+	$(MAKE) -s generate fixtures
+	@git diff --exit-code -- py go/pb harness/suites || { \
+		echo 'generated files are not up to date: commit what `make generate fixtures` wrote'; exit 1; }
+
+generate: py go-tools ## Generate the Python and Go code from proto/
+	$(VENV)/bin/python -m grpc_tools.protoc -I proto \
+		--python_out=py --grpc_python_out=py \
+		--plugin=protoc-gen-go=go/bin/protoc-gen-go \
+		--plugin=protoc-gen-go-grpc=go/bin/protoc-gen-go-grpc \
+		--go_out=go --go_opt=module=crosswire/go \
+		--go-grpc_out=go --go-grpc_opt=module=crosswire/go \
+		proto/outliers.proto proto/fibonacci.proto
+
+fixtures: py ## Write the detector's vectors anew, with the answers of NumPy
+	$(VENV)/bin/python py/oracle.py
+
+bench: py ## Measure the detector beside NumPy and a plain read pass
+	cargo bench -p interop
+
+harness:
+	@cargo build $(QUIET) -p crosswire
+
+rust:
+	@cargo build $(QUIET) -p interop --bins
+
+py: $(VENV)/.ready
+
+$(VENV)/.ready: py/requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit( \
+		f"$(PYTHON) is Python {v[0]}.{v[1]}; install Python 3.11 or later, or give PYTHON=...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r py/requirements.txt
+	@touch $@
+
+go:
+	@cd go && go build -o bin/ ./cmd/...
+
+go-tools:
+	@cd go && go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go \
+		google.golang.org/grpc/cmd/protoc-gen-go-grpc

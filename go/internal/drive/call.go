@@ -1,0 +1,109 @@
+package drive
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"math"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// statusDetails is the trailer that has the serialized google.rpc.Status.
+const statusDetails = "grpc-status-details-bin"
+
+// errCancelled stands in when the call's end, whatever it was, had arrived
+// before the client cancelled, but had not been read yet: a client that cancels
+// does not read on, and which comes first is chance.
+var errCancelled = status.Error(codes.Canceled, "cancelled by the client")
+
+// preparedCall is a call that has everything to be made.
+type preparedCall struct {
+	asked      *call
+	connection *grpc.ClientConn
+	method     method
+	// metadata has names and values in turns.
+	metadata []string
+	options  []grpc.CallOption
+}
+
+// prepare turns what was asked into a call. Its error says what this client
+// cannot do.
+func (d *driver) prepare(asked *call) (*preparedCall, error) {
+	bind, known := stubs[asked.Method]
+	if asked.Raw {
+		bind, known = raw(asked.Method), true
+	}
+	if !known {
+		return nil, fmt.Errorf("no stub for %s", asked.Method)
+	}
+	request, err := base64.StdEncoding.DecodeString(asked.Request)
+	if err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	prepared := preparedCall{asked: asked}
+	if prepared.method, err = bind(request); err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	if prepared.metadata, err = outgoing(asked.Metadata); err != nil {
+		return nil, err
+	}
+	switch asked.Compression {
+	case "":
+	case gzip.Name:
+		prepared.options = append(prepared.options, grpc.UseCompressor(gzip.Name))
+	default:
+		return nil, fmt.Errorf("no compression %q", asked.Compression)
+	}
+	prepared.connection, err = d.connect(asked.Target)
+	return &prepared, err
+}
+
+// run makes the call, and returns what the API showed of it.
+func (c *preparedCall) run() *result {
+	ctx, cancel := c.context()
+	defer cancel()
+	received := &received{messages: []string{}, limit: c.asked.CancelAfter, cancel: cancel}
+	if received.enough() {
+		ctx = whenSent(ctx, received.stop)
+	}
+
+	var headers, trailers metadata.MD
+	options := append(c.options, grpc.Header(&headers), grpc.Trailer(&trailers))
+	err := c.method(ctx, c.connection, received, options...)
+	if received.cancelled && status.Code(err) != codes.Canceled {
+		err = errCancelled
+	}
+	return &result{
+		ID:       c.asked.ID,
+		Messages: received.messages,
+		Status:   statusOf(err, trailers),
+		Headers:  incoming(headers),
+		Trailers: incoming(trailers),
+	}
+}
+
+// context returns the context of the call, with its metadata and deadline.
+func (c *preparedCall) context() (context.Context, context.CancelFunc) {
+	ctx := metadata.AppendToOutgoingContext(context.Background(), c.metadata...)
+	if c.asked.TimeoutMillis == nil {
+		return context.WithCancel(ctx)
+	}
+	// No call needs more milliseconds than a Duration can have, 292 years.
+	count := min(*c.asked.TimeoutMillis, math.MaxInt64/int64(time.Millisecond))
+	return context.WithTimeout(ctx, time.Duration(count)*time.Millisecond)
+}
+
+func statusOf(err error, trailers metadata.MD) callStatus {
+	shown := status.Convert(err)
+	details := ""
+	if values := trailers.Get(statusDetails); len(values) > 0 {
+		details = base64.StdEncoding.EncodeToString([]byte(values[0]))
+	}
+	return callStatus{Code: uint32(shown.Code()), Message: shown.Message(), Details: details}
+}

@@ -1,0 +1,131 @@
+// Package drive makes the calls that the harness asks for, and reports what
+// came of them, in the JSON Lines of docs/peer-protocol.md. It judges nothing.
+package drive
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"crosswire/go/internal/connection"
+)
+
+// introduction is the answer to the harness's hello.
+var introduction = hello{
+	Protocol:       1,
+	Implementation: "grpc-go",
+	Version:        grpc.Version,
+	Features:       []string{"cancel", "gzip", "raw"},
+	MaxInFlight:    256,
+}
+
+// Run reads instructions until stdin ends, then waits for the calls in flight.
+// The calls run concurrently. What is no instruction goes to the logger. The
+// error is that of reading or writing; no call's outcome is one.
+func Run(stdin io.Reader, stdout io.Writer, logger *log.Logger) error {
+	driver := driver{
+		answers:     newAnswers(stdout),
+		connections: map[string]*grpc.ClientConn{},
+		logger:      logger,
+	}
+	err := driver.read(stdin)
+	driver.inFlight.Wait()
+	for _, conn := range driver.connections {
+		conn.Close()
+	}
+	return errors.Join(err, driver.answers.err)
+}
+
+type driver struct {
+	answers *answers
+	// connections has one connection for each target. The reading loop alone
+	// touches it.
+	connections map[string]*grpc.ClientConn
+	inFlight    sync.WaitGroup
+	logger      *log.Logger
+}
+
+// read obeys line after line. A line may be as long as the largest request, so
+// it is not read with a Scanner, which has a limit.
+func (d *driver) read(stdin io.Reader) error {
+	lines := bufio.NewReader(stdin)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 {
+			d.obey(line)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read instructions: %w", err)
+		}
+	}
+}
+
+func (d *driver) obey(line []byte) {
+	var asked instruction
+	err := json.Unmarshal(line, &asked)
+	switch {
+	case err != nil:
+		d.logger.Printf("skipped a line that is no instruction: %v", err)
+	case asked.Hello != nil:
+		d.answers.write(answer{Hello: &introduction})
+	case asked.Call != nil && asked.Call.ID != "":
+		d.start(asked.Call)
+	default:
+		d.logger.Print("skipped a line that is neither a hello nor a call with an id")
+	}
+}
+
+func (d *driver) start(asked *call) {
+	prepared, err := d.prepare(asked)
+	if err != nil {
+		d.answers.write(answer{Unsupported: &unsupported{ID: asked.ID, Why: err.Error()}})
+		return
+	}
+	d.inFlight.Go(func() {
+		d.answers.write(answer{Result: prepared.run()})
+	})
+}
+
+// connect returns the target's connection, which it makes the first time.
+func (d *driver) connect(target string) (*grpc.ClientConn, error) {
+	if conn, known := d.connections[target]; known {
+		return conn, nil
+	}
+	conn, err := connection.New(target, grpc.WithStatsHandler(sendWatcher{}))
+	if err != nil {
+		return nil, err
+	}
+	d.connections[target] = conn
+	return conn, nil
+}
+
+// answers writes whole lines, from whichever goroutine.
+type answers struct {
+	mutex   sync.Mutex
+	encoder *json.Encoder
+	// err is the first error of writing.
+	err error
+}
+
+func newAnswers(stdout io.Writer) *answers {
+	encoder := json.NewEncoder(stdout)
+	encoder.SetEscapeHTML(false)
+	return &answers{encoder: encoder}
+}
+
+func (a *answers) write(line answer) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if err := a.encoder.Encode(line); err != nil && a.err == nil {
+		a.err = fmt.Errorf("write an answer: %w", err)
+	}
+}

@@ -1,0 +1,69 @@
+package drive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
+)
+
+// raw binds a method that no stub needs to know: the request goes out as it is,
+// and the responses are kept as they came.
+func raw(name string) binding {
+	return func(request []byte) (method, error) {
+		return func(ctx context.Context, conn *grpc.ClientConn, received *received, options ...grpc.CallOption) error {
+			options = append(options, grpc.ForceCodecV2(bytesCodec{}))
+			stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/"+name, options...)
+			if err != nil {
+				return err
+			}
+			if err := stream.SendMsg(request); err != nil {
+				return err
+			}
+			if err := stream.CloseSend(); err != nil {
+				return err
+			}
+			for {
+				var response []byte
+				err := stream.RecvMsg(&response)
+				if errors.Is(err, io.EOF) {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				received.add(response)
+				if received.enough() {
+					received.stop()
+				}
+			}
+		}, nil
+	}
+}
+
+// bytesCodec takes a []byte for a message that has been serialized already.
+type bytesCodec struct{}
+
+func (bytesCodec) Marshal(message any) (mem.BufferSlice, error) {
+	bytes, ok := message.([]byte)
+	if !ok {
+		return nil, fmt.Errorf("cannot send a %T as bytes", message)
+	}
+	return mem.BufferSlice{mem.SliceBuffer(bytes)}, nil
+}
+
+func (bytesCodec) Unmarshal(data mem.BufferSlice, message any) error {
+	bytes, ok := message.(*[]byte)
+	if !ok {
+		return fmt.Errorf("cannot receive bytes into a %T", message)
+	}
+	*bytes = data.Materialize()
+	return nil
+}
+
+// Name goes into the content-type, after "application/grpc+". An empty one
+// leaves it at "application/grpc", which every server takes for protobuf.
+func (bytesCodec) Name() string { return "" }

@@ -1,0 +1,63 @@
+package drive
+
+import (
+	"context"
+	"encoding/base64"
+
+	"google.golang.org/grpc/stats"
+)
+
+// received collects a call's messages, and cancels the call when there are
+// enough of them.
+type received struct {
+	messages []string
+	// limit is how many messages are enough; nil: no number is.
+	limit     *int
+	cancel    context.CancelFunc
+	cancelled bool
+}
+
+// add keeps a message, unless the call was cancelled before it arrived.
+func (r *received) add(message []byte) {
+	if !r.cancelled {
+		r.messages = append(r.messages, base64.StdEncoding.EncodeToString(message))
+	}
+}
+
+func (r *received) enough() bool {
+	return r.limit != nil && len(r.messages) >= *r.limit
+}
+
+// stop cancels the call. More than once is as good as once.
+func (r *received) stop() {
+	r.cancelled = true
+	r.cancel()
+}
+
+type whenSentKey struct{}
+
+// whenSent returns a context whose call calls back once the request message was
+// handed to the transport. The API says so to stats handlers only: a unary
+// stub returns when all is over.
+func whenSent(ctx context.Context, callback func()) context.Context {
+	return context.WithValue(ctx, whenSentKey{}, callback)
+}
+
+// sendWatcher is the stats handler that whenSent needs on the connection. It is
+// called in the goroutine that makes the call.
+type sendWatcher struct{}
+
+func (sendWatcher) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	if _, sent := event.(*stats.OutPayload); !sent {
+		return
+	}
+	if callback, wanted := ctx.Value(whenSentKey{}).(func()); wanted {
+		callback()
+	}
+}
+
+func (sendWatcher) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+
+func (sendWatcher) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+func (sendWatcher) HandleConn(context.Context, stats.ConnStats) {}

@@ -1,0 +1,33 @@
+// Package service implements the two services, and puts them on a gRPC server
+// together with health checking and reflection. docs/contract.md says what they
+// answer.
+package service
+
+import (
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	"crosswire/go/pb"
+)
+
+// NewServer returns a gRPC server that has everything but listeners. Messages
+// may have grpc-go's default size, 4 MiB; calls in flight are not limited.
+func NewServer() *grpc.Server {
+	server := grpc.NewServer(
+		grpc.UnaryInterceptor(unaryCompression),
+		grpc.StreamInterceptor(streamCompression),
+	)
+	pb.RegisterOutliersServer(server, outliers{})
+	pb.RegisterFibonacciServiceServer(server, sequences{})
+
+	// A new health server has "", the server as a whole, as serving already.
+	checks := health.NewServer()
+	checks.SetServingStatus(pb.Outliers_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
+	checks.SetServingStatus(pb.FibonacciService_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
+	grpc_health_v1.RegisterHealthServer(server, checks)
+
+	reflection.Register(server)
+	return server
+}

@@ -1,0 +1,337 @@
+//! Child processes: started in a group of their own, drained, stopped, reaped.
+//!
+//! Knows neither gRPC nor expectations.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    fs::File,
+    io::{self, Write as _},
+    os::unix::process::ExitStatusExt as _,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, BufReader},
+    process::{Child as Process, ChildStdin, ChildStdout, Command},
+    time::{Instant, sleep, timeout, timeout_at},
+};
+
+use crate::{guard::Guard, text::printable};
+
+/// The longest line that is read whole. A 4 MiB message takes 5.6 MiB as base64;
+/// a stream of them takes more, and a flood must not take the memory.
+const MAX_LINE_BYTES: usize = 256 << 20;
+
+/// How much of one process's output is kept. A flood must not fill the disk.
+const MAX_LOG_BYTES: usize = 16 << 20;
+
+/// How many of its last log lines are quoted when a process dies.
+const LAST_WORDS: usize = 3;
+
+/// How often to look whether the rest of a process group has ended: nothing
+/// announces the end of a process that is not our child.
+const GROUP_POLL: Duration = Duration::from_millis(10);
+
+/// How long SIGKILL may take. The kernel needs no time of the process's own.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// A running process, killed with its whole group when dropped.
+#[derive(Debug)]
+pub struct Child {
+    process: Process,
+    group: Pid,
+    guard: Arc<Guard>,
+    log: Log,
+    status: Option<ExitStatus>,
+    released: bool,
+}
+
+/// The ends of a process's pipes; its stderr goes to the log by itself.
+#[derive(Debug)]
+pub struct Pipes {
+    /// Written by us.
+    pub stdin: ChildStdin,
+    /// Written by the process.
+    pub stdout: Lines<ChildStdout>,
+}
+
+/// How to ask a process to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopRequest {
+    /// Its stdin has been closed, which asks it to finish; SIGTERM comes only
+    /// when it does not.
+    Finish,
+    /// SIGTERM at once.
+    Terminate,
+}
+
+/// How a process came to its end.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Its exit status; `None` if not even SIGKILL ended it in time.
+    pub status: Option<ExitStatus>,
+    /// It did not stop when asked, and was killed.
+    pub killed: bool,
+    /// It ended, and others of its group did not.
+    pub left_processes: bool,
+}
+
+impl Child {
+    /// Starts a command, without a shell, in a process group of its own.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn spawn(
+        cmd: &[String],
+        folder: &Path,
+        log: Log,
+        guard: Arc<Guard>,
+    ) -> io::Result<(Self, Pipes)> {
+        let [program, arguments @ ..] = cmd else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the command is empty"));
+        };
+        // A relative path is the manifest's, not PATH's and not the working directory's.
+        let program = if program.contains('/') { folder.join(program) } else { program.into() };
+        let program =
+            if program.components().count() > 1 { std::path::absolute(program)? } else { program };
+        let mut process = Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()?;
+        let group = process.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        let group = group.ok_or_else(|| io::Error::other("the process has no id"))?;
+        guard.watch(group);
+        log.write(&format!("--- started (process {group}): {}", cmd.join(" ")));
+        let missing = || io::Error::other("a pipe is missing");
+        let stdin = process.stdin.take().ok_or_else(missing)?;
+        let stdout = Lines::new(process.stdout.take().ok_or_else(missing)?);
+        let mut stderr = Lines::new(process.stderr.take().ok_or_else(missing)?);
+        let stderr_log = log.clone();
+        tokio::spawn(async move {
+            while let Some(line) = stderr.next().await {
+                stderr_log.write(&line.to_string());
+            }
+        });
+        let child = Self { process, group, guard, log, status: None, released: false };
+        Ok((child, Pipes { stdin, stdout }))
+    }
+
+    /// Waits until the process ends. Safe to cancel.
+    pub async fn ended(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            self.status = self.process.wait().await.ok();
+        }
+        self.status
+    }
+
+    /// The last lines that the process logged, quoted, or nothing.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        self.log.last_words()
+    }
+
+    /// Asks the process to stop; kills its group if it has not within `limit`.
+    pub async fn stop(mut self, request: StopRequest, limit: Duration) -> Stopped {
+        let deadline = Instant::now() + limit;
+        if request == StopRequest::Terminate {
+            self.signal(Signal::SIGTERM);
+        } else if timeout(limit / 2, self.ended()).await.is_err() {
+            self.signal(Signal::SIGTERM);
+        }
+        let killed = timeout_at(deadline, self.ended()).await.is_err();
+        let left_processes = !killed && !self.group_ends_by(deadline).await;
+        self.signal(Signal::SIGKILL);
+        if timeout(KILL_LIMIT, self.ended()).await.is_ok() {
+            self.release();
+        }
+        Stopped { status: self.status, killed, left_processes }
+    }
+
+    /// Kills the whole group at once and waits for the process's end.
+    pub async fn kill(mut self) {
+        self.signal(Signal::SIGKILL);
+        if timeout(KILL_LIMIT, self.ended()).await.is_ok() {
+            self.release();
+        }
+    }
+
+    async fn group_ends_by(&self, deadline: Instant) -> bool {
+        while killpg(self.group, None) != Err(Errno::ESRCH) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            sleep(GROUP_POLL).await;
+        }
+        true
+    }
+
+    fn signal(&self, signal: Signal) {
+        // The group may be gone already; that is what the signal is for.
+        let _ = killpg(self.group, signal);
+    }
+
+    fn release(&mut self) {
+        self.guard.release(self.group);
+        self.released = true;
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.released {
+            self.signal(Signal::SIGKILL);
+            self.release();
+        }
+    }
+}
+
+/// An exit status in words: `exited with status 3`, `was killed by SIGSEGV`.
+#[must_use]
+pub fn describe(status: Option<ExitStatus>) -> String {
+    let Some(status) = status else { return "ended".to_owned() };
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(number)) => match Signal::try_from(number) {
+            Ok(signal) => format!("was killed by {signal}"),
+            Err(_) => format!("was killed by signal {number}"),
+        },
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+/// A process's log file: what it wrote on stderr, and what it wrote on stdout
+/// that was not meant for us. Bounded.
+#[derive(Debug, Clone)]
+pub struct Log(Arc<Mutex<LogState>>);
+
+#[derive(Debug)]
+struct LogState {
+    file: File,
+    written_bytes: usize,
+    last: VecDeque<String>,
+}
+
+impl Log {
+    /// Creates the file, and the folders above it.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let file = File::create(path)?;
+        Ok(Self(Arc::new(Mutex::new(LogState { file, written_bytes: 0, last: VecDeque::new() }))))
+    }
+
+    /// Adds a line. What exceeds the log's bound is dropped; the last words stay.
+    pub fn write(&self, line: &str) {
+        let mut state = self.state();
+        if !line.starts_with("---") {
+            if state.last.len() == LAST_WORDS {
+                state.last.pop_front();
+            }
+            state.last.push_back(crate::text::shorten(line.trim_end(), 300));
+        }
+        if state.written_bytes > MAX_LOG_BYTES {
+            return;
+        }
+        state.written_bytes += line.len() + 1;
+        // A full disk is told by the reports, which must be written too.
+        let _ = writeln!(state.file, "{line}");
+        if state.written_bytes > MAX_LOG_BYTES {
+            let _ =
+                writeln!(state.file, "--- the rest is not kept: {MAX_LOG_BYTES} bytes are enough");
+        }
+    }
+
+    fn last_words(&self) -> String {
+        let state = self.state();
+        if state.last.is_empty() {
+            return String::new();
+        }
+        let words: Vec<String> = state.last.iter().map(|line| printable(line)).collect();
+        format!("; its last words: {}", words.join(" | "))
+    }
+
+    fn state(&self) -> MutexGuard<'_, LogState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stream of lines, each of bounded length.
+#[derive(Debug)]
+pub struct Lines<R> {
+    reader: BufReader<R>,
+}
+
+/// One line, without its end.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A line, or what stood after the last one.
+    Whole(Vec<u8>),
+    /// The start of a line that was too long; the rest was thrown away.
+    TooLong(Vec<u8>),
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    fn new(reader: R) -> Self {
+        Self { reader: BufReader::with_capacity(64 << 10, reader) }
+    }
+
+    /// The next line; `None` at the end, which a read error is too.
+    pub async fn next(&mut self) -> Option<Line> {
+        let mut line = Vec::new();
+        let mut is_cut = false;
+        loop {
+            let chunk = self.reader.fill_buf().await.unwrap_or_default();
+            if chunk.is_empty() {
+                return (!line.is_empty()).then(|| finish(line, is_cut));
+            }
+            let end = chunk.iter().position(|&byte| byte == b'\n');
+            let taken = end.unwrap_or(chunk.len());
+            let room = MAX_LINE_BYTES - line.len();
+            line.extend_from_slice(&chunk[..taken.min(room)]);
+            is_cut |= taken > room;
+            self.reader.consume(end.map_or(taken, |end| end + 1));
+            if end.is_some() {
+                return Some(finish(line, is_cut));
+            }
+        }
+    }
+}
+
+fn finish(mut line: Vec<u8>, is_cut: bool) -> Line {
+    if is_cut {
+        line.truncate(1024);
+        return Line::TooLong(line);
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Line::Whole(line)
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(bytes) => formatter.write_str(&String::from_utf8_lossy(bytes)),
+            Self::TooLong(bytes) => {
+                write!(formatter, "{}… (too long)", String::from_utf8_lossy(bytes))
+            }
+        }
+    }
+}

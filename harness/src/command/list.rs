@@ -1,0 +1,82 @@
+//! `crosswire list`: what there is, before anything runs.
+
+use std::collections::BTreeMap;
+
+use super::{CommandError, print, selection};
+use crate::{
+    command_line::{ListArgs, Listed},
+    exit::Exit,
+    manifest::ServerSpec,
+    project::Project,
+    run::missing_programs,
+    text::{count, printable},
+};
+
+pub(super) fn list(project: &Project, arguments: &ListArgs) -> Result<Exit, CommandError> {
+    match arguments.what {
+        Listed::Peers => print(&peers(project))?,
+        Listed::Rules => print(&rules(project))?,
+        Listed::Cases => {
+            let selection = selection(project, &arguments.select)?;
+            let plan = project.plan(&selection);
+            let mut text = String::new();
+            for case in project.cases() {
+                let is_planned = |cell: &crate::plan::Cell| {
+                    cell.trials.iter().any(|trial| trial.case.name == case.name)
+                };
+                if plan.cells.iter().any(is_planned) {
+                    text.push_str(&format!(
+                        "{}  {}  {}\n",
+                        case.name,
+                        case.rule,
+                        printable(&case.why)
+                    ));
+                }
+            }
+            if text.is_empty() {
+                eprintln!("crosswire: nothing selected: no trial matches");
+                return Ok(Exit::NothingRan);
+            }
+            print(&text)?;
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn peers(project: &Project) -> String {
+    let mut text = String::new();
+    for peer in &project.manifest.peers {
+        let server = peer.server.as_ref().map(|server| match server {
+            ServerSpec::RunsAt { address } => format!("server at {address}"),
+            _ => "server".to_owned(),
+        });
+        let roles: Vec<String> =
+            server.into_iter().chain(peer.client.as_ref().map(|_| "client".to_owned())).collect();
+        let language = peer.language.as_deref().unwrap_or("-");
+        text.push_str(&format!("{}  {language}  {}", peer.name, roles.join(", ")));
+        if let Some(why) = missing_programs(peer) {
+            text.push_str(&format!("  blocked: {why}"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn rules(project: &Project) -> String {
+    let mut cases: BTreeMap<String, usize> = BTreeMap::new();
+    for case in project.cases() {
+        *cases.entry(case.rule.clone()).or_default() += 1;
+    }
+    let mut text = String::new();
+    for rule in &project.contract.rules {
+        let number = cases.get(&rule.id).copied().unwrap_or_default();
+        text.push_str(&format!(
+            "{}  {}  {}  {}\n",
+            rule.id,
+            rule.level,
+            count(number, "case"),
+            rule.text
+        ));
+    }
+    text
+}

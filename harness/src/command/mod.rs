@@ -1,0 +1,118 @@
+//! The commands: they join the stages, each in one function.
+
+mod known;
+mod list;
+mod run;
+mod show;
+
+use std::path::PathBuf;
+
+use crate::{
+    command_line::{Command, CommandLine, KnownCommand, SelectArgs},
+    exit::Exit,
+    filter::Filter,
+    input::BadInput,
+    plan::Selection,
+    project::Project,
+};
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// Something that the user wrote is wrong.
+    #[error(transparent)]
+    BadInput(#[from] BadInput),
+    /// Everything was right, and something of ours or of the system's failed.
+    #[error("{what}: {source}")]
+    System {
+        /// What could not be done.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl CommandError {
+    /// The exit code that it asks for.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::BadInput(_) => Exit::BadInput,
+            Self::System { .. } => Exit::Defect,
+        }
+    }
+
+    fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::System { what, source }
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// Bad input, or a failure that no exit code of a run stands for.
+pub fn execute(arguments: CommandLine) -> Result<Exit, CommandError> {
+    let project = Project::load(arguments.manifest.as_deref())?;
+    match arguments.command {
+        Command::Run(run) => run::run(&project, &run, arguments.manifest.as_deref()),
+        Command::List(list) => list::list(&project, &list),
+        Command::Show(show) => show::show(&project, &show),
+        Command::Known(KnownCommand::Add(add)) => known::add(&project, &add),
+        Command::Known(KnownCommand::Prune(prune)) => known::prune(&project, &prune),
+    }
+}
+
+/// The selection of the command line; its peers must be in the manifest.
+fn selection(project: &Project, arguments: &SelectArgs) -> Result<Selection, BadInput> {
+    let peers = &project.manifest.peers;
+    for (option, names, has_role) in [
+        (
+            "--server",
+            &arguments.server,
+            &(|peer: &crate::manifest::Peer| peer.server.is_some()) as &dyn Fn(&_) -> bool,
+        ),
+        ("--client", &arguments.client, &|peer: &crate::manifest::Peer| peer.client.is_some()),
+    ] {
+        for name in names {
+            if !peers.iter().any(|peer| peer.name == *name && has_role(peer)) {
+                let role = option.trim_start_matches('-');
+                let known: Vec<&str> = peers
+                    .iter()
+                    .filter(|peer| has_role(peer))
+                    .map(|peer| peer.name.as_str())
+                    .collect();
+                let known = crate::text::list(&known);
+                return Err(BadInput::new(
+                    option,
+                    format_args!("no peer `{name}` with a {role}; there are {known}"),
+                ));
+            }
+        }
+    }
+    let filter = match &arguments.filter {
+        Some(text) => Filter::parse(text)?,
+        None => Filter::All,
+    };
+    Ok(Selection { servers: arguments.server.clone(), clients: arguments.client.clone(), filter })
+}
+
+/// The report's folder: the one that was asked for, or the usual one.
+fn report_folder(project: &Project, asked: Option<&PathBuf>) -> PathBuf {
+    match asked {
+        Some(folder) => folder.clone(),
+        None if project.manifest.root == std::path::Path::new(".") => "target/crosswire".into(),
+        None => project.manifest.root.join("target/crosswire"),
+    }
+}
+
+/// Writes to stdout. A reader that has seen enough and left is no failure.
+fn print(text: &str) -> Result<(), CommandError> {
+    use std::io::Write as _;
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CommandError::system("stdout cannot be written")(error))
+        }
+        _ => Ok(()),
+    }
+}

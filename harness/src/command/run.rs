@@ -1,0 +1,289 @@
+//! `crosswire run`: the whole pipeline.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    future::pending,
+    io,
+    path::Path,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, watch},
+    time::{interval, sleep},
+};
+
+use super::{CommandError, report_folder, selection};
+use crate::{
+    command_line::RunArgs,
+    driver::{Hello, in_words},
+    event::{Event, Times},
+    exit::Exit,
+    guard::Guard,
+    judge::judge,
+    plan::Plan,
+    project::Project,
+    report::{Console, JsonLines, Note, Progress, Rerun, Summary, junit},
+    results::Results,
+    run::{self, Settings, missing_programs},
+};
+
+/// How often the live line is drawn and results are handed to the system.
+const TICK: Duration = Duration::from_millis(100);
+
+pub(super) fn run(
+    project: &Project,
+    arguments: &RunArgs,
+    manifest: Option<&Path>,
+) -> Result<Exit, CommandError> {
+    let selection = selection(project, &arguments.select)?;
+    let defects = project.known_defects();
+    if !defects.is_empty() {
+        for defect in &defects {
+            eprintln!("crosswire: {defect}");
+        }
+        return Ok(Exit::StaleKnown);
+    }
+    let plan = Arc::new(project.plan(&selection));
+    if plan.cells.is_empty() {
+        eprintln!(
+            "crosswire: nothing selected: no trial matches; `crosswire list cases` shows what there is"
+        );
+        return Ok(Exit::NothingRan);
+    }
+    if arguments.require_all && !requirements_are_met(&plan) {
+        return Ok(Exit::Blocked);
+    }
+    let folder = report_folder(project, arguments.report.as_ref());
+    let mut session = Session::new(Arc::clone(&plan), &folder)?;
+    let guard = Guard::start()
+        .map_err(CommandError::system("the guard of the peers' processes cannot be started"))?;
+    let settings = Settings {
+        folder: project.manifest.root.clone(),
+        logs: folder.join("logs"),
+        limits: project.manifest.limits,
+        jobs: arguments.jobs(),
+        guard: Arc::new(guard),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CommandError::system("the runtime cannot be started"))?;
+    let began = Instant::now();
+    let stopped = runtime.block_on(session.follow(settings, arguments.limit))?;
+    // Pipes that somebody's grandchild holds open may still be read: not awaited.
+    runtime.shutdown_background();
+    session.report(project, &folder, rerun(manifest), stopped, began.elapsed())
+}
+
+/// Says every program that is missing, for `--require-all`.
+fn requirements_are_met(plan: &Plan) -> bool {
+    let mut seen = BTreeMap::new();
+    for peer in plan.cells.iter().flat_map(|cell| [&cell.server, &cell.client]) {
+        if let Some(why) = missing_programs(peer) {
+            seen.insert(&peer.name, why);
+        }
+    }
+    for (peer, why) in &seen {
+        eprintln!(
+            "crosswire: {peer} cannot take part, and --require-all asks for every peer: {why}"
+        );
+    }
+    seen.is_empty()
+}
+
+/// The command that a failure's `again` line starts with: as this one was called.
+fn rerun(manifest: Option<&Path>) -> Rerun {
+    let program = std::env::args().next().unwrap_or_else(|| "crosswire".to_owned());
+    let manifest =
+        manifest.map(|path| format!(" --manifest {}", path.display())).unwrap_or_default();
+    Rerun { command: format!("{program} run{manifest}") }
+}
+
+/// A run in progress: what is known of it so far.
+struct Session {
+    plan: Arc<Plan>,
+    results: Results,
+    lines: JsonLines,
+    progress: Progress,
+    hellos: BTreeMap<String, Hello>,
+    blocked: BTreeMap<String, String>,
+    notes: Vec<Note>,
+    times: Times,
+}
+
+impl Session {
+    /// Starts the reports.
+    fn new(plan: Arc<Plan>, folder: &Path) -> Result<Self, CommandError> {
+        let path = folder.join("results.jsonl");
+        let lines = fs::create_dir_all(folder)
+            .and_then(|()| JsonLines::create(&path, &plan, SystemTime::now()))
+            .map_err(CommandError::system(format!("{} cannot be written", path.display())))?;
+        Ok(Self {
+            results: Results::new(Arc::clone(&plan)),
+            lines,
+            progress: Progress::new(&plan),
+            hellos: BTreeMap::new(),
+            blocked: BTreeMap::new(),
+            notes: Vec::new(),
+            times: Times::default(),
+            plan,
+        })
+    }
+
+    /// Runs the plan and follows its events to the end.
+    async fn follow(
+        &mut self,
+        settings: Settings,
+        limit: Option<Duration>,
+    ) -> Result<Option<String>, CommandError> {
+        self.progress.begin(&self.plan, settings.jobs);
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let (stop, stopped) = watch::channel(false);
+        let mut work = pin!(run::run(Arc::clone(&self.plan), settings, sender, stopped));
+        let mut interrupts = Interrupts::listen()?;
+        let mut limit_is_over = pin!(after(limit));
+        let mut tick = interval(TICK);
+        let mut why_stopped = None;
+        loop {
+            tokio::select! {
+                biased;
+                name = interrupts.next() => {
+                    if why_stopped.is_some() {
+                        // Asked twice means at once. The guard kills the peers.
+                        std::process::exit(Exit::Stopped.code().into());
+                    }
+                    why_stopped = Some(name.to_owned());
+                    let _ = stop.send(true);
+                }
+                limit = &mut limit_is_over, if why_stopped.is_none() => {
+                    why_stopped = Some(format!("the limit of {} is over", in_words(limit)));
+                    let _ = stop.send(true);
+                }
+                Some(event) = events.recv() => self.take(event)?,
+                _ = tick.tick() => self.draw()?,
+                () = &mut work => break,
+            }
+        }
+        while let Ok(event) = events.try_recv() {
+            self.take(event)?;
+        }
+        self.progress.finish();
+        Ok(why_stopped)
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), CommandError> {
+        match &event {
+            Event::TrialObserved { cell, trial, observation } => {
+                let planned = &self.plan.cells[*cell].trials[*trial];
+                let judgement = judge(&planned.case, observation, planned.known.as_ref());
+                self.results.set(*cell, *trial, judgement, observation.duration);
+                if let Some(record) = self.results.record(*cell, *trial) {
+                    self.lines.append(&record).map_err(unwritable)?;
+                }
+            }
+            Event::CellReady { cell, hello } => {
+                let name = self.plan.cells[*cell].client.name.clone();
+                self.hellos.insert(name, hello.clone());
+            }
+            Event::PeerBlocked { peer, why } => {
+                self.blocked.insert(peer.clone(), why.clone());
+            }
+            Event::Note { cell, role, text } => {
+                let cell = &self.plan.cells[*cell];
+                let (server, client) = (cell.server.name.clone(), cell.client.name.clone());
+                self.notes.push(Note { server, client, role: *role, text: text.clone() });
+            }
+            Event::CellFinished { times, .. } => self.times += *times,
+            _ => {}
+        }
+        self.progress.event(&event, &self.plan, &self.results);
+        Ok(())
+    }
+
+    fn draw(&mut self) -> Result<(), CommandError> {
+        self.progress.tick(&self.plan, &self.results);
+        self.lines.flush().map_err(unwritable)
+    }
+
+    /// Writes every report, whatever the run came to.
+    fn report(
+        self,
+        project: &Project,
+        folder: &Path,
+        rerun: Rerun,
+        stopped: Option<String>,
+        elapsed: Duration,
+    ) -> Result<Exit, CommandError> {
+        let Self { plan, results, lines, hellos, blocked, mut notes, times, .. } = self;
+        notes.sort();
+        let counts = results.counts();
+        let exit = counts.exit(stopped.is_some());
+        let summary = Summary { counts, exit, stopped, elapsed, times, hellos, blocked, notes };
+        let records = results.records();
+        let console = Console {
+            out: anstream::stdout().lock(),
+            plan: &plan,
+            contract: &project.contract,
+            folder,
+            rerun,
+        };
+        let shown = console.write(&results, &records, &summary);
+        lines.finish(&plan, &records, &summary).map_err(unwritable)?;
+        let path = folder.join("junit.xml");
+        junit(&records)
+            .map_err(io::Error::other)
+            .and_then(|xml| fs::write(&path, xml))
+            .map_err(CommandError::system(format!("{} cannot be written", path.display())))?;
+        match shown {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(CommandError::system("stdout cannot be written")(error))
+            }
+            _ => Ok(exit),
+        }
+    }
+}
+
+fn unwritable(error: io::Error) -> CommandError {
+    CommandError::system("results.jsonl cannot be written")(error)
+}
+
+/// Returns the limit once it is over, and never if there is none.
+async fn after(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => {
+            sleep(limit).await;
+            limit
+        }
+        None => pending().await,
+    }
+}
+
+/// The signals that ask a run to stop.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn listen() -> Result<Self, CommandError> {
+        let listen =
+            |kind| signal(kind).map_err(CommandError::system("signals cannot be listened to"));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// The name of the next one. Safe to cancel.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupted (SIGINT)",
+            _ = self.terminate.recv() => "terminated (SIGTERM)",
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `crosswire show`: one case, explained.
+
+use prost_reflect::DynamicMessage;
+
+use super::{CommandError, print};
+use crate::{
+    command_line::ShowArgs,
+    driver::in_words,
+    exit::Exit,
+    input::BadInput,
+    judge::{expected_value, message_value},
+    project::Project,
+    suite::{Call, Case},
+    text::{count, printable, shorten},
+};
+
+/// How much of a request or an expectation is shown.
+const SHOWN_CHARACTERS: usize = 2_000;
+
+/// How many calls of a case are shown whole.
+const SHOWN_CALLS: usize = 3;
+
+pub(super) fn show(project: &Project, arguments: &ShowArgs) -> Result<Exit, CommandError> {
+    let name = &arguments.case;
+    let cases = project.cases();
+    let Some(case) = cases.iter().find(|case| case.name == *name) else {
+        let problem = format!("no case `{name}`; `crosswire list cases` shows what there is");
+        return Err(BadInput::new("show", problem).into());
+    };
+    let source = project
+        .suites
+        .iter()
+        .find(|suite| suite.cases.iter().any(|other| other.name == *name))
+        .and_then(|suite| suite.source.as_deref());
+    print(&describe(project, case, source))?;
+    Ok(Exit::Success)
+}
+
+fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
+    let mut text = format!("{}\n", case.name);
+    let mut line = |label: &str, value: &str| {
+        text.push_str(&format!("  {label:9} {}\n", printable(value)));
+    };
+    line("stands at", &case.place.to_string());
+    if let Some(rule) = project.contract.rule(&case.rule) {
+        line("rule", &format!("{} ({}) {}", rule.id, rule.level, rule.text));
+        line("source", &rule.source);
+    }
+    line("why", &case.why);
+    if let Some(source) = source {
+        line("expected", &format!("from {source}"));
+    }
+    for (index, call) in case.calls.iter().take(SHOWN_CALLS).enumerate() {
+        let number = if case.calls.len() == 1 { String::new() } else { format!(" {index}") };
+        line(&format!("call{number}"), &options(call));
+        line("request", &shorten(&request(call), SHOWN_CHARACTERS));
+        line("expect", &shorten(&expected_value(call).to_string(), SHOWN_CHARACTERS));
+    }
+    if case.calls.len() > SHOWN_CALLS {
+        line(
+            "",
+            &format!("and {}, all at once", count(case.calls.len() - SHOWN_CALLS, "more call")),
+        );
+    }
+    for entry in &project.known.entries {
+        if entry.case.matches(&case.name) {
+            let (server, client) = (&entry.server, &entry.client);
+            let (reason, link) = (&entry.reason, &entry.link);
+            line("known", &format!("server {server}, client {client}: {reason} ({link})"));
+        }
+    }
+    text
+}
+
+fn options(call: &Call) -> String {
+    let mut text = format!("{}, timeout {}", call.method.path, in_words(call.timeout));
+    if !call.metadata.is_empty() {
+        text.push_str(&format!(", metadata {}", serde_json::json!(call.metadata)));
+    }
+    if let Some(compression) = call.compression {
+        text.push_str(&format!(", compressed with {}", compression.name()));
+    }
+    if let Some(messages) = call.cancel_after_messages {
+        text.push_str(&format!(", cancelled after {}", count(messages as usize, "message")));
+    }
+    text
+}
+
+fn request(call: &Call) -> String {
+    let decoded =
+        call.method.descriptor.as_ref().filter(|_| !call.raw).and_then(|method| {
+            DynamicMessage::decode(method.input(), call.request.as_slice()).ok()
+        });
+    match decoded {
+        Some(message) => message_value(&message).to_string(),
+        None => {
+            let bytes: Vec<String> =
+                call.request.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("raw bytes {}", bytes.join(" "))
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs every gRPC client against every gRPC server and says which pairs agree,
+/// which do not, and which side is to blame.
+#[derive(Debug, Parser)]
+#[command(name = "crosswire", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct CommandLine {
+    /// The manifest [default: crosswire.toml here or in a folder above]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   every trial as it should be
+  1   an unexpected fail, hang or crash, or a known failure that passed
+  2   bad usage, manifest, suite, known list or filter; nothing was started
+  3   the known list has a stale or an overlapping entry
+  4   nothing selected, or nothing of it supported
+  5   a peer could not be built or started; the rest of the matrix ran
+  6   stopped early (--limit, Ctrl-C, SIGTERM); the reports hold what was seen
+  70  a defect of the harness, or a report that could not be written";
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the matrix, or a part of it
+    Run(RunArgs),
+    /// List the peers, cases or rules
+    List(ListArgs),
+    /// Explain a case: its rule, its source, what is sent and what must come
+    Show(ShowArgs),
+    /// Change the list of known failures
+    #[command(subcommand)]
+    Known(KnownCommand),
+}
+
+/// Which trials are meant.
+#[derive(Debug, Args)]
+pub struct SelectArgs {
+    /// Only trials that match, such as 'server(go) & case(fibonacci/**)'.
+    /// Predicates: server(), client(), case(), rule(), with `*` for a segment and
+    /// `**` for any number; joined by `&`, `|`, `!` and parentheses
+    #[arg(short = 'E', long, value_name = "FILTER")]
+    pub filter: Option<String>,
+    /// Only this peer's server; may be given more than once
+    #[arg(long, value_name = "PEER")]
+    pub server: Vec<String>,
+    /// Only this peer's client; may be given more than once
+    #[arg(long, value_name = "PEER")]
+    pub client: Vec<String>,
+}
+
+/// `crosswire run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Which trials.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// How many cells run at once [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// The folder of the reports [default: target/crosswire beside the manifest]
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Fail at once if a program that a peer requires is missing
+    #[arg(long)]
+    pub require_all: bool,
+    /// Stop the whole run after this long, such as 10m, and report what was seen
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub limit: Option<Duration>,
+}
+
+/// `crosswire list`
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// What to list.
+    pub what: Listed,
+    /// Which trials' cases.
+    #[command(flatten)]
+    pub select: SelectArgs,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Listed {
+    /// The peers of the manifest
+    Peers,
+    /// The cases, narrowed by the selection
+    Cases,
+    /// The rules of the contract, with the number of their cases
+    Rules,
+}
+
+/// `crosswire show`
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The case's name, such as outliers/detect/prose-example
+    pub case: String,
+}
+
+/// `crosswire known`
+#[derive(Debug, Subcommand)]
+pub enum KnownCommand {
+    /// Add an entry to the list
+    Add(KnownAddArgs),
+    /// Remove the entries that match nothing, and those whose trials all passed
+    /// in the last run
+    Prune(KnownPruneArgs),
+}
+
+/// `crosswire known add`
+#[derive(Debug, Args)]
+pub struct KnownAddArgs {
+    /// Which servers: a name or *
+    #[arg(long, value_name = "PATTERN")]
+    pub server: String,
+    /// Which clients: a name or *
+    #[arg(long, value_name = "PATTERN")]
+    pub client: String,
+    /// Which cases, such as fibonacci/stream/*
+    #[arg(long, value_name = "PATTERN")]
+    pub case: String,
+    /// How the failure's reason starts, as the report shows it
+    #[arg(long, value_name = "TEXT")]
+    pub message: String,
+    /// Why it fails, and why that is not mended
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Where it is tracked: a link, or the version that has it
+    #[arg(long, value_name = "TEXT")]
+    pub link: String,
+}
+
+/// `crosswire known prune`
+#[derive(Debug, Args)]
+pub struct KnownPruneArgs {
+    /// The folder of the last run's reports [default: target/crosswire beside the
+    /// manifest]
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// How many cells run at once.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        match self.jobs {
+            Some(jobs) => jobs.into(),
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}

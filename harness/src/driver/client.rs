@@ -1,0 +1,246 @@
+//! A client under test, and the peer protocol with it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::{ChildStdin, ChildStdout},
+    sync::mpsc,
+    time::timeout,
+};
+
+use super::{
+    Setting, StartError, in_words,
+    protocol::{BadReply, Hello, Reply, VERSION, call_line, hello_line, read_reply},
+};
+use crate::{
+    child::{Child, Line, Lines, Log, Pipes, StopRequest, Stopped, describe},
+    manifest::ClientSpec,
+    observe::Answer,
+    suite::Call,
+    text::count,
+};
+
+/// How many replies may wait for us. Small: a client that floods must be slowed
+/// down by its own pipe, not buffered here.
+const WAITING_REPLIES: usize = 256;
+
+/// How long the last replies of a client that has ended may take to be read.
+/// They are in the pipe already; only a process that inherited it holds it open.
+const LAST_REPLIES_LIMIT: Duration = Duration::from_secs(1);
+
+/// A client that has introduced itself.
+#[derive(Debug)]
+pub struct Client {
+    /// What it said of itself.
+    pub hello: Hello,
+    child: Child,
+    requests: mpsc::UnboundedSender<String>,
+    replies: mpsc::Receiver<Result<Reply, BadReply>>,
+    stray_lines: Arc<AtomicUsize>,
+}
+
+/// What a client did.
+#[derive(Debug)]
+pub enum ClientEvent {
+    /// It answered a call.
+    Answered {
+        /// The call's.
+        id: u64,
+        /// What it reported.
+        answer: Answer,
+    },
+    /// It would not make a call.
+    Refused {
+        /// The call's.
+        id: u64,
+        /// Its words.
+        why: String,
+    },
+    /// It broke the protocol.
+    Malformed {
+        /// The id in its line, if there is one.
+        id: Option<u64>,
+        /// How.
+        why: String,
+    },
+    /// It is gone, or cannot be heard any more.
+    Ended {
+        /// How it ended, and its last words.
+        how: String,
+    },
+}
+
+impl Client {
+    /// Starts a client and exchanges introductions.
+    ///
+    /// # Errors
+    /// It could not be started, ended first, took too long, or does not speak
+    /// this protocol.
+    pub async fn start(spec: &ClientSpec, setting: Setting<'_>) -> Result<Self, StartError> {
+        let guard = Arc::clone(&setting.guard);
+        let (mut child, Pipes { stdin, stdout }) =
+            Child::spawn(&spec.cmd, setting.folder, setting.log.clone(), guard)
+                .map_err(|source| StartError::Spawn { program: spec.cmd[0].clone(), source })?;
+        let stray_lines = Arc::new(AtomicUsize::new(0));
+        let mut replies = read_replies(stdout, setting.log, Arc::clone(&stray_lines));
+        let requests = write_requests(stdin);
+        // A failed send means that the client is gone, which the next wait says.
+        let _ = requests.send(hello_line());
+        let limit = setting.limits.start;
+        let hello = match timeout(limit, replies.recv()).await {
+            Ok(Some(Ok(Reply::Hello(hello)))) => hello,
+            Ok(Some(Ok(_))) => {
+                let why = "it answered before it said hello".to_owned();
+                return Err(StartError::Announcement { why });
+            }
+            Ok(Some(Err(BadReply { why, .. }))) => return Err(StartError::Announcement { why }),
+            Ok(None) => {
+                let how = match timeout(LAST_REPLIES_LIMIT, child.ended()).await {
+                    Ok(status) => describe(status),
+                    Err(_) => "closed its stdout".to_owned(),
+                };
+                return Err(StartError::Ended { how, last_words: child.last_words() });
+            }
+            Err(_) => {
+                return Err(StartError::NotReady {
+                    limit: in_words(limit),
+                    waited_for: "no hello on stdout",
+                    last_words: child.last_words(),
+                });
+            }
+        };
+        let why = match (hello.protocol, hello.max_in_flight) {
+            (VERSION, 1..) => return Ok(Self { hello, child, requests, replies, stray_lines }),
+            (VERSION, _) => "it takes no call: max_in_flight is 0, it must be 1 or more".to_owned(),
+            (theirs, _) => format!(
+                "it speaks version {theirs} of the peer protocol, and this harness version {VERSION}"
+            ),
+        };
+        Err(StartError::Announcement { why })
+    }
+
+    /// Hands the client a call.
+    pub fn call(&self, id: u64, case: &str, target: &str, call: &Call) {
+        // A failed send means that the client is gone, which `next` says.
+        let _ = self.requests.send(call_line(id, case, target, call));
+    }
+
+    /// Whether the client announced a feature.
+    #[must_use]
+    pub fn has_feature(&self, feature: &str) -> bool {
+        self.hello.features.iter().any(|known| known == feature)
+    }
+
+    /// The next thing that the client does. Safe to cancel.
+    pub async fn next(&mut self) -> ClientEvent {
+        let reply = tokio::select! {
+            biased;
+            reply = self.replies.recv() => reply,
+            _ = self.child.ended() => {
+                // What it wrote before it died still counts.
+                timeout(LAST_REPLIES_LIMIT, self.replies.recv()).await.ok().flatten()
+            }
+        };
+        match reply {
+            Some(reply) => event_of(reply),
+            None => {
+                let how = match timeout(LAST_REPLIES_LIMIT, self.child.ended()).await {
+                    Ok(status) => describe(status),
+                    Err(_) => "closed its stdout".to_owned(),
+                };
+                ClientEvent::Ended { how: format!("{how}{}", self.child.last_words()) }
+            }
+        }
+    }
+
+    /// What a silent client may have meant to say: lines that were no JSON.
+    #[must_use]
+    pub fn stray_lines(&self) -> Option<String> {
+        let lines = self.stray_lines.load(Ordering::Relaxed);
+        (lines > 0).then(|| format!("{} on its stdout not JSON", count(lines, "line")))
+    }
+
+    /// Closes the client's stdin, which tells it to finish, and collects what it
+    /// still says.
+    pub async fn finish(self, limit: Duration) -> (Vec<ClientEvent>, Stopped) {
+        let Self { child, requests, mut replies, .. } = self;
+        drop(requests);
+        let collect = async {
+            let mut late = Vec::new();
+            while let Some(reply) = replies.recv().await {
+                late.push(event_of(reply));
+            }
+            late
+        };
+        let stop = child.stop(StopRequest::Finish, limit);
+        let collect_limit = limit + LAST_REPLIES_LIMIT;
+        let (late, stopped) = tokio::join!(timeout(collect_limit, collect), stop);
+        (late.unwrap_or_default(), stopped)
+    }
+
+    /// Kills the client without asking.
+    pub async fn kill(self) {
+        self.child.kill().await;
+    }
+}
+
+fn event_of(reply: Result<Reply, BadReply>) -> ClientEvent {
+    match reply {
+        Ok(Reply::Result { id, answer }) => ClientEvent::Answered { id, answer },
+        Ok(Reply::Unsupported { id, why }) => ClientEvent::Refused { id, why },
+        Ok(Reply::Hello(_)) => {
+            ClientEvent::Malformed { id: None, why: "the client said hello twice".to_owned() }
+        }
+        Err(BadReply { id, why }) => ClientEvent::Malformed { id, why },
+    }
+}
+
+/// Reads the client's stdout in a task of its own, so that it is always drained.
+fn read_replies(
+    mut stdout: Lines<ChildStdout>,
+    log: Log,
+    stray_lines: Arc<AtomicUsize>,
+) -> mpsc::Receiver<Result<Reply, BadReply>> {
+    let (sender, receiver) = mpsc::channel(WAITING_REPLIES);
+    tokio::spawn(async move {
+        while let Some(line) = stdout.next().await {
+            let reply = match &line {
+                Line::Whole(bytes) => read_reply(bytes),
+                Line::TooLong(_) => None,
+            };
+            match reply {
+                Some(reply) => {
+                    if sender.send(reply).await.is_err() {
+                        return;
+                    }
+                }
+                None => {
+                    stray_lines.fetch_add(1, Ordering::Relaxed);
+                    log.write(&format!("stdout: {line}"));
+                }
+            }
+        }
+    });
+    receiver
+}
+
+/// Writes the client's stdin in a task of its own: a client that does not read
+/// must not stop us from hearing it. The pipe closes when the sender is dropped.
+fn write_requests(mut stdin: ChildStdin) -> mpsc::UnboundedSender<String> {
+    let (sender, mut receiver) = mpsc::unbounded_channel::<String>();
+    tokio::spawn(async move {
+        while let Some(line) = receiver.recv().await {
+            if stdin.write_all(line.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    });
+    sender
+}

@@ -1,0 +1,232 @@
+//! The lines of the peer protocol, as `docs/peer-protocol.md` defines them.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    observe::Answer,
+    suite::Call,
+    text::{printable, shorten},
+};
+
+/// The version of the protocol that this harness speaks.
+pub(super) const VERSION: u32 = 1;
+
+/// What a server prints when it is ready.
+#[derive(Deserialize)]
+pub(super) struct ReadyLine {
+    pub(super) ready: Ready,
+}
+
+/// Where a server listens.
+#[derive(Deserialize)]
+pub(super) struct Ready {
+    pub(super) address: String,
+}
+
+/// A client's introduction.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Hello {
+    pub(super) protocol: u32,
+    /// The gRPC library.
+    pub implementation: String,
+    /// The library's version.
+    pub version: String,
+    /// The optional parts of a call that it understands.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// How many calls it takes at once.
+    pub max_in_flight: usize,
+}
+
+/// What a client may say.
+#[derive(Debug)]
+pub(super) enum Reply {
+    Hello(Hello),
+    Result { id: u64, answer: Answer },
+    Unsupported { id: u64, why: String },
+}
+
+/// A line that is meant as a reply and is none.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BadReply {
+    /// The id in it, if it has one.
+    pub(super) id: Option<u64>,
+    pub(super) why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawReply {
+    Hello(Hello),
+    Result(RawResult),
+    Unsupported { id: u64, why: String },
+}
+
+#[derive(Deserialize)]
+struct RawResult {
+    id: u64,
+    messages: Vec<String>,
+    status: RawStatus,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    #[serde(default)]
+    trailers: Vec<(String, String)>,
+}
+
+#[derive(Deserialize)]
+struct RawStatus {
+    code: i32,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    details: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Request<'a> {
+    Hello { protocol: u32 },
+    Call(CallLine<'a>),
+}
+
+#[derive(Serialize)]
+struct CallLine<'a> {
+    id: u64,
+    case: &'a str,
+    target: &'a str,
+    method: &'a str,
+    request: String,
+    timeout_ms: u128,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    metadata: &'a [(String, String)],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compression: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancel_after_messages: Option<u32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    raw: bool,
+}
+
+/// The harness's introduction.
+pub(super) fn hello_line() -> String {
+    line(&Request::Hello { protocol: VERSION })
+}
+
+/// A call.
+pub(super) fn call_line(id: u64, case: &str, target: &str, call: &Call) -> String {
+    line(&Request::Call(CallLine {
+        id,
+        case,
+        target,
+        method: &call.method.path,
+        request: STANDARD.encode(&call.request),
+        timeout_ms: call.timeout.as_millis(),
+        metadata: &call.metadata,
+        compression: call.compression.map(crate::suite::Compression::name),
+        cancel_after_messages: call.cancel_after_messages,
+        raw: call.raw,
+    }))
+}
+
+fn line(request: &Request<'_>) -> String {
+    let mut line = serde_json::to_string(request).expect("a request has only JSON's own types");
+    line.push('\n');
+    line
+}
+
+/// Reads a client's line; `None` if it is not JSON and so was not meant for us.
+pub(super) fn read_reply(line: &[u8]) -> Option<Result<Reply, BadReply>> {
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
+    let reply = match serde_json::from_slice::<RawReply>(line) {
+        Ok(reply) => read_parts(reply),
+        Err(error) => {
+            let value: Value = serde_json::from_slice(line).ok()?;
+            Err(BadReply { id: find_id(&value), why: error.to_string() })
+        }
+    };
+    Some(reply.map_err(|BadReply { id, why }| {
+        let quoted = shorten(&printable(&String::from_utf8_lossy(line)), 200);
+        BadReply { id, why: format!("the client's line is no valid answer: {why}: {quoted}") }
+    }))
+}
+
+fn read_parts(reply: RawReply) -> Result<Reply, BadReply> {
+    match reply {
+        RawReply::Hello(hello) => Ok(Reply::Hello(hello)),
+        RawReply::Unsupported { id, why } => Ok(Reply::Unsupported { id, why }),
+        RawReply::Result(raw) => {
+            let id = raw.id;
+            let answer = read_answer(raw).map_err(|why| BadReply { id: Some(id), why })?;
+            Ok(Reply::Result { id, answer })
+        }
+    }
+}
+
+fn read_answer(raw: RawResult) -> Result<Answer, String> {
+    let decode = |what: &str, text: &str| {
+        STANDARD.decode(text).map_err(|error| format!("{what} is no base64: {error}"))
+    };
+    let messages = raw
+        .messages
+        .iter()
+        .enumerate()
+        .map(|(index, message)| decode(&format!("messages[{index}]"), message))
+        .collect::<Result<_, _>>()?;
+    Ok(Answer {
+        messages,
+        code: raw.status.code,
+        message: raw.status.message,
+        details: decode("status.details", &raw.status.details)?,
+        headers: raw.headers,
+        trailers: raw.trailers,
+    })
+}
+
+/// The `id` in the one field of a reply.
+fn find_id(value: &Value) -> Option<u64> {
+    value.as_object()?.values().next()?.get("id")?.as_u64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_json_is_not_meant_for_us() {
+        for line in ["", "INFO ready", "42", "[1]", "{\"result\":{\"id\":7,", "{oops}"] {
+            assert!(read_reply(line.as_bytes()).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_bad_reply_names_its_id_where_it_has_one() {
+        for (line, id, expected) in [
+            (r#"{"answer":{"id":7}}"#, Some(7), "unknown variant `answer`"),
+            (r#"{"result":{"id":7}}"#, Some(7), "missing field `messages`"),
+            (r#"{"result":{"id":-1,"messages":[],"status":{"code":0}}}"#, None, "invalid value"),
+            (
+                r#"{"result":{"id":7,"messages":["*"],"status":{"code":0}}}"#,
+                Some(7),
+                "messages[0] is no base64",
+            ),
+            (r#"{}"#, None, "expected"),
+        ] {
+            let error = read_reply(line.as_bytes()).unwrap().unwrap_err();
+            assert_eq!(error.id, id, "{line}");
+            assert!(error.why.contains(expected), "{line}: {}", error.why);
+        }
+    }
+
+    #[test]
+    fn a_result_is_read_whole() {
+        let line = br#"{"result":{"id":7,"messages":["CAE=",""],"status":{"code":11,"message":"m","details":""},"headers":[["k","v"]],"trailers":[]}}"#;
+        let Some(Ok(Reply::Result { id: 7, answer })) = read_reply(line) else { panic!() };
+        assert_eq!(answer.messages, [vec![8, 1], vec![]]);
+        assert_eq!((answer.code, answer.message.as_str()), (11, "m"));
+        assert_eq!(answer.headers, [("k".to_owned(), "v".to_owned())]);
+    }
+}

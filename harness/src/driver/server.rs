@@ -1,0 +1,226 @@
+//! A server under test, from its start to its stop.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    process::{ChildStdin, ChildStdout},
+    time::{Instant, sleep, timeout, timeout_at},
+};
+
+use super::{Setting, StartError, in_words, protocol::ReadyLine};
+use crate::{
+    child::{Child, Line, Lines, Log, Pipes, StopRequest, Stopped, describe},
+    manifest::ServerSpec,
+    text::{printable, shorten},
+};
+
+/// How often to try whether a server that says nothing accepts connections.
+const CONNECT_POLL: Duration = Duration::from_millis(20);
+
+/// How long one connection attempt on loopback may take; a listening socket
+/// accepts in microseconds, unless its queue is full.
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a server that no longer accepts may take to be reaped, so that the
+/// report can say how it ended.
+const DYING_LIMIT: Duration = Duration::from_secs(2);
+
+/// A server that is ready.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens, `HOST:PORT`.
+    pub address: String,
+    process: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    /// Held open: its end tells the server to stop.
+    stdin: ChildStdin,
+}
+
+impl Server {
+    /// Starts a server and waits until it is ready.
+    ///
+    /// # Errors
+    /// It could not be started, ended first, or took too long.
+    pub async fn start(spec: &ServerSpec, setting: Setting<'_>) -> Result<Self, StartError> {
+        match spec {
+            ServerSpec::Announces { cmd } => {
+                let cmd = fill(cmd, "127.0.0.1:0");
+                let mut started = Started::spawn(&cmd, &setting)?;
+                let limit = setting.limits.start;
+                let address = started.ready_line(limit).await?;
+                Ok(started.ready(address, setting.log))
+            }
+            ServerSpec::AcceptsOnFreePort { cmd } => {
+                let address = free_address()
+                    .await
+                    .map_err(|source| StartError::Spawn { program: cmd[0].clone(), source })?;
+                let mut started = Started::spawn(&fill(cmd, &address), &setting)?;
+                started.accepts(&address, setting.limits.start).await?;
+                Ok(started.ready(address, setting.log))
+            }
+            ServerSpec::AcceptsAt { cmd, address } => {
+                if connect(address).await.is_ok() {
+                    return Err(StartError::AddressTaken { address: address.clone() });
+                }
+                let mut started = Started::spawn(&fill(cmd, address), &setting)?;
+                started.accepts(address, setting.limits.start).await?;
+                Ok(started.ready(address.clone(), setting.log))
+            }
+            ServerSpec::RunsAt { address } => match connect(address).await {
+                Ok(_) => Ok(Self { address: address.clone(), process: None }),
+                Err(source) => Err(StartError::NotThere { address: address.clone(), source }),
+            },
+        }
+    }
+
+    /// Waits until the server's process ends, and says how. One that runs
+    /// elsewhere never does. Safe to cancel.
+    pub async fn ended(&mut self) -> String {
+        match &mut self.process {
+            Some(running) => {
+                let status = running.child.ended().await;
+                format!("{}{}", describe(status), running.child.last_words())
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether the server no longer accepts connections, and how it ended.
+    ///
+    /// A client may learn of a server's death before the system tells us; a
+    /// dying process closes its listening socket no later than its connections.
+    pub async fn is_gone(&mut self) -> Option<String> {
+        let error = connect(&self.address).await.err()?;
+        match timeout(DYING_LIMIT, self.ended()).await {
+            Ok(how) => Some(how),
+            Err(_) => Some(format!("no longer accepts connections at {}: {error}", self.address)),
+        }
+    }
+
+    /// Stops the server's process; `None` if it runs elsewhere.
+    pub async fn stop(self, limit: Duration) -> Option<Stopped> {
+        let Running { child, stdin } = self.process?;
+        drop(stdin);
+        Some(child.stop(StopRequest::Terminate, limit).await)
+    }
+
+    /// Kills the server's process without asking.
+    pub async fn kill(self) {
+        if let Some(running) = self.process {
+            running.child.kill().await;
+        }
+    }
+}
+
+/// A server that was started and is not known to be ready.
+struct Started {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: Lines<ChildStdout>,
+    log: Log,
+}
+
+impl Started {
+    fn spawn(cmd: &[String], setting: &Setting<'_>) -> Result<Self, StartError> {
+        let log = setting.log.clone();
+        let guard = std::sync::Arc::clone(&setting.guard);
+        let (child, Pipes { stdin, stdout }) =
+            Child::spawn(cmd, setting.folder, log.clone(), guard)
+                .map_err(|source| StartError::Spawn { program: cmd[0].clone(), source })?;
+        Ok(Self { child, stdin, stdout, log })
+    }
+
+    /// Reads stdout until the ready line, and returns its address.
+    async fn ready_line(&mut self, limit: Duration) -> Result<String, StartError> {
+        let found = timeout(limit, async {
+            while let Some(line) = self.stdout.next().await {
+                let Line::Whole(bytes) = &line else { continue };
+                match serde_json::from_slice::<ReadyLine>(bytes) {
+                    Ok(line) => return Some(line.ready.address),
+                    Err(_) => self.log.write(&format!("stdout: {line}")),
+                }
+            }
+            None
+        })
+        .await;
+        match found {
+            Ok(Some(address)) if is_address(&address) => Ok(address),
+            Ok(Some(address)) => {
+                let address = shorten(&printable(&address), 80);
+                let why = format!("`{address}` is no HOST:PORT");
+                Err(StartError::Announcement { why })
+            }
+            Ok(None) => match timeout(DYING_LIMIT, self.child.ended()).await {
+                Ok(status) => Err(self.ended(describe(status))),
+                Err(_) => Err(self.ended("closed its stdout".to_owned())),
+            },
+            Err(_) => Err(self.not_ready(limit, "no ready line on stdout")),
+        }
+    }
+
+    /// Tries the address until it accepts.
+    async fn accepts(&mut self, address: &str, limit: Duration) -> Result<(), StartError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if connect(address).await.is_ok() {
+                return Ok(());
+            }
+            let pause = sleep(CONNECT_POLL);
+            tokio::select! {
+                status = self.child.ended() => return Err(self.ended(describe(status))),
+                () = pause => {}
+            }
+            if Instant::now() >= deadline {
+                return Err(self.not_ready(limit, "its port accepts no connection"));
+            }
+        }
+    }
+
+    fn ready(self, address: String, log: Log) -> Server {
+        let Self { child, stdin, mut stdout, .. } = self;
+        // Drained to the end, so that a server that prints never blocks.
+        tokio::spawn(async move {
+            while let Some(line) = stdout.next().await {
+                log.write(&format!("stdout: {line}"));
+            }
+        });
+        Server { address, process: Some(Running { child, stdin }) }
+    }
+
+    fn ended(&self, how: String) -> StartError {
+        StartError::Ended { how, last_words: self.child.last_words() }
+    }
+
+    fn not_ready(&self, limit: Duration, waited_for: &'static str) -> StartError {
+        let last_words = self.child.last_words();
+        StartError::NotReady { limit: in_words(limit), waited_for, last_words }
+    }
+}
+
+fn fill(cmd: &[String], address: &str) -> Vec<String> {
+    let port = address.rsplit_once(':').map_or("", |(_, port)| port);
+    cmd.iter().map(|word| word.replace("{listen}", address).replace("{port}", port)).collect()
+}
+
+/// A loopback address with a port that was free a moment ago. Somebody may take
+/// it meanwhile; a server that announces itself has no such gap.
+async fn free_address() -> io::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.to_string())
+}
+
+async fn connect(address: &str) -> io::Result<TcpStream> {
+    timeout_at(Instant::now() + CONNECT_LIMIT, TcpStream::connect(address))
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+fn is_address(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}

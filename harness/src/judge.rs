@@ -1,0 +1,227 @@
+//! Judges observations: what came of a trial against what should have. Pure.
+
+mod blame;
+mod compare;
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+pub use blame::{Blame, CaseMatrix, Side, blame};
+pub use compare::message_value;
+
+use crate::{
+    known::Known,
+    observe::{Answer, Observation, Outcome, Role},
+    suite::{Call, Case, Code},
+    text::{printable, shorten},
+};
+
+/// The longest status message that is quoted in a reason.
+const QUOTED_CHARACTERS: usize = 300;
+
+/// What a trial came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// As it should be.
+    Pass,
+    /// The wrong answer, or none that can be read.
+    Fail,
+    /// Failed as the known list says.
+    Known,
+    /// Passed, although the known list says that it fails.
+    Fixed,
+    /// Not tried: a peer does not have what the case needs.
+    Unsupported,
+    /// Not tried: a peer could not be started, or died too often before.
+    Blocked,
+    /// No answer in time.
+    Hung,
+    /// A process died with the call in flight.
+    Crashed,
+}
+
+impl Verdict {
+    /// Every verdict, in the order of summaries.
+    pub const ALL: [Self; 8] = [
+        Self::Pass,
+        Self::Fail,
+        Self::Hung,
+        Self::Crashed,
+        Self::Fixed,
+        Self::Known,
+        Self::Unsupported,
+        Self::Blocked,
+    ];
+
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Known => "known",
+            Self::Fixed => "fixed",
+            Self::Unsupported => "unsupported",
+            Self::Blocked => "blocked",
+            Self::Hung => "hung",
+            Self::Crashed => "crashed",
+        }
+    }
+
+    /// Whether it makes the run fail.
+    #[must_use]
+    pub const fn is_unexpected(self) -> bool {
+        matches!(self, Self::Fail | Self::Fixed | Self::Hung | Self::Crashed)
+    }
+}
+
+/// A trial's verdict with its grounds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Why; empty for a pass.
+    pub reason: String,
+    /// What should have come of the call that decided, where one did.
+    pub expected: Option<Value>,
+    /// What came of it.
+    pub actual: Option<Value>,
+    /// The side that the outcome itself names.
+    pub side: Option<Side>,
+}
+
+impl Judgement {
+    fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self { verdict, reason: reason.into(), expected: None, actual: None, side: None }
+    }
+
+    fn of_side(self, side: Side) -> Self {
+        Self { side: Some(side), ..self }
+    }
+
+    /// For a trial that the manifest excludes.
+    #[must_use]
+    pub fn unsupported(why: &str) -> Self {
+        Self::new(Verdict::Unsupported, why)
+    }
+}
+
+/// Judges a trial.
+#[must_use]
+pub fn judge(case: &Case, observation: &Observation, known: Option<&Arc<Known>>) -> Judgement {
+    let judgement = judge_outcome(case, &observation.outcome);
+    match known {
+        Some(known) => excuse(judgement, known),
+        None => judgement,
+    }
+}
+
+fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {
+    match outcome {
+        Outcome::Answered(answers) => judge_answers(case, answers),
+        Outcome::FeatureMissing { why } => Judgement::new(Verdict::Unsupported, why),
+        Outcome::Refused { why } => {
+            let why = shorten(&printable(why), QUOTED_CHARACTERS);
+            let reason = format!(
+                "the client says that it does not support this, and announced all that the case needs: {why}"
+            );
+            Judgement::new(Verdict::Fail, reason).of_side(Side::Client)
+        }
+        Outcome::Malformed { why } => Judgement::new(Verdict::Fail, why).of_side(Side::Client),
+        Outcome::Hung { why } => Judgement::new(Verdict::Hung, why),
+        Outcome::Crashed { role, why } => {
+            let side = match role {
+                Role::Server => Side::Server,
+                Role::Client => Side::Client,
+            };
+            Judgement::new(Verdict::Crashed, why).of_side(side)
+        }
+        Outcome::Blocked { why } => Judgement::new(Verdict::Blocked, why),
+    }
+}
+
+/// The first call that is not answered as it should be decides.
+fn judge_answers(case: &Case, answers: &[Answer]) -> Judgement {
+    let wrong = case.calls.iter().zip(answers).enumerate().find_map(|(index, (call, answer))| {
+        Some((index, call, answer, compare::mismatch(call, answer)?))
+    });
+    let Some((index, call, answer, mismatch)) = wrong else {
+        return Judgement::new(Verdict::Pass, "");
+    };
+    let reason = if case.calls.len() == 1 { mismatch } else { format!("call {index}: {mismatch}") };
+    Judgement {
+        expected: Some(expected_value(call)),
+        actual: Some(actual_value(call, answer)),
+        ..Judgement::new(Verdict::Fail, reason)
+    }
+}
+
+fn excuse(judgement: Judgement, known: &Known) -> Judgement {
+    let place = &known.place;
+    match judgement.verdict {
+        Verdict::Pass => Judgement {
+            verdict: Verdict::Fixed,
+            reason: format!(
+                "passes, and {place} lists it as a known failure; remove the entry with `crosswire known prune`"
+            ),
+            ..judgement
+        },
+        Verdict::Fail | Verdict::Hung | Verdict::Crashed => {
+            if judgement.reason.starts_with(&known.message) {
+                return Judgement { verdict: Verdict::Known, ..judgement };
+            }
+            let reason = format!(
+                "{}; {place} knows another failure of it: {}",
+                judgement.reason, known.message
+            );
+            Judgement { reason, ..judgement }
+        }
+        _ => judgement,
+    }
+}
+
+/// What a case asks of a call, for the report.
+#[must_use]
+pub fn expected_value(call: &Call) -> Value {
+    let expect = &call.expect;
+    let codes: Vec<String> = expect.codes.iter().map(ToString::to_string).collect();
+    let mut value =
+        json!({ "code": if codes.len() == 1 { json!(codes[0]) } else { json!(codes) } });
+    if let Some(messages) = &expect.messages {
+        value["messages"] = messages.iter().map(compare::message_value).collect();
+    }
+    if let Some(count) = expect.message_count {
+        value["message_count"] = count.into();
+    }
+    if let Some(message) = &expect.status_message {
+        value["status_message"] = message.as_str().into();
+    }
+    for (name, pairs) in [("headers", &expect.headers), ("trailers", &expect.trailers)] {
+        if !pairs.is_empty() {
+            value[name] = json!(pairs);
+        }
+    }
+    value
+}
+
+fn actual_value(call: &Call, answer: &Answer) -> Value {
+    let mut value = json!({
+        "code": Code(answer.code).to_string(),
+        "messages": answer.messages.iter().map(|bytes| compare::bytes_value(call, bytes)).collect::<Value>(),
+    });
+    if !answer.message.is_empty() {
+        value["status_message"] = answer.message.as_str().into();
+    }
+    if !call.expect.headers.is_empty() {
+        value["headers"] = json!(answer.headers);
+    }
+    if !call.expect.trailers.is_empty() {
+        value["trailers"] = json!(answer.trailers);
+    }
+    value
+}
+
+#[cfg(test)]
+#[path = "judge/tests.rs"]
+mod tests;

@@ -1,0 +1,229 @@
+//! Which side the evidence points to, found by looking at the whole matrix.
+//!
+//! A server that fails a case with every client, while those clients pass it with
+//! other servers, is to blame, and the other way round.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::{Judgement, Verdict};
+use crate::text::list;
+
+/// A side of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The server.
+    Server,
+    /// The client.
+    Client,
+    /// The evidence does not tell.
+    Unclear,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Unclear => "unclear",
+        })
+    }
+}
+
+/// Whom the evidence points to, and what the evidence is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blame {
+    /// Whom.
+    pub side: Side,
+    /// The evidence, in words.
+    pub evidence: String,
+}
+
+/// The judgement of every cell that ran one case, by server and client.
+pub type CaseMatrix<'a> = BTreeMap<(&'a str, &'a str), &'a Judgement>;
+
+/// Blames the failure of one cell, given all cells of its case.
+#[must_use]
+pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blame> {
+    let judgement = matrix.get(&(server, client))?;
+    if !has_failed(judgement)? {
+        return None;
+    }
+    if let Some(side) = judgement.side {
+        let evidence = "seen of that process itself".to_owned();
+        return Some(Blame { side, evidence });
+    }
+    let of_server = Record::of(matrix, |other| other.0 == server && other.1 != client, |o| o.1);
+    let of_client = Record::of(matrix, |other| other.1 == client && other.0 != server, |o| o.0);
+    let (server_share, client_share) = (of_server.failed_share(), of_client.failed_share());
+    let everything = Record::of(matrix, |_| true, |other| other.0);
+    let (side, evidence) = if of_server.is_empty() && of_client.is_empty() {
+        (Side::Unclear, "no other cell ran this case".to_owned())
+    } else if everything.passed.is_empty() {
+        let what = "every cell fails it, so the case itself may be wrong";
+        (Side::Unclear, what.to_owned())
+    } else if server_share > client_share {
+        let evidence =
+            [of_server.say("it", "client"), of_client.say(&format!("client {client}"), "server")];
+        (Side::Server, join(evidence))
+    } else if client_share > server_share {
+        let evidence =
+            [of_client.say("it", "server"), of_server.say(&format!("server {server}"), "client")];
+        (Side::Client, join(evidence))
+    } else {
+        let evidence = [
+            of_server.say(&format!("server {server}"), "client"),
+            of_client.say(&format!("client {client}"), "server"),
+        ];
+        (Side::Unclear, join(evidence))
+    };
+    Some(Blame { side, evidence })
+}
+
+/// How one peer did in the other cells.
+struct Record<'a> {
+    failed: Vec<&'a str>,
+    passed: Vec<&'a str>,
+}
+
+impl<'a> Record<'a> {
+    fn of(
+        matrix: &CaseMatrix<'a>,
+        is_counted: impl Fn(&(&'a str, &'a str)) -> bool,
+        name: impl Fn(&(&'a str, &'a str)) -> &'a str,
+    ) -> Self {
+        let mut record = Self { failed: Vec::new(), passed: Vec::new() };
+        for (cell, judgement) in matrix.iter().filter(|(cell, _)| is_counted(cell)) {
+            match has_failed(judgement) {
+                Some(true) => record.failed.push(name(cell)),
+                Some(false) => record.passed.push(name(cell)),
+                None => {}
+            }
+        }
+        record
+    }
+
+    fn is_empty(&self) -> bool {
+        self.failed.is_empty() && self.passed.is_empty()
+    }
+
+    /// Twice the share of failures, in units of the cells; with no other cell,
+    /// as much as half of them.
+    fn failed_share(&self) -> Share {
+        if self.is_empty() {
+            return Share { failed: 1, cells: 2 };
+        }
+        Share { failed: self.failed.len(), cells: self.failed.len() + self.passed.len() }
+    }
+
+    fn say(&self, who: &str, others: &str) -> Option<String> {
+        let others = |names: &[&str]| {
+            let plural = if names.len() == 1 { "" } else { "s" };
+            format!("{others}{plural} {}", list(names))
+        };
+        match (&self.failed[..], &self.passed[..]) {
+            ([], []) => None,
+            (failed, []) => Some(format!("{who} fails it with {} too", others(failed))),
+            ([], passed) => Some(format!("{who} passes it with {}", others(passed))),
+            (failed, passed) => Some(format!(
+                "{who} fails it with {} too and passes it with {}",
+                others(failed),
+                others(passed)
+            )),
+        }
+    }
+}
+
+/// A share of failures, compared without rounding.
+struct Share {
+    failed: usize,
+    cells: usize,
+}
+
+impl PartialEq for Share {
+    fn eq(&self, other: &Self) -> bool {
+        self.failed * other.cells == other.failed * self.cells
+    }
+}
+
+impl PartialOrd for Share {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        (self.failed * other.cells).partial_cmp(&(other.failed * self.cells))
+    }
+}
+
+fn join(parts: [Option<String>; 2]) -> String {
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// `None` for a trial that was not tried.
+fn has_failed(judgement: &Judgement) -> Option<bool> {
+    match judgement.verdict {
+        Verdict::Pass | Verdict::Fixed => Some(false),
+        Verdict::Fail | Verdict::Known | Verdict::Hung | Verdict::Crashed => Some(true),
+        Verdict::Unsupported | Verdict::Blocked => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a matrix such as `a: pass fail`, servers in lines, clients in columns.
+    fn blamed(rows: &[&str], server: &str, client: &str) -> Option<(Side, String)> {
+        let verdict = |word: &str| match word {
+            "pass" => Verdict::Pass,
+            "fail" => Verdict::Fail,
+            "hung" => Verdict::Hung,
+            "blocked" => Verdict::Blocked,
+            _ => panic!("{word}"),
+        };
+        let cells: Vec<(String, String, Judgement)> = rows
+            .iter()
+            .flat_map(|row| {
+                let (server, verdicts) = row.split_once(": ").unwrap();
+                ["a", "b", "c"].iter().zip(verdicts.split(' ')).map(move |(client, word)| {
+                    let judgement = Judgement::new(verdict(word), "");
+                    (server.to_owned(), (*client).to_owned(), judgement)
+                })
+            })
+            .collect();
+        let matrix = cells.iter().map(|(s, c, j)| ((s.as_str(), c.as_str()), j)).collect();
+        blame(&matrix, server, client).map(|blame| (blame.side, blame.evidence))
+    }
+
+    #[test]
+    fn the_evidence_of_the_matrix_decides() {
+        let server_a = ["a: fail fail fail", "b: pass pass pass", "c: pass pass pass"];
+        let client_a = ["a: fail pass pass", "b: fail pass pass", "c: fail pass pass"];
+        let pair = ["a: fail pass pass", "b: pass pass pass", "c: pass pass pass"];
+        let all = ["a: fail fail fail", "b: fail fail fail", "c: fail fail fail"];
+        let two_servers = ["a: fail fail fail", "b: hung hung hung", "c: pass pass pass"];
+        for (name, rows, server, client, expected) in [
+            ("a server", &server_a[..], "a", "b", Side::Server),
+            ("a server with its own client", &server_a, "a", "a", Side::Server),
+            ("a client", &client_a, "b", "a", Side::Client),
+            ("a client with its own server", &client_a, "a", "a", Side::Client),
+            ("one pair", &pair, "a", "a", Side::Unclear),
+            ("all", &all, "a", "a", Side::Unclear),
+            ("two servers", &two_servers, "b", "a", Side::Server),
+            ("one cell", &["a: fail"], "a", "a", Side::Unclear),
+            ("one client, one bad server", &["a: fail", "b: pass"], "a", "a", Side::Server),
+            ("one server, one bad client", &["a: fail pass"], "a", "a", Side::Client),
+            ("blocked cells are no evidence", &["a: fail blocked"], "a", "a", Side::Unclear),
+        ] {
+            let (side, evidence) = blamed(rows, server, client).expect(name);
+            assert_eq!(side, expected, "{name}: {evidence}");
+        }
+        assert_eq!(blamed(&server_a, "b", "a"), None);
+    }
+
+    #[test]
+    fn the_evidence_reads_as_prose() {
+        let rows = ["a: fail fail fail", "b: pass pass pass", "c: fail pass pass"];
+        let (_, evidence) = blamed(&rows, "a", "a").unwrap();
+        assert_eq!(
+            evidence,
+            "it fails it with clients b and c too; client a fails it with server c too and passes it with server b"
+        );
+    }
+}

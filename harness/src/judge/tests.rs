@@ -1,0 +1,225 @@
+use std::{path::Path, time::Duration};
+
+use prost_reflect::{DynamicMessage, prost::Message as _};
+
+use super::*;
+use crate::{
+    input::Place,
+    pattern::Pattern,
+    suite::{Approx, Expect, Method},
+};
+
+const PROTO: &str = r#"
+syntax = "proto3";
+package t;
+message Ask {}
+message Inner { optional int32 n = 1; }
+message Reply { repeated int32 list = 1; double x = 2; Inner inner = 3; string text = 4; }
+service S { rpc M(Ask) returns (Reply) {} }
+"#;
+
+fn reply_type() -> prost_reflect::MethodDescriptor {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("t.proto"), PROTO).unwrap();
+    let pool = crate::suite::load_protos(folder.path()).unwrap();
+    pool.get_service_by_name("t.S").unwrap().methods().next().unwrap()
+}
+
+fn reply(value: Value) -> DynamicMessage {
+    DynamicMessage::deserialize(reply_type().output(), value).unwrap()
+}
+
+fn call(codes: &[i32], messages: Option<Vec<Value>>) -> Call {
+    Call {
+        method: Method { path: "t.S/M".into(), descriptor: Some(reply_type()) },
+        request: vec![],
+        raw: false,
+        timeout: Duration::from_secs(1),
+        metadata: vec![],
+        compression: None,
+        cancel_after_messages: None,
+        expect: Expect {
+            codes: codes.iter().map(|&code| Code(code)).collect(),
+            messages: messages.map(|values| values.into_iter().map(reply).collect()),
+            message_count: None,
+            status_message: None,
+            approx: None,
+            headers: vec![],
+            trailers: vec![],
+        },
+    }
+}
+
+fn case(calls: Vec<Call>) -> Case {
+    let place = Place::from(Path::new("x"));
+    Case { name: "s/c".into(), rule: "R-1".into(), why: "w".into(), place, calls }
+}
+
+fn ok(values: &[Value]) -> Answer {
+    let messages = values.iter().map(|value| reply(value.clone()).encode_to_vec()).collect();
+    Answer { messages, ..Answer::default() }
+}
+
+fn reason(call: &Call, answer: Answer) -> String {
+    judge_outcome(&case(vec![call.clone()]), &Outcome::Answered(vec![answer])).reason
+}
+
+#[test]
+fn the_first_difference_is_named_by_its_path() {
+    let want = |value: Value| call(&[0], Some(vec![value]));
+    for (name, want, got, expected) in [
+        ("equal", want(json!({"list": [5]})), ok(&[json!({"list": [5]})]), ""),
+        (
+            "list",
+            want(json!({"list": [5]})),
+            ok(&[json!({"list": [2, 5]})]),
+            "messages[0].list: expected [5], got [2, 5]",
+        ),
+        (
+            "default",
+            want(json!({"x": 1.5})),
+            ok(&[json!({})]),
+            "messages[0].x: expected 1.5, got 0.0",
+        ),
+        (
+            "zero's sign",
+            want(json!({"x": -0.0})),
+            ok(&[json!({"x": 0.0})]),
+            "messages[0].x: expected -0.0, got 0.0",
+        ),
+        ("nan", want(json!({"x": "NaN"})), ok(&[json!({"x": "NaN"})]), ""),
+        (
+            "nested presence",
+            want(json!({"inner": {"n": 0}})),
+            ok(&[json!({"inner": {}})]),
+            "messages[0].inner.n: expected present, got absent",
+        ),
+        ("too few", want(json!({})), ok(&[]), "expected 1 message, got 0"),
+        ("too many", want(json!({})), ok(&[json!({}), json!({})]), "expected 1 message, got 2"),
+        (
+            "hostile text",
+            want(json!({"text": "a"})),
+            ok(&[json!({"text": "\u{1b}[2J"})]),
+            "messages[0].text: expected \"a\", got \"\\u{1b}[2J\"",
+        ),
+        (
+            "unknown field",
+            want(json!({})),
+            Answer { messages: vec![vec![0x48, 1]], ..Answer::default() },
+            "messages[0]: field 9 is not in the proto",
+        ),
+        (
+            "undecodable",
+            want(json!({})),
+            Answer { messages: vec![vec![0x0a]], ..Answer::default() },
+            "messages[0] is no t.Reply: failed to decode Protobuf message: ",
+        ),
+    ] {
+        let reason = reason(&want, got);
+        assert!(
+            if expected.ends_with(": ") {
+                reason.starts_with(expected)
+            } else {
+                reason == expected
+            },
+            "{name}: {reason}"
+        );
+    }
+}
+
+#[test]
+fn a_tolerance_is_what_it_says() {
+    let mut want = call(&[0], Some(vec![json!({"x": 100.0})]));
+    want.expect.approx = Some(Approx { relative: 0.01, absolute: 0.0 });
+    assert_eq!(reason(&want, ok(&[json!({"x": 101.0})])), "");
+    assert_eq!(
+        reason(&want, ok(&[json!({"x": 101.1})])),
+        "messages[0].x: expected 100.0, got 101.1"
+    );
+    assert_ne!(reason(&want, ok(&[json!({"x": "NaN"})])), "");
+}
+
+#[test]
+fn status_and_metadata_are_checked() {
+    let status =
+        |code, message: &str| Answer { code, message: message.into(), ..Answer::default() };
+    let mut want = call(&[11, 3], None);
+    want.expect.message_count = Some(0);
+    assert_eq!(reason(&want, status(3, "m")), "");
+    assert_eq!(reason(&want, status(0, "")), "expected OUT_OF_RANGE or INVALID_ARGUMENT, got OK");
+    assert_eq!(
+        reason(&want, status(13, "a\nb")),
+        "expected OUT_OF_RANGE or INVALID_ARGUMENT, got INTERNAL (a\\nb)"
+    );
+    assert_eq!(
+        reason(&want, status(99, "")),
+        "expected OUT_OF_RANGE or INVALID_ARGUMENT, got code 99"
+    );
+    want.expect.status_message = Some("n".into());
+    assert_eq!(reason(&want, status(3, "m")), "status message: expected `n`, got `m`");
+    want.expect.status_message = None;
+    want.expect.trailers = vec![("k".into(), "v".into())];
+    assert_eq!(reason(&want, status(3, "")), "trailers: expected k `v`, got none");
+    let mut answer = status(3, "");
+    answer.trailers = vec![("k".into(), "w".into())];
+    assert_eq!(reason(&want, answer.clone()), "trailers: expected k `v`, got `w`");
+    answer.trailers.push(("k".into(), "v".into()));
+    assert_eq!(reason(&want, answer), "");
+}
+
+#[test]
+fn one_wrong_call_of_many_decides() {
+    let calls = vec![call(&[0], Some(vec![json!({"list": [1]})])); 3];
+    let answers =
+        vec![ok(&[json!({"list": [1]})]), ok(&[json!({"list": [2]})]), ok(&[json!({"list": [3]})])];
+    let judgement = judge_outcome(&case(calls), &Outcome::Answered(answers));
+    assert_eq!(judgement.reason, "call 1: messages[0].list: expected [1], got [2]");
+    assert_eq!(judgement.actual, Some(json!({"code": "OK", "messages": [{"list": [2]}]})));
+}
+
+#[test]
+fn every_outcome_has_its_verdict_and_side() {
+    let why = || "why".to_owned();
+    for (outcome, verdict, side) in [
+        (Outcome::FeatureMissing { why: why() }, Verdict::Unsupported, None),
+        (Outcome::Refused { why: why() }, Verdict::Fail, Some(Side::Client)),
+        (Outcome::Malformed { why: why() }, Verdict::Fail, Some(Side::Client)),
+        (Outcome::Hung { why: why() }, Verdict::Hung, None),
+        (Outcome::Crashed { role: Role::Server, why: why() }, Verdict::Crashed, Some(Side::Server)),
+        (Outcome::Crashed { role: Role::Client, why: why() }, Verdict::Crashed, Some(Side::Client)),
+        (Outcome::Blocked { why: why() }, Verdict::Blocked, None),
+    ] {
+        let judgement = judge_outcome(&case(vec![]), &outcome);
+        assert_eq!((judgement.verdict, judgement.side), (verdict, side), "{outcome:?}");
+        assert!(judgement.reason.contains("why"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_known_failure_must_be_the_one_that_is_known() {
+    let any = || Pattern::parse("**").unwrap();
+    let known = Arc::new(Known {
+        server: any(),
+        client: any(),
+        case: any(),
+        message: "expected OK".into(),
+        reason: "r".into(),
+        link: "l".into(),
+        place: Place::File("known.toml".into(), Some(3)),
+    });
+    let case = case(vec![call(&[0], Some(vec![]))]);
+    let verdict = |outcome| {
+        let observation = Observation { outcome, duration: Duration::ZERO };
+        let judgement = judge(&case, &observation, Some(&known));
+        (judgement.verdict, judgement.reason)
+    };
+    let answered = |code| Outcome::Answered(vec![Answer { code, ..Answer::default() }]);
+    assert_eq!(verdict(answered(2)).0, Verdict::Known);
+    let (fixed, reason) = verdict(answered(0));
+    assert_eq!(fixed, Verdict::Fixed);
+    assert!(reason.contains("known.toml:3"), "{reason}");
+    let (hung, reason) = verdict(Outcome::Hung { why: "no answer".into() });
+    assert_eq!(hung, Verdict::Hung);
+    assert!(reason.contains("known.toml:3 knows another failure of it: expected OK"), "{reason}");
+    assert_eq!(verdict(Outcome::Blocked { why: "b".into() }).0, Verdict::Blocked);
+}

@@ -1,0 +1,86 @@
+//! What was seen of a trial. Carries no judgement.
+
+use std::time::Duration;
+
+/// What was seen of one trial.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// From the first call's start to the last answer, or to the giving up.
+    pub duration: Duration,
+}
+
+/// What came of a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every call was answered, in the case's order.
+    Answered(Vec<Answer>),
+    /// The client did not announce a feature that the case needs.
+    FeatureMissing {
+        /// What it is.
+        why: String,
+    },
+    /// The client would not make a call, although it announced all that it needs.
+    Refused {
+        /// The client's words.
+        why: String,
+    },
+    /// A peer broke the peer protocol.
+    Malformed {
+        /// How.
+        why: String,
+    },
+    /// There was no answer in time.
+    Hung {
+        /// How long was waited, and what was seen meanwhile.
+        why: String,
+    },
+    /// A process died with the call in flight.
+    Crashed {
+        /// Whose.
+        role: Role,
+        /// How it ended, and its last words.
+        why: String,
+    },
+    /// It was not tried, because a peer could not be started.
+    Blocked {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Which of a cell's two processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The one that answers.
+    Server,
+    /// The one that asks.
+    Client,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        })
+    }
+}
+
+/// What the client reported of one call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The serialized response messages, in order.
+    pub messages: Vec<Vec<u8>>,
+    /// The status code that the client's API gave.
+    pub code: i32,
+    /// The status message.
+    pub message: String,
+    /// The bytes of `grpc-status-details-bin`.
+    pub details: Vec<u8>,
+    /// The initial metadata, in order; the value of a `-bin` name is base64.
+    pub headers: Vec<(String, String)>,
+    /// The trailing metadata, likewise.
+    pub trailers: Vec<(String, String)>,
+}

@@ -1,0 +1,77 @@
+//! Everything that a user wrote, loaded and checked before anything starts.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    contract::Contract,
+    input::BadInput,
+    known::{KnownDefect, KnownList},
+    manifest::Manifest,
+    plan::{Plan, Selection},
+    suite::{self, Case, Suite},
+};
+
+/// A manifest and all that it names.
+#[derive(Debug)]
+pub struct Project {
+    /// The peers, and where the rest stands.
+    pub manifest: Manifest,
+    /// The rules.
+    pub contract: Contract,
+    /// The cases.
+    pub suites: Vec<Suite>,
+    /// The known failures.
+    pub known: KnownList,
+}
+
+impl Project {
+    /// Loads the manifest, or the one of the working directory, and all that it
+    /// names.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn load(manifest: Option<&Path>) -> Result<Self, BadInput> {
+        let path = match manifest {
+            Some(path) => path.to_owned(),
+            None => found_manifest()?,
+        };
+        let manifest = Manifest::load(&path)?;
+        let contract = Contract::load(&manifest.contract)?;
+        let protos = suite::load_protos(&manifest.protos)?;
+        let suites = suite::load(&manifest.suites, &protos, &contract)?;
+        let known = match &manifest.known {
+            Some(path) => KnownList::load(path)?,
+            None => KnownList::default(),
+        };
+        Ok(Self { manifest, contract, suites, known })
+    }
+
+    /// Every case, in the order of the suites' file names and within each file.
+    #[must_use]
+    pub fn cases(&self) -> Vec<Arc<Case>> {
+        self.suites.iter().flat_map(|suite| suite.cases.iter().cloned()).collect()
+    }
+
+    /// The plan of a selection.
+    #[must_use]
+    pub fn plan(&self, selection: &Selection) -> Plan {
+        Plan::new(&self.manifest.peers, &self.cases(), &self.known, selection)
+    }
+
+    /// What is wrong with the known list, whatever is selected.
+    #[must_use]
+    pub fn known_defects(&self) -> Vec<KnownDefect> {
+        self.known.defects(self.plan(&Selection::everything()).names())
+    }
+}
+
+/// The manifest of the working directory, named from there where that is shorter.
+fn found_manifest() -> Result<PathBuf, BadInput> {
+    let folder =
+        std::env::current_dir().map_err(|error| BadInput::new("working directory", error))?;
+    let path = Manifest::find(&folder)?;
+    Ok(path.strip_prefix(&folder).map(Path::to_owned).unwrap_or(path))
+}

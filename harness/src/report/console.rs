@@ -1,0 +1,325 @@
+//! What a run prints at its end: the matrix, a block for each failure, the sums.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+    time::Duration,
+};
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+use super::Summary;
+use crate::{
+    contract::Contract,
+    judge::{Blame, Side, Verdict},
+    plan::Plan,
+    results::{Counts, Record, Results},
+    text::{count, list, printable, shorten},
+};
+
+/// How many failures are shown whole; the rest is in the files.
+const MOST_BLOCKS: usize = 20;
+
+/// How much of an expected or actual value is shown.
+const SHOWN_VALUE: usize = 400;
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
+const ODD: Style = AnsiColor::Yellow.on_default();
+const HEAD: Style = Style::new().bold();
+
+/// Writes to the console. The writer decides whether styles are kept.
+#[derive(Debug)]
+pub struct Console<'a, W> {
+    /// Where to.
+    pub out: W,
+    /// What was planned.
+    pub plan: &'a Plan,
+    /// Where the rules are explained.
+    pub contract: &'a Contract,
+    /// The report's folder.
+    pub folder: &'a Path,
+    /// How to run one failure again.
+    pub rerun: Rerun,
+}
+
+/// The start of a command that runs a part of this run again.
+#[derive(Debug, Clone)]
+pub struct Rerun {
+    /// Such as `target/debug/crosswire run`.
+    pub command: String,
+}
+
+impl<W: Write> Console<'_, W> {
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// The writer fails.
+    pub fn write(
+        mut self,
+        results: &Results,
+        records: &[Record<'_>],
+        summary: &Summary,
+    ) -> io::Result<()> {
+        self.failures(records)?;
+        self.known(records)?;
+        self.unsupported(records)?;
+        for note in &summary.notes {
+            let (server, client) = (&note.server, &note.client);
+            let (peer, role, text) = (note.peer(), note.role, printable(&note.text));
+            writeln!(
+                self.out,
+                "{ODD}note{ODD:#}: {peer} {role} {text} (server {server}, client {client})"
+            )?;
+        }
+        for (peer, why) in &summary.blocked {
+            writeln!(self.out, "{BAD}blocked{BAD:#}: {peer}: {}", printable(why))?;
+        }
+        self.matrix(results)?;
+        self.sums(summary)
+    }
+
+    fn matrix(&mut self, results: &Results) -> io::Result<()> {
+        let (mut servers, mut clients): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+        for cell in &self.plan.cells {
+            for (names, name) in
+                [(&mut servers, &cell.server.name), (&mut clients, &cell.client.name)]
+            {
+                if !names.contains(&name.as_str()) {
+                    names.push(name);
+                }
+            }
+        }
+        let text = |server: &str, client: &str| {
+            let mut cells = self.plan.cells.iter();
+            let index = cells.position(|c| c.server.name == server && c.client.name == client)?;
+            Some(cell_text(&results.cell_counts(index)))
+        };
+        let table: Vec<Vec<(String, Style)>> = servers
+            .iter()
+            .map(|server| {
+                let cell =
+                    |client: &&str| text(server, client).unwrap_or(("-".to_owned(), Style::new()));
+                clients.iter().map(cell).collect()
+            })
+            .collect();
+        let first =
+            servers.iter().map(|s| s.chars().count()).max().unwrap_or(0).max(MATRIX_CORNER.len());
+        let widths: Vec<usize> = (0..clients.len())
+            .map(|column| {
+                let cells = table.iter().map(|row| row[column].0.chars().count());
+                cells.max().unwrap_or(0).max(clients[column].chars().count())
+            })
+            .collect();
+        write!(self.out, "\n{MATRIX_CORNER:first$}")?;
+        for (client, width) in clients.iter().zip(&widths) {
+            write!(self.out, "  {HEAD}{client:width$}{HEAD:#}")?;
+        }
+        writeln!(self.out)?;
+        for (server, row) in servers.iter().zip(&table) {
+            write!(self.out, "{HEAD}{server:first$}{HEAD:#}")?;
+            for ((text, style), width) in row.iter().zip(&widths) {
+                write!(self.out, "  {style}{text:width$}{style:#}")?;
+            }
+            writeln!(self.out)?;
+        }
+        Ok(())
+    }
+
+    fn failures(&mut self, records: &[Record<'_>]) -> io::Result<()> {
+        let failures = records.iter().filter(|record| record.judgement.verdict.is_unexpected());
+        let groups = grouped(failures);
+        for group in groups.iter().take(MOST_BLOCKS) {
+            self.failure(group)?;
+        }
+        if groups.len() > MOST_BLOCKS {
+            let more = count(groups.len() - MOST_BLOCKS, "more failure");
+            let file = self.folder.join("results.jsonl");
+            writeln!(self.out, "\n{BAD}{more}{BAD:#} in {}", file.display())?;
+        }
+        Ok(())
+    }
+
+    fn failure(&mut self, group: &[&Record<'_>]) -> io::Result<()> {
+        let [first, ..] = group else { return Ok(()) };
+        let (case, judgement) = (first.case, first.judgement);
+        let verdict = judgement.verdict.name().to_uppercase();
+        let place = cells_of(group);
+        writeln!(self.out, "\n{BAD}{verdict}{BAD:#} {HEAD}{}{HEAD:#} with {place}", case.name)?;
+        if let Some(rule) = self.contract.rule(&case.rule) {
+            self.line("rule", &format!("{} ({}) {}", rule.id, rule.level, rule.text))?;
+        }
+        self.line("why", &case.why)?;
+        self.line("reason", &judgement.reason)?;
+        if let Some(expected) = &judgement.expected {
+            self.line("expected", &shown(expected))?;
+        }
+        if let Some(actual) = &judgement.actual {
+            self.line("actual", &shown(actual))?;
+        }
+        if let Some(blame) = &first.blame {
+            self.line("blame", &blame_text(blame, first))?;
+        }
+        let logs = self.folder.join("logs").join(format!("{}+{}", first.server, first.client));
+        self.line("logs", &logs.display().to_string())?;
+        let again = format!(
+            "{} --server {} --client {} -E 'case({})'",
+            self.rerun.command, first.server, first.client, case.name
+        );
+        self.line("again", &again)
+    }
+
+    fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
+        writeln!(self.out, "  {label:9} {}", printable(text))
+    }
+
+    fn known(&mut self, records: &[Record<'_>]) -> io::Result<()> {
+        let known = records.iter().filter(|record| record.judgement.verdict == Verdict::Known);
+        for group in grouped(known) {
+            let reason = group[0].known.map(|known| format!("{} ({})", known.reason, known.link));
+            let reason = printable(&reason.unwrap_or_default());
+            let (name, place) = (&group[0].case.name, cells_of(&group));
+            writeln!(self.out, "{ODD}known{ODD:#} {name} with {place}: {reason}")?;
+        }
+        Ok(())
+    }
+
+    fn unsupported(&mut self, records: &[Record<'_>]) -> io::Result<()> {
+        let unsupported: Vec<&Record<'_>> = records
+            .iter()
+            .filter(|record| record.judgement.verdict == Verdict::Unsupported)
+            .collect();
+        let mut reasons: Vec<&str> = Vec::new();
+        for record in &unsupported {
+            if !reasons.contains(&record.judgement.reason.as_str()) {
+                reasons.push(&record.judgement.reason);
+            }
+        }
+        for reason in reasons {
+            let same =
+                unsupported.iter().filter(|record| record.judgement.reason == reason).count();
+            let (trials, reason) = (count(same, "trial"), printable(reason));
+            writeln!(self.out, "{ODD}unsupported{ODD:#} {trials}: {reason}")?;
+        }
+        Ok(())
+    }
+
+    fn sums(&mut self, summary: &Summary) -> io::Result<()> {
+        let counts = &summary.counts;
+        let trials = count(counts.judged() + counts.not_run, "trial");
+        let mut parts: Vec<String> = counts
+            .nonzero()
+            .map(|(verdict, number)| {
+                let style = style_of(verdict);
+                format!("{style}{number} {}{style:#}", verdict.name())
+            })
+            .collect();
+        if counts.not_run > 0 {
+            parts.push(format!("{ODD}{} not run{ODD:#}", counts.not_run));
+        }
+        writeln!(self.out, "\n{trials}: {}", parts.join(", "))?;
+        if let Some(why) = &summary.stopped {
+            writeln!(self.out, "{BAD}stopped early{BAD:#}: {why}")?;
+        }
+        let times = summary.times;
+        writeln!(
+            self.out,
+            "{} (added up over the cells: start {}, calls {}, stop {})",
+            seconds(summary.elapsed),
+            seconds(times.start),
+            seconds(times.calls),
+            seconds(times.stop)
+        )?;
+        writeln!(self.out, "results.jsonl, junit.xml and logs in {}", self.folder.display())
+    }
+}
+
+const MATRIX_CORNER: &str = "server \\ client";
+
+fn cell_text(counts: &Counts) -> (String, Style) {
+    let mut parts: Vec<String> =
+        counts.nonzero().map(|(verdict, number)| format!("{number} {}", verdict.name())).collect();
+    if counts.not_run > 0 {
+        parts.push(format!("{} not run", counts.not_run));
+    }
+    let is_bad = counts.unexpected() > 0 || counts.of(Verdict::Blocked) > 0;
+    let style = if is_bad {
+        BAD
+    } else if counts.not_run > 0 {
+        ODD
+    } else {
+        GOOD
+    };
+    (parts.join(", "), style)
+}
+
+const fn style_of(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Pass => GOOD,
+        Verdict::Known | Verdict::Unsupported => ODD,
+        _ => BAD,
+    }
+}
+
+/// Failures that are the same thing seen in several cells, shown as one.
+fn grouped<'a, 'b: 'a>(records: impl Iterator<Item = &'a Record<'b>>) -> Vec<Vec<&'a Record<'b>>> {
+    let key = |record: &Record<'_>| {
+        let side = record.blame.as_ref().map(|blame| blame.side);
+        let peer = match side {
+            Some(Side::Server) => Some(record.server.to_owned()),
+            Some(Side::Client) => Some(record.client.to_owned()),
+            _ => None,
+        };
+        let judgement = record.judgement;
+        (record.case.name.clone(), judgement.verdict, side, peer, judgement.reason.clone())
+    };
+    let mut groups: Vec<(_, Vec<&Record<'_>>)> = Vec::new();
+    for record in records {
+        let key = key(record);
+        match groups.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, group)) => group.push(record),
+            None => groups.push((key, vec![record])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// `server go, clients rust and python` for cells that share a side, else pairs.
+fn cells_of(group: &[&Record<'_>]) -> String {
+    let names = |name: fn(&Record<'_>) -> String| {
+        let mut names: Vec<String> = group.iter().map(|record| name(record)).collect();
+        names.sort();
+        names.dedup();
+        names
+    };
+    let say = |role: &str, names: &[String]| {
+        let plural = if names.len() == 1 { "" } else { "s" };
+        format!("{role}{plural} {}", list(&names.iter().map(String::as_str).collect::<Vec<_>>()))
+    };
+    let servers = names(|record| record.server.to_owned());
+    let clients = names(|record| record.client.to_owned());
+    if servers.len() * clients.len() == group.len() {
+        return format!("{}, {}", say("server", &servers), say("client", &clients));
+    }
+    let pairs: Vec<String> =
+        group.iter().map(|record| format!("{}+{}", record.server, record.client)).collect();
+    format!("server+client {}", list(&pairs.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+fn blame_text(blame: &Blame, record: &Record<'_>) -> String {
+    let evidence = &blame.evidence;
+    match blame.side {
+        Side::Server => format!("server {}: {evidence}", record.server),
+        Side::Client => format!("client {}: {evidence}", record.client),
+        Side::Unclear => format!("unclear: {evidence}"),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    shorten(&value.to_string(), SHOWN_VALUE)
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

@@ -1,0 +1,175 @@
+//! `results.jsonl`: a header, a line for each trial, a footer.
+//!
+//! While a run goes on, lines are appended as trials end, so that a harness that
+//! is killed leaves what it saw: a file without a footer. At the end the file is
+//! written anew in the plan's order, with blame, and takes the first one's place.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use serde_json::{Value, json};
+
+use super::Summary;
+use crate::{judge::Verdict, plan::Plan, results::Record};
+
+/// The file of a run in progress.
+#[derive(Debug)]
+pub struct JsonLines {
+    path: PathBuf,
+    file: BufWriter<File>,
+    started: SystemTime,
+}
+
+impl JsonLines {
+    /// Creates the file with its header.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn create(path: &Path, plan: &Plan, started: SystemTime) -> io::Result<Self> {
+        let mut file = BufWriter::new(File::create(path)?);
+        write_line(&mut file, &header(plan, None, started))?;
+        file.flush()?;
+        Ok(Self { path: path.to_owned(), file, started })
+    }
+
+    /// Appends a trial as it ends.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn append(&mut self, record: &Record<'_>) -> io::Result<()> {
+        write_line(&mut self.file, &trial(record))
+    }
+
+    /// Hands what was appended to the system, so that it outlives the harness.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+
+    /// Puts the whole report in the file's place.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn finish(
+        mut self,
+        plan: &Plan,
+        records: &[Record<'_>],
+        summary: &Summary,
+    ) -> io::Result<()> {
+        self.file.flush()?;
+        let unfinished = self.path.with_extension("jsonl.unfinished");
+        let mut file = BufWriter::new(File::create(&unfinished)?);
+        write_all(&mut file, plan, records, summary, self.started)?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(unfinished, &self.path)
+    }
+}
+
+fn write_all(
+    out: &mut impl Write,
+    plan: &Plan,
+    records: &[Record<'_>],
+    summary: &Summary,
+    started: SystemTime,
+) -> io::Result<()> {
+    write_line(out, &header(plan, Some(summary), started))?;
+    for record in records {
+        write_line(out, &trial(record))?;
+    }
+    for note in &summary.notes {
+        let (server, client) = (&note.server, &note.client);
+        let role = note.role.to_string();
+        let value = json!({ "server": server, "client": client, "role": role, "text": note.text });
+        write_line(out, &json!({ "note": value }))?;
+    }
+    write_line(out, &footer(summary))
+}
+
+fn write_line(out: &mut impl Write, value: &Value) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}
+
+fn header(plan: &Plan, summary: Option<&Summary>, started: SystemTime) -> Value {
+    let mut peers: Vec<Value> = Vec::new();
+    for peer in plan.cells.iter().flat_map(|cell| [&cell.server, &cell.client]) {
+        if peers.iter().any(|known| known["name"] == peer.name.as_str()) {
+            continue;
+        }
+        let mut value = json!({ "name": peer.name });
+        if let Some(language) = &peer.language {
+            value["language"] = language.as_str().into();
+        }
+        if let Some(hello) = summary.and_then(|summary| summary.hellos.get(&peer.name)) {
+            value["implementation"] = hello.implementation.as_str().into();
+            value["version"] = hello.version.as_str().into();
+            value["features"] = json!(hello.features);
+        }
+        if let Some(why) = summary.and_then(|summary| summary.blocked.get(&peer.name)) {
+            value["blocked"] = why.as_str().into();
+        }
+        peers.push(value);
+    }
+    json!({ "run": {
+        "crosswire": env!("CARGO_PKG_VERSION"),
+        "started": humantime::format_rfc3339_seconds(started).to_string(),
+        "cells": plan.cells.len(),
+        "trials": plan.trial_count(),
+        "peers": peers,
+    } })
+}
+
+fn trial(record: &Record<'_>) -> Value {
+    let judgement = record.judgement;
+    let mut value = json!({
+        "server": record.server,
+        "client": record.client,
+        "case": record.case.name,
+        "rule": record.case.rule,
+        "verdict": judgement.verdict.name(),
+        "duration_us": u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX),
+    });
+    if !judgement.reason.is_empty() {
+        value["reason"] = judgement.reason.as_str().into();
+    }
+    if let Some(blame) = &record.blame {
+        value["blame"] = blame.side.to_string().into();
+        value["evidence"] = blame.evidence.as_str().into();
+    }
+    if let (Some(known), Verdict::Known) = (record.known, judgement.verdict) {
+        value["known"] = json!({ "reason": known.reason, "link": known.link });
+    }
+    if let Some(expected) = &judgement.expected {
+        value["expected"] = expected.clone();
+    }
+    if let Some(actual) = &judgement.actual {
+        value["actual"] = actual.clone();
+    }
+    json!({ "trial": value })
+}
+
+fn footer(summary: &Summary) -> Value {
+    let millis =
+        |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let counts = &summary.counts;
+    let mut value = json!({ "trials": counts.judged() + counts.not_run });
+    for verdict in Verdict::ALL {
+        value[verdict.name()] = counts.of(verdict).into();
+    }
+    value["not_run"] = counts.not_run.into();
+    if let Some(why) = &summary.stopped {
+        value["stopped"] = why.as_str().into();
+    }
+    value["elapsed_ms"] = millis(summary.elapsed).into();
+    value["start_ms"] = millis(summary.times.start).into();
+    value["calls_ms"] = millis(summary.times.calls).into();
+    value["stop_ms"] = millis(summary.times.stop).into();
+    value["exit"] = summary.exit.code().into();
+    json!({ "summary": value })
+}

@@ -1,0 +1,61 @@
+//! Reports of a run: on the console, as JSON Lines and as JUnit XML. Only they
+//! print; what they are told is judged already.
+
+mod console;
+mod json_lines;
+mod junit;
+mod progress;
+
+pub use console::{Console, Rerun};
+pub use json_lines::JsonLines;
+pub use junit::junit;
+pub use progress::Progress;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{driver::Hello, event::Times, exit::Exit, observe::Role, results::Counts};
+
+/// What a run came to, beside its trials.
+#[derive(Debug)]
+pub struct Summary {
+    /// How many trials came to what.
+    pub counts: Counts,
+    /// The exit code.
+    pub exit: Exit,
+    /// Why the run was stopped early, if it was.
+    pub stopped: Option<String>,
+    /// From the first build to the last process's end.
+    pub elapsed: Duration,
+    /// Where the time of the cells went, added up over them.
+    pub times: Times,
+    /// What each client said of itself.
+    pub hellos: BTreeMap<String, Hello>,
+    /// Peers that could not take part, and why.
+    pub blocked: BTreeMap<String, String>,
+    /// What peers did that decides no trial.
+    pub notes: Vec<Note>,
+}
+
+/// Something that a peer did and that decides no trial.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Note {
+    /// The server's peer.
+    pub server: String,
+    /// The client's peer.
+    pub client: String,
+    /// Which of the two did it.
+    pub role: Role,
+    /// In words that fit "go server {text}".
+    pub text: String,
+}
+
+impl Note {
+    /// The peer that did it.
+    #[must_use]
+    pub fn peer(&self) -> &str {
+        match self.role {
+            Role::Server => &self.server,
+            Role::Client => &self.client,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What runs, how far it is and what is slow: a live line on a terminal, plain
+//! lines elsewhere. On stderr, so that stdout holds the report alone.
+
+use std::{
+    collections::BTreeMap,
+    io::IsTerminal as _,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{
+    event::Event,
+    plan::Plan,
+    results::Results,
+    text::{count, printable, shorten},
+};
+
+/// A trial that runs longer is named on the live line.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// The progress of a run.
+#[derive(Debug)]
+pub struct Progress {
+    line: Option<ProgressBar>,
+    finished_cells: usize,
+    running: BTreeMap<(usize, usize), Instant>,
+    started: BTreeMap<usize, Instant>,
+    building: Option<String>,
+}
+
+impl Progress {
+    /// A live line if stderr is a terminal.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        let line = std::io::stderr().is_terminal().then(|| {
+            let total = u64::try_from(plan.trial_count()).unwrap_or(u64::MAX);
+            let line = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{spinner} {pos}/{len} trials {wide_msg}");
+            line.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self {
+            line,
+            finished_cells: 0,
+            running: BTreeMap::new(),
+            started: BTreeMap::new(),
+            building: None,
+        }
+    }
+
+    /// Takes note of an event. `results` has it already.
+    pub fn event(&mut self, event: &Event, plan: &Plan, results: &Results) {
+        match event {
+            Event::BuildStarted { peer } => self.building = Some(peer.clone()),
+            Event::BuildFinished { .. } => self.building = None,
+            Event::PeerBlocked { peer, why } => {
+                self.say(&format!("blocked: {peer}: {}", printable(why)))
+            }
+            Event::CellStarted { cell } => {
+                self.started.insert(*cell, Instant::now());
+            }
+            Event::TrialStarted { cell, trial } => {
+                self.running.insert((*cell, *trial), Instant::now());
+            }
+            Event::TrialObserved { cell, trial, .. } => {
+                self.running.remove(&(*cell, *trial));
+            }
+            Event::CellFinished { cell, .. } => {
+                self.finished_cells += 1;
+                self.running.retain(|(running, _), _| running != cell);
+                self.cell_finished(*cell, plan, results);
+            }
+            Event::CellReady { .. } | Event::Note { .. } => {}
+        }
+    }
+
+    /// Draws the live line anew.
+    pub fn tick(&self, plan: &Plan, results: &Results) {
+        let Some(line) = &self.line else { return };
+        let counts = results.counts();
+        line.set_position(u64::try_from(counts.judged()).unwrap_or(u64::MAX));
+        let mut message = match &self.building {
+            Some(peer) => format!("building {peer}"),
+            None => format!("{}/{} cells", self.finished_cells, plan.cells.len()),
+        };
+        if counts.unexpected() > 0 {
+            message.push_str(&format!(", {} unexpected", counts.unexpected()));
+        }
+        if let Some((&(cell, trial), since)) = self.running.iter().min_by_key(|(_, since)| **since)
+            && since.elapsed() >= SLOW
+        {
+            let planned = &plan.cells[cell];
+            message.push_str(&format!(
+                ", slow: {}+{} {} {:.0} s",
+                planned.server.name,
+                planned.client.name,
+                planned.trials[trial].case.name,
+                since.elapsed().as_secs_f64()
+            ));
+        }
+        line.set_message(message);
+        line.tick();
+    }
+
+    /// Removes the live line.
+    pub fn finish(&self) {
+        if let Some(line) = &self.line {
+            line.finish_and_clear();
+        }
+    }
+
+    fn cell_finished(&self, cell: usize, plan: &Plan, results: &Results) {
+        let planned = &plan.cells[cell];
+        let took = self.started.get(&cell).map(Instant::elapsed).unwrap_or_default();
+        let counts: Vec<String> = results
+            .cell_counts(cell)
+            .nonzero()
+            .map(|(verdict, number)| format!("{number} {}", verdict.name()))
+            .collect();
+        if self.line.is_some() {
+            return;
+        }
+        self.say(&format!(
+            "[{}/{}] {} server, {} client: {} in {:.1} s",
+            self.finished_cells,
+            plan.cells.len(),
+            planned.server.name,
+            planned.client.name,
+            counts.join(", "),
+            took.as_secs_f64()
+        ));
+    }
+
+    fn say(&self, text: &str) {
+        let text = shorten(text, 1000);
+        match &self.line {
+            Some(line) => line.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// What the run is about to do, in one line.
+    pub fn begin(&self, plan: &Plan, jobs: usize) {
+        let (cells, trials) = (count(plan.cells.len(), "cell"), count(plan.trial_count(), "trial"));
+        self.say(&format!("{cells}, {trials}, {jobs} at a time"));
+    }
+}

@@ -1,0 +1,356 @@
+//! Keeps a client busy: hands it calls, matches its answers to trials, and stops
+//! at the first incident.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Context;
+use crate::{
+    child::Stopped,
+    driver::{Client, ClientEvent, Server, in_words},
+    event::Event,
+    observe::{Answer, Outcome, Role},
+    plan::{Cell, Trial},
+    suite::Call,
+};
+
+/// Status codes that a library gives when its connection is lost: CANCELLED,
+/// UNKNOWN, INTERNAL, UNAVAILABLE. After one of them it is asked whether the
+/// server lives.
+const LOST_CONNECTION_CODES: [i32; 4] = [1, 2, 13, 14];
+
+/// What ended a pump before its queue was empty.
+#[derive(Debug)]
+pub(super) struct Incident {
+    /// What happened, as the outcome of the trial that caused it.
+    pub(super) outcome: Outcome,
+    /// The trials that may have caused it: those in flight and not answered.
+    pub(super) in_flight: Vec<Started>,
+    /// Which of them the outcome belongs to if none causes it again: positions
+    /// in `in_flight`.
+    pub(super) suspects: Vec<usize>,
+    /// Whether no other trial than the ones in flight can have caused it, and
+    /// there is at most one.
+    pub(super) is_certain: bool,
+    /// Whether the server can be trusted to go on.
+    pub(super) server_is_fine: bool,
+}
+
+/// A trial that was started.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Started {
+    /// Its position in the cell.
+    pub(super) trial: usize,
+    /// How long ago.
+    pub(super) elapsed: Duration,
+}
+
+/// Why a pump ended early.
+#[derive(Debug)]
+pub(super) enum Interruption {
+    /// A peer misbehaved.
+    Incident(Incident),
+    /// The run is to stop.
+    Stopped,
+}
+
+/// A cell's two processes with the calls between them.
+pub(super) struct Pump<'a> {
+    cell: &'a Cell,
+    index: usize,
+    context: Context,
+    server: Server,
+    client: Client,
+    next_id: u64,
+    /// The trial and call of every id that was given to this client.
+    given: HashMap<u64, (usize, usize)>,
+    in_flight: Vec<InFlight>,
+    last_observed: Option<usize>,
+}
+
+struct InFlight {
+    trial: usize,
+    started: Instant,
+    deadline: Instant,
+    answers: Vec<Option<Answer>>,
+}
+
+/// What a trial came to, without judgement.
+pub(super) type Observed = (usize, Outcome, Duration);
+
+impl<'a> Pump<'a> {
+    pub(super) fn new(
+        cell: &'a Cell,
+        index: usize,
+        context: Context,
+        server: Server,
+        client: Client,
+    ) -> Self {
+        Self {
+            cell,
+            index,
+            context,
+            server,
+            client,
+            next_id: 1,
+            given: HashMap::new(),
+            in_flight: Vec::new(),
+            last_observed: None,
+        }
+    }
+
+    /// Runs the trials of the queue, as many at once as the client takes and
+    /// `most_trials` allows, until all are observed.
+    pub(super) async fn run(
+        &mut self,
+        queue: &mut VecDeque<usize>,
+        most_trials: usize,
+        mut observe: impl FnMut(Observed),
+    ) -> Result<(), Interruption> {
+        loop {
+            self.fill(queue, most_trials, &mut observe);
+            let Some(first_deadline) = self.in_flight.iter().map(|flight| flight.deadline).min()
+            else {
+                return Ok(());
+            };
+            tokio::select! {
+                biased;
+                () = self.context.stopped() => return Err(Interruption::Stopped),
+                event = self.client.next() => {
+                    if let Some(incident) = self.handle(event, &mut observe).await {
+                        return Err(Interruption::Incident(incident));
+                    }
+                }
+                how = self.server.ended() => {
+                    return Err(Interruption::Incident(self.server_died(&how)));
+                }
+                () = sleep_until(first_deadline) => {
+                    return Err(Interruption::Incident(self.hung()));
+                }
+            }
+        }
+    }
+
+    /// Starts trials while there is room.
+    fn fill(
+        &mut self,
+        queue: &mut VecDeque<usize>,
+        most_trials: usize,
+        observe: &mut impl FnMut(Observed),
+    ) {
+        let announced = self.client.hello.max_in_flight;
+        let mut free = announced.saturating_sub(self.calls_in_flight());
+        while let Some(&trial) = queue.front() {
+            let case = &self.cell.trials[trial].case;
+            if let Some(why) = self.missing_feature(&self.cell.trials[trial]) {
+                queue.pop_front();
+                observe((trial, Outcome::FeatureMissing { why }, Duration::ZERO));
+                continue;
+            }
+            if self.in_flight.len() >= most_trials || case.calls.len() > free {
+                return;
+            }
+            queue.pop_front();
+            free -= case.calls.len();
+            self.start(trial);
+        }
+    }
+
+    fn start(&mut self, trial: usize) {
+        let case = &self.cell.trials[trial].case;
+        let started = Instant::now();
+        let timeout = case.calls.iter().map(|call| call.timeout).max().unwrap_or_default();
+        self.context.send(Event::TrialStarted { cell: self.index, trial });
+        for (index, call) in case.calls.iter().enumerate() {
+            self.client.call(self.next_id, &case.name, &self.server.address, call);
+            self.given.insert(self.next_id, (trial, index));
+            self.next_id += 1;
+        }
+        self.in_flight.push(InFlight {
+            trial,
+            started,
+            deadline: started + timeout + self.context.settings.limits.answer_grace,
+            answers: vec![None; case.calls.len()],
+        });
+    }
+
+    fn calls_in_flight(&self) -> usize {
+        let waiting = |flight: &InFlight| flight.answers.iter().filter(|a| a.is_none()).count();
+        self.in_flight.iter().map(waiting).sum()
+    }
+
+    fn missing_feature(&self, trial: &Trial) -> Option<String> {
+        let mut needed = trial.case.calls.iter().flat_map(Call::client_features);
+        if let Some(feature) = needed.find(|feature| !self.client.has_feature(feature)) {
+            return Some(format!("the client does not announce the feature `{feature}`"));
+        }
+        let (needs, takes) = (trial.case.calls.len(), self.client.hello.max_in_flight);
+        (needs > takes)
+            .then(|| format!("the client takes {takes} calls at once, and the case makes {needs}"))
+    }
+
+    async fn handle(
+        &mut self,
+        event: ClientEvent,
+        observe: &mut impl FnMut(Observed),
+    ) -> Option<Incident> {
+        match event {
+            ClientEvent::Answered { id, answer } => {
+                if LOST_CONNECTION_CODES.contains(&answer.code)
+                    && let Some(how) = self.server.is_gone().await
+                {
+                    return Some(self.server_died(&how));
+                }
+                self.answered(id, answer, observe)
+            }
+            ClientEvent::Refused { id, why } => {
+                self.ended_early(id, Outcome::Refused { why }, observe)
+            }
+            ClientEvent::Malformed { id: Some(id), why } => {
+                self.ended_early(id, Outcome::Malformed { why }, observe)
+            }
+            ClientEvent::Malformed { id: None, why } => Some(self.unattributed(why)),
+            ClientEvent::Ended { how } => Some(self.client_died(&how)),
+        }
+    }
+
+    fn answered(
+        &mut self,
+        id: u64,
+        answer: Answer,
+        observe: &mut impl FnMut(Observed),
+    ) -> Option<Incident> {
+        let Some(&(trial, call)) = self.given.get(&id) else {
+            return Some(self.unattributed(unknown_id(id)));
+        };
+        let position = self.in_flight.iter().position(|flight| flight.trial == trial);
+        let slot = position.map(|position| &mut self.in_flight[position].answers[call]);
+        match (position, slot) {
+            (Some(position), Some(slot)) if slot.is_none() => {
+                *slot = Some(answer);
+                if self.in_flight[position].answers.iter().all(Option::is_some) {
+                    let flight = self.in_flight.swap_remove(position);
+                    let answers = flight.answers.into_iter().flatten().collect();
+                    self.last_observed = Some(trial);
+                    observe((trial, Outcome::Answered(answers), flight.started.elapsed()));
+                }
+                None
+            }
+            _ => self.ended_early(id, Outcome::Malformed { why: repeated_id(id) }, observe),
+        }
+    }
+
+    /// One call decides its trial; whatever else comes of it is ignored.
+    fn ended_early(
+        &mut self,
+        id: u64,
+        outcome: Outcome,
+        observe: &mut impl FnMut(Observed),
+    ) -> Option<Incident> {
+        let Some(&(trial, _)) = self.given.get(&id) else {
+            return Some(self.unattributed(unknown_id(id)));
+        };
+        let position = self.in_flight.iter().position(|flight| flight.trial == trial);
+        let flight = position.map(|position| self.in_flight.swap_remove(position));
+        let duration = flight.map_or(Duration::ZERO, |flight| flight.started.elapsed());
+        self.last_observed = Some(trial);
+        observe((trial, outcome, duration));
+        None
+    }
+
+    /// A breach of the protocol that names no call. Whoever was last observed
+    /// may have caused it as well.
+    fn unattributed(&mut self, why: String) -> Incident {
+        let mut incident = self.incident(Outcome::Malformed { why }, true);
+        if let Some(trial) = self.last_observed {
+            incident.suspects = (0..=incident.in_flight.len()).collect();
+            incident.in_flight.push(Started { trial, elapsed: Duration::ZERO });
+            incident.is_certain = false;
+        }
+        incident
+    }
+
+    fn client_died(&mut self, how: &str) -> Incident {
+        let why = format!("the client {how}");
+        self.incident(Outcome::Crashed { role: Role::Client, why }, true)
+    }
+
+    fn server_died(&mut self, how: &str) -> Incident {
+        let why = format!("the server {how}");
+        self.incident(Outcome::Crashed { role: Role::Server, why }, false)
+    }
+
+    /// The trial that waited longest is the suspect; any of the others may be
+    /// the one that keeps the client busy.
+    fn hung(&mut self) -> Incident {
+        let now = Instant::now();
+        let grace = self.context.settings.limits.answer_grace;
+        let late = |flight: &InFlight| flight.deadline <= now;
+        let suspect = self.in_flight.iter().position(late).unwrap_or_default();
+        let waited = self.in_flight.get(suspect).map_or(Duration::ZERO, |f| f.deadline - f.started);
+        let stray = self.client.stray_lines().map(|stray| format!("; {stray}")).unwrap_or_default();
+        let why = format!(
+            "no answer within {} (the call's timeout of {} and {} of grace){stray}",
+            in_words(waited),
+            in_words(waited.saturating_sub(grace)),
+            in_words(grace),
+        );
+        let mut incident = self.incident(Outcome::Hung { why }, false);
+        incident.suspects = vec![suspect];
+        incident
+    }
+
+    fn incident(&mut self, outcome: Outcome, server_is_fine: bool) -> Incident {
+        let in_flight: Vec<Started> = self
+            .in_flight
+            .drain(..)
+            .map(|flight| Started { trial: flight.trial, elapsed: flight.started.elapsed() })
+            .collect();
+        Incident {
+            outcome,
+            suspects: (0..in_flight.len()).collect(),
+            is_certain: in_flight.len() <= 1,
+            in_flight,
+            server_is_fine,
+        }
+    }
+
+    /// Lets the client finish. Gives the server back, and every breach of the
+    /// protocol in what the client said meanwhile, with the trial it belongs to.
+    pub(super) async fn finish(self, limit: Duration) -> (Server, Vec<(usize, String)>, Stopped) {
+        let (late, stopped) = self.client.finish(limit).await;
+        let breaches = late
+            .into_iter()
+            .filter_map(|event| {
+                let (id, why) = match event {
+                    ClientEvent::Answered { id, .. } | ClientEvent::Refused { id, .. } => {
+                        let is_given = self.given.contains_key(&id);
+                        (Some(id), if is_given { repeated_id(id) } else { unknown_id(id) })
+                    }
+                    ClientEvent::Malformed { id, why } => (id, why),
+                    ClientEvent::Ended { .. } => return None,
+                };
+                let named = id.and_then(|id| self.given.get(&id)).map(|(trial, _)| *trial);
+                Some((named.or(self.last_observed)?, why))
+            })
+            .collect();
+        (self.server, breaches, stopped)
+    }
+
+    /// The two processes, with nothing said of the calls between them.
+    pub(super) fn into_processes(self) -> (Server, Client) {
+        (self.server, self.client)
+    }
+}
+
+fn unknown_id(id: u64) -> String {
+    format!("the client answered a call {id} that it was not given")
+}
+
+fn repeated_id(id: u64) -> String {
+    format!("the client answered call {id} more than once")
+}

@@ -1,0 +1,60 @@
+"""The server's life: bind, announce, serve, stop."""
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+from command_line import print_line
+from listening import listen_on
+from services import add_services
+from stopping import watch_for_stop
+from values import Address
+
+# A handler holds its thread for as long as its call lasts, a stream that nobody
+# reads included, and a call beyond this number waits. 256 calls is what one
+# client of Crosswire has in flight; the same again keeps health checks, and a
+# second client, from waiting for them. Threads start only when they are needed.
+MAXIMUM_CALLS = 512
+
+# Calls in flight are over in milliseconds; who still has one after this long
+# is not reading. Less than the time after which a supervisor would kill us.
+GRACE_SECONDS = 2.0
+
+OPTIONS = [
+    # With SO_REUSEPORT, grpcio's default, two servers could share a port and
+    # nobody would notice that it is taken.
+    ("grpc.so_reuseport", 0),
+]
+
+
+def serve(addresses: list[Address]) -> None:
+    """Serves on the addresses, or on the default ones if there are none, until told to stop.
+
+    Prints one ready line for each once all are bound. Raises `CommandError` if one
+    cannot be bound.
+    """
+    log_to_stderr()
+    stop_reasons = watch_for_stop()
+    server = grpc.server(ThreadPoolExecutor(MAXIMUM_CALLS), options=OPTIONS)
+    add_services(server)
+    bound = listen_on(server, addresses)
+    server.start()
+    try:
+        for address in bound:
+            print_line(json.dumps({"ready": {"address": str(address)}}, separators=(",", ":")))
+        logging.info("stopping: %s", stop_reasons.get())
+    finally:
+        server.stop(GRACE_SECONDS).wait()
+
+
+def log_to_stderr() -> None:
+    logging.basicConfig(format="server: %(message)s", level=logging.INFO)
+    logging.getLogger("grpc._common").addFilter(without_traceback)
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Leaves one line: grpcio logs a request that does not parse as if it were a defect."""
+    record.exc_info = None
+    return True

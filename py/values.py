@@ -1,0 +1,69 @@
+"""The grammar of what is typed on a command line: numbers, counts, addresses.
+
+Narrower than what float() and int() take, and the same in every language of
+Crosswire.
+"""
+
+import math
+import re
+import socket
+from dataclasses import dataclass
+
+from command_line import CommandError, quote
+
+NUMBER = re.compile(
+    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?|nan",
+    re.IGNORECASE | re.ASCII,
+)
+# int() raises an error of its own above 4,300 digits.
+COUNT = re.compile(r"[+-]?[0-9]{1,4300}")
+ADDRESS = re.compile(r"(?P<host>\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
+
+INT64_MINIMUM, INT64_MAXIMUM = -(2**63), 2**63 - 1
+PORT_MAXIMUM = 2**16 - 1
+
+
+def number(text: str) -> float:
+    # float() alone would take "1_000" and " 1 " too, and make infinity of 1e999.
+    if NUMBER.fullmatch(text):
+        value = float(text)
+        if not math.isinf(value) or "inf" in text.lower():
+            return value
+    raise CommandError(f"{quote(text)} is not a number; give decimal numbers, such as 1 2.5 -3e4")
+
+
+def count(text: str) -> int:
+    if COUNT.fullmatch(text):
+        value = int(text)
+        if INT64_MINIMUM <= value <= INT64_MAXIMUM:
+            return value
+    raise CommandError(f"{quote(text)} is not a count; give a whole number, such as 10")
+
+
+@dataclass(frozen=True)
+class Address:
+    """HOST:PORT; the host of an IPv6 address keeps its brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def address(option: str, text: str, example: str) -> Address:
+    match = ADDRESS.fullmatch(text)
+    if match and int(match["port"]) <= PORT_MAXIMUM and is_host(match["ipv6"]):
+        return Address(match["host"], int(match["port"]))
+    raise CommandError(f"{option} {quote(text)}: not an address; give HOST:PORT, such as {example}")
+
+
+def is_host(ipv6: str | None) -> bool:
+    """Whether what stands in brackets is IPv6; any other host is left to the resolver."""
+    if ipv6 is None:
+        return True
+    try:
+        socket.inet_pton(socket.AF_INET6, ipv6)
+    except OSError:
+        return False
+    return True

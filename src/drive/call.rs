@@ -1,0 +1,100 @@
+use std::future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task;
+use tonic::metadata::MetadataMap;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+use super::exchange::exchange;
+use super::metadata;
+use super::observed::{Observed, cancelled};
+use super::protocol::{Answer, Call};
+use super::request::{ParsedRequest, Refusal};
+use super::sent::NotifyingChannel;
+use crate::client::Deadline;
+
+/// How a call is made, whatever its method.
+#[derive(Debug)]
+pub(super) struct Manner {
+    deadline: Option<Deadline>,
+    metadata: MetadataMap,
+    pub(super) gzip: bool,
+    pub(super) cancel_after_messages: Option<usize>,
+}
+
+/// Makes the call and tells what was observed, or why it cannot be made.
+pub(super) async fn make(channel: Channel, call: Call) -> Answer {
+    let prepared = ParsedRequest::new(&call)
+        .and_then(|request| Manner::new(&call).map(|manner| (request, manner)));
+    match prepared {
+        Ok((request, manner)) => {
+            let mut observed = Observed::default();
+            let status = run(channel, request, manner, &mut observed).await;
+            Answer::Result(observed.into_result(call.id, status))
+        }
+        Err(Refusal(why)) => Answer::Unsupported { id: call.id, why },
+    }
+}
+
+async fn run(
+    channel: Channel,
+    request: ParsedRequest,
+    manner: Manner,
+    observed: &mut Observed,
+) -> Result<(), Status> {
+    let sent = Arc::new(Notify::new());
+    let channel = NotifyingChannel::new(channel, sent.clone());
+    let sent_is_enough = async {
+        match manner.cancel_after_messages {
+            Some(0) => {
+                sent.notified().await;
+                // HTTP/2 has the message queued; the connection's task, which
+                // writes it, gets a turn before the call is dropped.
+                task::yield_now().await;
+            }
+            _ => future::pending().await,
+        }
+    };
+    let call = async {
+        tokio::select! {
+            // The cancellation first, when the answer is there as well.
+            biased;
+            () = sent_is_enough => Err(cancelled()),
+            ended = exchange(channel, request, &manner, observed) => ended,
+        }
+    };
+    match manner.deadline {
+        Some(deadline) => deadline.limit(call).await,
+        None => call.await,
+    }
+}
+
+impl Manner {
+    fn new(call: &Call) -> Result<Self, Refusal> {
+        let gzip = match call.compression.as_deref() {
+            None => false,
+            Some("gzip") => true,
+            Some(other) => return Err(Refusal(format!("no compression {other:?}"))),
+        };
+        Ok(Self {
+            deadline: call
+                .timeout_ms
+                .map(|timeout_ms| Deadline::after(Duration::from_millis(timeout_ms.into()))),
+            metadata: metadata::parse(&call.metadata)?,
+            gzip,
+            cancel_after_messages: call.cancel_after_messages,
+        })
+    }
+
+    pub(super) fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        *request.metadata_mut() = self.metadata.clone();
+        if let Some(deadline) = self.deadline {
+            deadline.announce(&mut request);
+        }
+        request
+    }
+}

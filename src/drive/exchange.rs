@@ -1,0 +1,61 @@
+use prost::Message as _;
+use tonic::Status;
+use tonic::client::Grpc;
+use tonic::codec::CompressionEncoding::Gzip;
+
+use super::call::Manner;
+use super::observed::Observed;
+use super::raw_codec::RawCodec;
+use super::request::ParsedRequest;
+use super::sent::NotifyingChannel;
+use crate::pb::SequenceElement;
+use crate::pb::fibonacci_service_client::FibonacciServiceClient;
+use crate::pb::outliers_client::OutliersClient;
+
+/// Sends the request, and records what comes back as it comes: whoever drops
+/// this half-way finds in `observed` what there was until then.
+pub(super) async fn exchange(
+    channel: NotifyingChannel,
+    request: ParsedRequest,
+    manner: &Manner,
+    observed: &mut Observed,
+) -> Result<(), Status> {
+    let cancel_after = manner.cancel_after_messages;
+    match request {
+        ParsedRequest::Detect(message) => {
+            let mut client = OutliersClient::new(channel).accept_compressed(Gzip);
+            if manner.gzip {
+                client = client.send_compressed(Gzip);
+            }
+            observed.unary(client.detect(manner.request(message)).await)
+        }
+        ParsedRequest::GetSequence(message) => {
+            let mut client = fibonacci(channel, manner);
+            observed.unary(client.get_sequence(manner.request(message)).await)
+        }
+        ParsedRequest::StreamSequence(message) => {
+            let mut client = fibonacci(channel, manner);
+            let response = client.stream_sequence(manner.request(message)).await?;
+            let serialize = |element: SequenceElement| element.encode_to_vec();
+            observed.stream(response, cancel_after, serialize).await
+        }
+        ParsedRequest::Raw { path, bytes } => {
+            let mut client = Grpc::new(channel).accept_compressed(Gzip);
+            if manner.gzip {
+                client = client.send_compressed(Gzip);
+            }
+            client.ready().await.map_err(|error| Status::from_error(error.into()))?;
+            let request = manner.request(bytes);
+            let response = client.server_streaming(request, path, RawCodec).await?;
+            observed.stream(response, cancel_after, |bytes| bytes).await
+        }
+    }
+}
+
+fn fibonacci(
+    channel: NotifyingChannel,
+    manner: &Manner,
+) -> FibonacciServiceClient<NotifyingChannel> {
+    let client = FibonacciServiceClient::new(channel).accept_compressed(Gzip);
+    if manner.gzip { client.send_compressed(Gzip) } else { client }
+}

@@ -1,0 +1,20 @@
+//! The client side of the peer protocol (`docs/peer-protocol.md`): calls come
+//! in as JSON Lines, go out through the generated stubs, and what was observed
+//! goes back as JSON Lines. Nothing here judges.
+
+mod session;
+
+mod protocol;
+
+mod call;
+mod exchange;
+mod metadata;
+mod observed;
+mod raw_codec;
+mod request;
+mod sent;
+
+pub use session::{DriveError, run};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+/// The version of the peer protocol that this client speaks.
+const PROTOCOL: u32 = 1;
+
+/// How many calls this client takes at once. Each is a small task; this is as
+/// many as any server is asked to serve on one connection.
+pub(super) const MAX_IN_FLIGHT: usize = 256;
+
+/// A line that the harness writes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Asked {
+    /// Its `protocol` decides nothing here: the answer names this client's own
+    /// version, and the harness compares.
+    Hello {},
+    Call(Call),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Call {
+    pub(super) id: u64,
+    pub(super) target: String,
+    /// `Service/Method`.
+    pub(super) method: String,
+    /// Base64 of the serialized request.
+    pub(super) request: String,
+    pub(super) timeout_ms: Option<u32>,
+    #[serde(default)]
+    pub(super) metadata: Vec<(String, String)>,
+    pub(super) compression: Option<String>,
+    pub(super) cancel_after_messages: Option<usize>,
+    #[serde(default)]
+    pub(super) raw: bool,
+}
+
+/// A line that this client writes.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    Hello(Hello),
+    Result(CallResult),
+    Unsupported { id: u64, why: String },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Hello {
+    protocol: u32,
+    implementation: &'static str,
+    version: &'static str,
+    features: [&'static str; 3],
+    max_in_flight: usize,
+}
+
+impl Hello {
+    pub(super) const OURS: Self = Self {
+        protocol: PROTOCOL,
+        implementation: "tonic",
+        version: env!("TONIC_VERSION"),
+        features: ["cancel", "gzip", "raw"],
+        max_in_flight: MAX_IN_FLIGHT,
+    };
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct CallResult {
+    pub(super) id: u64,
+    /// Base64 of each serialized response.
+    pub(super) messages: Vec<String>,
+    pub(super) status: CallStatus,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) trailers: Vec<(String, String)>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct CallStatus {
+    pub(super) code: i32,
+    pub(super) message: String,
+    /// Base64 of `grpc-status-details-bin`.
+    pub(super) details: String,
+}
+
+pub(super) fn encode_base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+pub(super) fn decode_base64(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
+    STANDARD.decode(text)
+}

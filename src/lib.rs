@@ -1,0 +1,36 @@
+//! Crosswire's Rust peer: the Outliers and the Fibonacci service, as a server
+//! and as a client, over tonic.
+//!
+//! What the services answer is pure and knows nothing of gRPC:
+//!
+//! * [`detect`]: which values lie more than two standard deviations out
+//! * [`fibonacci`]: the sequence, as far as it fits in 64 bits
+//! * [`timestamp`]: the system's time and protobuf's, either way
+//!
+//! Around it stands what carries it over the wire:
+//!
+//! * [`pb`]: the types and stubs that `build.rs` generates from `proto/`
+//! * [`services`]: the two services of [`pb`], on top of the pure modules
+//! * [`address`]: where to listen, and whom to call
+//! * [`server`]: binds addresses, serves on them, and stops in time
+//! * [`client`]: the calls of the command line
+//! * [`drive`]: the calls that the harness asks for, one JSON object a line
+//! * [`command_line`]: what the binaries `server` and `client` are told, and
+//!   what they say
+
+pub mod detect;
+pub mod fibonacci;
+pub mod timestamp;
+
+pub mod pb;
+pub mod services;
+
+pub mod address;
+pub mod server;
+
+pub mod client;
+pub mod drive;
+
+mod log;
+
+pub mod command_line;

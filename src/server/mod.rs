@@ -1,0 +1,10 @@
+//! The server: [`bind`] or [`bind_defaults`], then [`run()`] until told to stop,
+//! for instance by [`StopRequests`].
+
+mod listen;
+mod run;
+mod stop;
+
+pub use listen::{Bound, ListenError, bind, bind_defaults};
+pub use run::{DRAIN_LIMIT, ServeError, run};
+pub use stop::StopRequests;

@@ -1,0 +1,114 @@
+use std::future::Future;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time;
+use tonic::codec::CompressionEncoding;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::pb;
+use crate::pb::fibonacci_service_server::FibonacciServiceServer;
+use crate::pb::outliers_server::OutliersServer;
+use crate::services::{Fibonacci, Outliers};
+
+/// How long calls that are in flight may go on once the server was told to
+/// stop. Every answer of these services takes milliseconds; longer than this
+/// lives only a stream that nobody reads, and whoever stops the server waits.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// Calls that one connection may have open at once. The library's default, 200,
+/// is less than the 256 that a client may announce (`max_in_flight`); a
+/// connection needs no limit close to that, because a call costs little.
+const MAX_CONCURRENT_STREAMS: u32 = 1024;
+
+/// Calls that a client may have cancelled before the server looked at them. At
+/// the library's default, 20, a client that cancels a few dozen calls at once
+/// loses its connection, and every other call with it.
+const MAX_PENDING_RESETS: usize = MAX_CONCURRENT_STREAMS as usize;
+
+/// The server stopped without being told to.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The descriptors of the services, for reflection, are not valid.
+    #[error("cannot serve reflection")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport failed.
+    #[error("cannot serve")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// Serves both services, health checking and reflection on every listener until
+/// `shutdown` completes; then takes no more calls, and waits up to
+/// [`DRAIN_LIMIT`] for those that are in flight.
+///
+/// The connections that are left after that end with the runtime.
+///
+/// # Errors
+///
+/// [`ServeError`]: no error of a client or of its connection is among them.
+pub async fn run(
+    listeners: Vec<TcpListener>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let routes = routes().await?;
+    let (stop, stopping) = watch::channel(());
+    let mut serving = JoinSet::new();
+    for listener in listeners {
+        let mut stopping = stopping.clone();
+        let stopped = async move {
+            // An error means that `stop` was dropped, which stops as well.
+            let _ = stopping.changed().await;
+        };
+        serving.spawn(
+            Server::builder()
+                .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+                .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
+                .add_routes(routes.clone())
+                .serve_with_incoming_shutdown(incoming(listener), stopped),
+        );
+    }
+
+    tokio::select! {
+        () = shutdown => {}
+        Some(Ok(Err(error))) = serving.join_next() => return Err(error.into()),
+    }
+    drop(stop);
+    // Too late is no error: what is still open then is cut.
+    let _ = time::timeout(DRAIN_LIMIT, serving.join_all()).await;
+    Ok(())
+}
+
+/// Small messages leave at once: Nagle's algorithm would hold the second of two
+/// until the first was acknowledged.
+fn incoming(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
+}
+
+async fn routes() -> Result<Routes, ServeError> {
+    let outliers = OutliersServer::new(Outliers).accept_compressed(CompressionEncoding::Gzip);
+    let fibonacci =
+        FibonacciServiceServer::new(Fibonacci).accept_compressed(CompressionEncoding::Gzip);
+
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<OutliersServer<Outliers>>().await;
+    reporter.set_serving::<FibonacciServiceServer<Fibonacci>>().await;
+
+    let routes = Routes::default()
+        .add_service(outliers)
+        .add_service(fibonacci)
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    Ok(routes.prepare())
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}

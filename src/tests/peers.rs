@@ -1,0 +1,190 @@
+//! The peers whose command lines are tested, and their processes.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+use std::{env, thread};
+
+use serde_json::Value;
+use wait_timeout::ChildExt as _;
+
+/// Long enough for an interpreter to start on a busy machine; no test comes near
+/// unless something hangs.
+pub(crate) const HANG_LIMIT: Duration = Duration::from_secs(60);
+
+/// A peer under test: its two commands, each a program and its first arguments.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    server: Vec<String>,
+    client: Vec<String>,
+}
+
+/// This package's peer, and those that `CROSSWIRE_PEERS_UNDER_TEST` adds:
+/// `NAME=SERVER COMMAND|CLIENT COMMAND`, separated by semicolons. The words of a
+/// command are separated by spaces; paths start at the workspace's root, which
+/// is where the tests run.
+pub(crate) fn peers() -> Vec<Peer> {
+    let rust = Peer {
+        name: "rust".to_owned(),
+        server: vec![env!("CARGO_BIN_EXE_server").to_owned()],
+        client: vec![env!("CARGO_BIN_EXE_client").to_owned()],
+    };
+    let others = env::var("CROSSWIRE_PEERS_UNDER_TEST").unwrap_or_default();
+    let others = others.split(';').filter(|entry| !entry.trim().is_empty()).map(parse_peer);
+    std::iter::once(rust).chain(others).collect()
+}
+
+fn parse_peer(entry: &str) -> Peer {
+    let parts = entry.split_once('=').and_then(|(name, commands)| {
+        let (server, client) = commands.split_once('|')?;
+        Some((name, server, client))
+    });
+    let Some((name, server, client)) = parts else {
+        panic!("CROSSWIRE_PEERS_UNDER_TEST: {entry:?} is not NAME=SERVER COMMAND|CLIENT COMMAND");
+    };
+    let words = |command: &str| command.split_whitespace().map(str::to_owned).collect();
+    Peer { name: name.trim().to_owned(), server: words(server), client: words(client) }
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) code: Option<i32>,
+}
+
+impl Ended {
+    pub(crate) fn with_output(stdout: &str) -> Self {
+        Self { stdout: stdout.to_owned(), stderr: String::new(), code: Some(0) }
+    }
+
+    pub(crate) fn with_error(code: i32, stderr: &str) -> Self {
+        Self { stdout: String::new(), stderr: format!("{stderr}\n"), code: Some(code) }
+    }
+}
+
+impl Peer {
+    /// Runs `server` to its end.
+    pub(crate) fn run_server(&self, arguments: &[&str]) -> Ended {
+        run(&self.server, arguments)
+    }
+
+    /// Runs `client` to its end.
+    pub(crate) fn run_client(&self, arguments: &[&str]) -> Ended {
+        run(&self.client, arguments)
+    }
+
+    /// Runs `client` with a reader of its stdout that goes away at once.
+    pub(crate) fn run_client_unread(&self, arguments: &[&str]) -> Ended {
+        let piped =
+            [&["sh", "-c", "\"$@\" | head -n 0", "sh"].map(str::to_owned), &self.client[..]];
+        run(&piped.concat(), arguments)
+    }
+
+    /// Starts `client` with a pipe for its stdin.
+    pub(crate) fn start_client(&self, arguments: &[&str]) -> Process {
+        Process::start(command(&self.client, arguments), Stdio::piped())
+    }
+
+    /// Starts `server` with a pipe for its stdin.
+    pub(crate) fn start_server(&self, arguments: &[&str]) -> Process {
+        Process::start(command(&self.server, arguments), Stdio::piped())
+    }
+
+    /// Starts `server` with a stdin that has ended, but is no pipe.
+    pub(crate) fn start_server_without_stdin(&self, arguments: &[&str]) -> Process {
+        Process::start(command(&self.server, arguments), Stdio::null())
+    }
+}
+
+fn command(words: &[String], arguments: &[&str]) -> Command {
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).args(arguments);
+    // Calls to this machine must not go there, nor anywhere else.
+    command.env("http_proxy", "http://127.0.0.1:1");
+    command
+}
+
+fn run(words: &[String], arguments: &[&str]) -> Ended {
+    let output = assert_cmd::Command::from_std(command(words, arguments))
+        .timeout(HANG_LIMIT)
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {words:?}: {error}"));
+    Ended {
+        stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+        code: output.status.code(),
+    }
+}
+
+/// A process that goes on until it is told to stop, or at the latest until this
+/// is dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    /// To drop it ends the process's stdin.
+    pub(crate) stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Process {
+    /// Its stderr goes where the test's goes.
+    fn start(mut command: Command, stdin: Stdio) -> Self {
+        let mut child = command
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let stdout = child.stdout.take().expect("stdout is a pipe");
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                // Without a reader, or with a line that is no text, no more are wanted.
+                let Ok(Ok(())) = line.map(|line| sender.send(line)) else { return };
+            }
+        });
+        Self { stdin: child.stdin.take(), child, lines }
+    }
+
+    /// The next line of its stdout, or `None` if that has ended.
+    pub(crate) fn next_line(&mut self) -> Option<String> {
+        match self.lines.recv_timeout(HANG_LIMIT) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("no line within {HANG_LIMIT:?}"),
+        }
+    }
+
+    /// The address of the next ready line.
+    pub(crate) fn next_address(&mut self) -> String {
+        let line = self.next_line().expect("a ready line");
+        let ready: Value = serde_json::from_str(&line).expect("JSON");
+        let address = ready["ready"]["address"].as_str().expect("an address").to_owned();
+        assert_eq!(line, format!(r#"{{"ready":{{"address":"{address}"}}}}"#));
+        address
+    }
+
+    /// Sends it a signal: `TERM` or `INT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status().expect("a shell");
+        assert!(status.success(), "{kill}: {status}");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        let ended = self.child.wait_timeout(HANG_LIMIT).expect("a child of ours");
+        ended.unwrap_or_else(|| panic!("no end within {HANG_LIMIT:?}"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended already if all went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

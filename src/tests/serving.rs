@@ -1,0 +1,180 @@
+//! Where the server listens, what it offers there, and what stops it.
+
+use std::net::TcpListener;
+
+use tonic::transport::Endpoint;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+use crate::peers::{Ended, HANG_LIMIT, peers};
+
+#[test]
+fn a_taken_port_is_noticed() {
+    for peer in peers() {
+        let mut first = peer.start_server(&["--listen", "127.0.0.1:0"]);
+        let address = first.next_address();
+        let expected = format!(
+            "server: cannot listen on {address}: address already in use; \
+             stop the program that has it, or name another with --listen"
+        );
+        // Nothing is ready before all are bound.
+        let second = peer.run_server(&["--listen", "127.0.0.1:0", "--listen", &address]);
+        assert_eq!(second, Ended::with_error(2, &expected), "{}", peer.name);
+    }
+}
+
+/// 192.0.2.1 is kept for documentation: no machine has it.
+#[test]
+fn an_address_of_another_machine_is_refused() {
+    let expected = "server: cannot listen on 192.0.2.1:80: cannot assign requested address; \
+                    name another with --listen";
+    for peer in peers() {
+        let ended = peer.run_server(&["--listen", "192.0.2.1:80"]);
+        assert_eq!(ended, Ended::with_error(2, expected), "{}", peer.name);
+    }
+}
+
+#[test]
+fn every_address_is_announced_in_order_and_served() {
+    let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
+    for peer in peers() {
+        let name = &peer.name;
+        let mut arguments = vec!["--listen", "127.0.0.1:0", "--listen=127.0.0.1:0"];
+        let mut hosts = vec!["127.0.0.1:", "127.0.0.1:"];
+        if has_ipv6 {
+            arguments.extend(["--listen", "[::1]:0"]);
+            hosts.push("[::1]:");
+        }
+        let mut server = peer.start_server(&arguments);
+        for host in hosts {
+            let address = server.next_address();
+            assert!(address.starts_with(host), "{name}: got {address}, want {host}");
+            let ended = peer.run_client(&["sequence", "2", "--addr", &address]);
+            assert_eq!(ended, Ended::with_output("sequence: [0 1]\n"), "{name}: {address}");
+        }
+    }
+}
+
+#[test]
+fn without_arguments_everything_meets_at_the_default_addresses() {
+    let defaults = ["127.0.0.1:9999", "[::1]:9999", "127.0.0.1:50051", "[::1]:50051"];
+    let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
+    let expected: Vec<&str> =
+        defaults.into_iter().filter(|address| has_ipv6 || !address.starts_with('[')).collect();
+    for peer in peers() {
+        let name = &peer.name;
+        if expected.iter().any(|address| TcpListener::bind(address).is_err()) {
+            println!("{name} not tested: another program has a default port");
+            continue;
+        }
+        let mut server = peer.start_server(&[]);
+        for address in &expected {
+            assert_eq!(server.next_address(), *address, "{name}");
+        }
+        let table: [(&[&str], &str); 3] = [
+            (&["detect", "--dummy"], "outliers at: [7 113 835]\n"),
+            (&["sequence", "3"], "sequence: [0 1 1]\n"),
+            (&["stream", "2"], "F(0) = 0\nF(1) = 1\n"),
+        ];
+        for (arguments, expected) in table {
+            let ended = peer.run_client(arguments);
+            assert_eq!(ended, Ended::with_output(expected), "{name}: {arguments:?}");
+        }
+        server.signal("TERM");
+        assert_eq!(server.wait().code(), Some(0), "{name}");
+    }
+}
+
+#[test]
+fn signals_and_the_end_of_a_pipe_stop_the_server() {
+    for peer in peers() {
+        let name = &peer.name;
+        for signal in ["TERM", "INT"] {
+            let mut server = peer.start_server(&["--listen", "127.0.0.1:0"]);
+            server.next_address();
+            server.signal(signal);
+            assert_eq!(server.wait().code(), Some(0), "{name}: SIG{signal}");
+        }
+        let mut server = peer.start_server(&["--listen", "127.0.0.1:0"]);
+        server.next_address();
+        server.stdin = None;
+        assert_eq!(server.wait().code(), Some(0), "{name}: the end of stdin");
+    }
+}
+
+#[test]
+fn a_stdin_that_is_no_pipe_is_not_watched() {
+    for peer in peers() {
+        let name = &peer.name;
+        let mut server = peer.start_server_without_stdin(&["--listen", "127.0.0.1:0"]);
+        let address = server.next_address();
+        for _ in 0..2 {
+            let ended = peer.run_client(&["sequence", "2", "--addr", &address]);
+            assert_eq!(ended, Ended::with_output("sequence: [0 1]\n"), "{name}");
+        }
+        server.signal("TERM");
+        assert_eq!(server.wait().code(), Some(0), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_end_does_not_keep_the_server() {
+    for peer in peers() {
+        let name = &peer.name;
+        let mut server = peer.start_server(&["--listen", "127.0.0.1:0"]);
+        let mut health = HealthClient::new(channel(&server.next_address()));
+        let watch = health.watch(HealthCheckRequest::default()).await;
+        let mut watch = watch.expect("a stream").into_inner();
+        watch.message().await.expect("a message").expect("a status");
+
+        server.signal("TERM");
+        assert_eq!(server.wait().code(), Some(0), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn health_and_reflection_are_served() {
+    const SERVING: i32 = 1;
+    for peer in peers() {
+        let name = &peer.name;
+        let mut server = peer.start_server(&["--listen", "127.0.0.1:0"]);
+        let channel = channel(&server.next_address());
+
+        let mut health = HealthClient::new(channel.clone());
+        for service in ["", "pb.Outliers", "FibonacciService"] {
+            let request = HealthCheckRequest { service: service.to_owned() };
+            let response = health.check(request).await.expect("an answer").into_inner();
+            assert_eq!(response.status, SERVING, "{name}: {service:?}");
+        }
+
+        let list = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        let mut reflection = ServerReflectionClient::new(channel);
+        let responses = reflection.server_reflection_info(tokio_stream::once(list)).await;
+        let response = responses.expect("a stream").into_inner().message().await;
+        let Some(MessageResponse::ListServicesResponse(services)) =
+            response.expect("a message").expect("a response").message_response
+        else {
+            panic!("{name}: no list of services");
+        };
+        let services: Vec<String> =
+            services.service.into_iter().map(|service| service.name).collect();
+        for service in ["pb.Outliers", "FibonacciService", "grpc.health.v1.Health"] {
+            assert!(
+                services.iter().any(|it| it == service),
+                "{name}: no {service} in {services:?}"
+            );
+        }
+    }
+}
+
+fn channel(address: &str) -> tonic::transport::Channel {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a URI");
+    endpoint.timeout(HANG_LIMIT).connect_lazy()
+}
