@@ -4,7 +4,7 @@ import signal
 import sys
 
 import calls
-from command_line import Arguments, CommandError, parse, print_line, quote, run
+from command_line import Arguments, CommandError, parse, print_line, quote, run, unknown_option
 from drive import drive
 from values import address, count, number
 
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
     if name == "--help":
         print_line(HELP)
     elif name.startswith("--"):
-        raise CommandError(f"unknown option {name}; see client --help")
+        raise unknown_option("client", name)
     elif name not in COMMANDS:
         raise CommandError(f"unknown command {quote(name)}; one of {', '.join(COMMANDS)}")
     else:

@@ -99,8 +99,13 @@ def parse(
             elif name in flags and not equals:
                 parsed.options[name] = [None]
             else:
-                raise CommandError(f"unknown option {printable(name)}; see {program} --help")
+                raise unknown_option(program, argument)
     return parsed
+
+
+def unknown_option(program: str, argument: str) -> CommandError:
+    name, _, _ = argument.partition("=")
+    return CommandError(f"unknown option {printable(name)}; see {program} --help")
 
 
 def quote(text: str) -> str:

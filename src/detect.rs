@@ -21,9 +21,8 @@ const BLOCK_VALUES: usize = 128;
 ///
 /// A position is in the answer if and only if
 /// `abs(value - mean) > 2 * standard deviation`, with the deviation of the
-/// whole population (ddof 0). There is none when `values` is empty or equal,
-/// when it holds a NaN or an infinity, or when its sum or its squared
-/// deviations overflow.
+/// whole population (ddof 0). There is none when `values` is empty, when it
+/// holds a NaN or an infinity, or when its sum or its squared deviations overflow.
 ///
 /// Allocates nothing. Both sums are computed before this returns; the
 /// positions are found as the iterator advances.

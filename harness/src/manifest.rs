@@ -32,6 +32,8 @@ pub struct Manifest {
     pub contract: PathBuf,
     /// The list of known failures, if there is one.
     pub known: Option<PathBuf>,
+    /// The folder of the reports, unless the command line names another.
+    pub report: PathBuf,
     /// How long each kind of wait may take.
     pub limits: Limits,
     /// The peers, in the file's order, which is the matrix's order.
@@ -293,17 +295,15 @@ impl Manifest {
             return Err(BadInput::new(path, problem));
         }
         check_peers(&raw.peer).map_err(|problem| BadInput::new(path, problem))?;
-        let root = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        let folder = path.parent().unwrap_or(Path::new(""));
         Ok(Self {
             path: path.to_owned(),
-            protos: root.join(raw.protos),
-            suites: root.join(raw.suites),
-            contract: root.join(raw.contract),
-            known: raw.known.map(|known| root.join(known)),
-            root,
+            protos: folder.join(raw.protos),
+            suites: folder.join(raw.suites),
+            contract: folder.join(raw.contract),
+            known: raw.known.map(|known| folder.join(known)),
+            report: folder.join("target/crosswire"),
+            root: if folder == Path::new("") { ".".into() } else { folder.to_owned() },
             limits: raw.limits,
             peers: raw.peer.into_iter().map(Arc::new).collect(),
         })

@@ -14,6 +14,7 @@ NO_ADDRESS = '--addr "abc": not an address; give HOST:PORT, such as localhost:99
         ([], "no command; one of detect, sequence, stream, drive"),
         (["foo"], 'unknown command "foo"; one of detect, sequence, stream, drive'),
         (["--foo"], "unknown option --foo; see client --help"),
+        (["--foo=1", "detect"], "unknown option --foo; see client --help"),
         (["detect", "--foo=1"], "unknown option --foo; see client --help"),
         (["sequence", "--dummy", "3"], "unknown option --dummy; see client --help"),
         (["detect", "1", "--addr"], "--addr needs a value; see client --help"),

@@ -237,8 +237,7 @@ def frames_until_reset(listener: socket.socket) -> list[str]:
         connection.sendall(empty_settings)
         incoming.read(len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
         seen = []
-        while "RST_STREAM" not in seen:
-            header = incoming.read(9)
+        while "RST_STREAM" not in seen and (header := incoming.read(9)):
             incoming.read(int.from_bytes(header[:3]))
             if int.from_bytes(header[5:]) == 1 and header[3] in types:
                 seen.append(types[header[3]])

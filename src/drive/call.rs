@@ -1,4 +1,4 @@
-use std::future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,23 +47,18 @@ async fn run(
 ) -> Result<(), Status> {
     let sent = Arc::new(Notify::new());
     let channel = NotifyingChannel::new(channel, sent.clone());
-    let sent_is_enough = async {
-        match manner.cancel_after_messages {
-            Some(0) => {
-                sent.notified().await;
-                // HTTP/2 has the message queued; the connection's task, which
-                // writes it, gets a turn before the call is dropped.
-                task::yield_now().await;
-            }
-            _ => future::pending().await,
-        }
-    };
     let call = async {
+        let mut exchange = pin!(exchange(channel, request, &manner, observed));
         tokio::select! {
             // The cancellation first, when the answer is there as well.
             biased;
-            () = sent_is_enough => Err(cancelled()),
-            ended = exchange(channel, request, &manner, observed) => ended,
+            () = sent.notified(), if manner.cancel_after_messages == Some(0) => {
+                // HTTP/2 has queued the request. Before it is dropped, the
+                // connection's task, which writes it, gets a turn.
+                task::yield_now().await;
+                Err(cancelled())
+            }
+            ended = &mut exchange => ended,
         }
     };
     match manner.deadline {

@@ -20,8 +20,8 @@ import (
 // these services is there at once, and a person is waiting.
 const answerLimit = 10 * time.Second
 
-// target returns the value of --addr, or the command's default.
-func target(parsed commandline.Arguments, byDefault string) (string, error) {
+// chooseTarget returns the value of --addr, or the command's default.
+func chooseTarget(parsed commandline.Arguments, byDefault string) (string, error) {
 	given := parsed.All("--addr")
 	if len(given) == 0 {
 		return byDefault, nil
@@ -35,7 +35,7 @@ func target(parsed commandline.Arguments, byDefault string) (string, error) {
 
 // call connects to target, makes the call within answerLimit, and puts a status
 // that is not OK into words.
-func call(target string, make func(context.Context, grpc.ClientConnInterface) error) error {
+func call(target string, invoke func(context.Context, grpc.ClientConnInterface) error) error {
 	conn, err := connection.New(target)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func call(target string, make func(context.Context, grpc.ClientConnInterface) er
 	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
 	defer cancel()
 
-	err = make(ctx, conn)
+	err = invoke(ctx, conn)
 	failed, isStatus := status.FromError(err)
 	if err == nil || !isStatus {
 		return err

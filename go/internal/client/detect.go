@@ -17,7 +17,7 @@ func detect(parsed commandline.Arguments, stdout io.Writer) error {
 	if err := parsed.Allow("--addr", "--dummy"); err != nil {
 		return err
 	}
-	target, err := target(parsed, "localhost:9999")
+	target, err := chooseTarget(parsed, "localhost:9999")
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func targetAndCount(parsed commandline.Arguments, command string) (string, int64
 	if err := parsed.Allow("--addr"); err != nil {
 		return "", 0, err
 	}
-	target, err := target(parsed, "localhost:50051")
+	target, err := chooseTarget(parsed, "localhost:50051")
 	if err != nil {
 		return "", 0, err
 	}

@@ -68,20 +68,20 @@ func (d *driver) prepare(asked *call) (*preparedCall, error) {
 func (c *preparedCall) run() *result {
 	ctx, cancel := c.context()
 	defer cancel()
-	received := &received{messages: []string{}, limit: c.asked.CancelAfter, cancel: cancel}
-	if received.enough() {
-		ctx = whenSent(ctx, received.stop)
+	collected := &collector{messages: []string{}, limit: c.asked.CancelAfter, cancel: cancel}
+	if collected.enough() {
+		ctx = whenSent(ctx, collected.stop)
 	}
 
 	var headers, trailers metadata.MD
 	options := append(c.options, grpc.Header(&headers), grpc.Trailer(&trailers))
-	err := c.method(ctx, c.connection, received, options...)
-	if received.cancelled && status.Code(err) != codes.Canceled {
+	err := c.method(ctx, c.connection, collected, options...)
+	if collected.cancelled && status.Code(err) != codes.Canceled {
 		err = errCancelled
 	}
 	return &result{
 		ID:       c.asked.ID,
-		Messages: received.messages,
+		Messages: collected.messages,
 		Status:   statusOf(err, trailers),
 		Headers:  incoming(headers),
 		Trailers: incoming(trailers),

@@ -29,17 +29,17 @@ var introduction = hello{
 // The calls run concurrently. What is no instruction goes to the logger. The
 // error is that of reading or writing; no call's outcome is one.
 func Run(stdin io.Reader, stdout io.Writer, logger *log.Logger) error {
-	driver := driver{
+	d := driver{
 		answers:     newAnswers(stdout),
 		connections: map[string]*grpc.ClientConn{},
 		logger:      logger,
 	}
-	err := driver.read(stdin)
-	driver.inFlight.Wait()
-	for _, conn := range driver.connections {
+	err := d.read(stdin)
+	d.inFlight.Wait()
+	for _, conn := range d.connections {
 		conn.Close()
 	}
-	return errors.Join(err, driver.answers.err)
+	return errors.Join(err, d.answers.err)
 }
 
 type driver struct {

@@ -12,11 +12,11 @@ import (
 
 // raw binds a method that no stub needs to know: the request goes out as it is,
 // and the responses are kept as they came.
-func raw(name string) binding {
+func raw(path string) binding {
 	return func(request []byte) (method, error) {
-		return func(ctx context.Context, conn *grpc.ClientConn, received *received, options ...grpc.CallOption) error {
+		return func(ctx context.Context, conn *grpc.ClientConn, collected *collector, options ...grpc.CallOption) error {
 			options = append(options, grpc.ForceCodecV2(bytesCodec{}))
-			stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/"+name, options...)
+			stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/"+path, options...)
 			if err != nil {
 				return err
 			}
@@ -35,9 +35,9 @@ func raw(name string) binding {
 				if err != nil {
 					return err
 				}
-				received.add(response)
-				if received.enough() {
-					received.stop()
+				collected.add(response)
+				if collected.enough() {
+					collected.stop()
 				}
 			}
 		}, nil

@@ -16,7 +16,7 @@ import (
 // A method makes one call with the request that it is bound to, hands over the
 // messages that arrive, and returns once the call is over: nil for OK, or else
 // the status as the API's error.
-type method func(context.Context, *grpc.ClientConn, *received, ...grpc.CallOption) error
+type method func(context.Context, *grpc.ClientConn, *collector, ...grpc.CallOption) error
 
 // A binding gives a method its serialized request, or says why it cannot.
 type binding func(request []byte) (method, error)
@@ -47,14 +47,14 @@ func unary[Client, Request, Response any, RequestMessage message[Request], Respo
 		if err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, conn *grpc.ClientConn, received *received, options ...grpc.CallOption) error {
+		return func(ctx context.Context, conn *grpc.ClientConn, collected *collector, options ...grpc.CallOption) error {
 			response, err := invoke(newClient(conn), ctx, request, options...)
 			if err != nil {
 				return err
 			}
 			// The response came with the call's end: there is nothing left
 			// to cancel.
-			return add(received, response)
+			return add(collected, response)
 		}, nil
 	}
 }
@@ -69,7 +69,7 @@ func streaming[Client, Request, Response any, RequestMessage message[Request], R
 		if err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, conn *grpc.ClientConn, received *received, options ...grpc.CallOption) error {
+		return func(ctx context.Context, conn *grpc.ClientConn, collected *collector, options ...grpc.CallOption) error {
 			responses, err := invoke(newClient(conn), ctx, request, options...)
 			if err != nil {
 				return err
@@ -82,11 +82,11 @@ func streaming[Client, Request, Response any, RequestMessage message[Request], R
 				if err != nil {
 					return err
 				}
-				if err := add(received, ResponseMessage(response)); err != nil {
+				if err := add(collected, ResponseMessage(response)); err != nil {
 					return err
 				}
-				if received.enough() {
-					received.stop()
+				if collected.enough() {
+					collected.stop()
 				}
 			}
 		}, nil
@@ -102,11 +102,11 @@ func parse[Type any, Message message[Type]](serialized []byte) (Message, error) 
 }
 
 // add serializes a response again, the same way each time.
-func add(received *received, response proto.Message) error {
+func add(collected *collector, response proto.Message) error {
 	serialized, err := proto.MarshalOptions{Deterministic: true}.Marshal(response)
 	if err != nil {
 		return fmt.Errorf("serialize the response: %w", err)
 	}
-	received.add(serialized)
+	collected.add(serialized)
 	return nil
 }

@@ -5,15 +5,20 @@ mod list;
 mod run;
 mod show;
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     command_line::{Command, CommandLine, KnownCommand, SelectArgs},
     exit::Exit,
     filter::Filter,
     input::BadInput,
+    manifest::Peer,
     plan::Selection,
     project::Project,
+    text::list,
 };
 
 /// Why a command did not do what it was asked.
@@ -56,7 +61,7 @@ pub fn execute(arguments: CommandLine) -> Result<Exit, CommandError> {
     let project = Project::load(arguments.manifest.as_deref())?;
     match arguments.command {
         Command::Run(run) => run::run(&project, &run, arguments.manifest.as_deref()),
-        Command::List(list) => list::list(&project, &list),
+        Command::List(arguments) => self::list::list(&project, &arguments),
         Command::Show(show) => show::show(&project, &show),
         Command::Known(KnownCommand::Add(add)) => known::add(&project, &add),
         Command::Known(KnownCommand::Prune(prune)) => known::prune(&project, &prune),
@@ -66,30 +71,8 @@ pub fn execute(arguments: CommandLine) -> Result<Exit, CommandError> {
 /// The selection of the command line; its peers must be in the manifest.
 fn selection(project: &Project, arguments: &SelectArgs) -> Result<Selection, BadInput> {
     let peers = &project.manifest.peers;
-    for (option, names, has_role) in [
-        (
-            "--server",
-            &arguments.server,
-            &(|peer: &crate::manifest::Peer| peer.server.is_some()) as &dyn Fn(&_) -> bool,
-        ),
-        ("--client", &arguments.client, &|peer: &crate::manifest::Peer| peer.client.is_some()),
-    ] {
-        for name in names {
-            if !peers.iter().any(|peer| peer.name == *name && has_role(peer)) {
-                let role = option.trim_start_matches('-');
-                let known: Vec<&str> = peers
-                    .iter()
-                    .filter(|peer| has_role(peer))
-                    .map(|peer| peer.name.as_str())
-                    .collect();
-                let known = crate::text::list(&known);
-                return Err(BadInput::new(
-                    option,
-                    format_args!("no peer `{name}` with a {role}; there are {known}"),
-                ));
-            }
-        }
-    }
+    check_names("server", &arguments.server, peers.iter().filter(|peer| peer.server.is_some()))?;
+    check_names("client", &arguments.client, peers.iter().filter(|peer| peer.client.is_some()))?;
     let filter = match &arguments.filter {
         Some(text) => Filter::parse(text)?,
         None => Filter::All,
@@ -97,13 +80,25 @@ fn selection(project: &Project, arguments: &SelectArgs) -> Result<Selection, Bad
     Ok(Selection { servers: arguments.server.clone(), clients: arguments.client.clone(), filter })
 }
 
-/// The report's folder: the one that was asked for, or the usual one.
-fn report_folder(project: &Project, asked: Option<&PathBuf>) -> PathBuf {
-    match asked {
-        Some(folder) => folder.clone(),
-        None if project.manifest.root == std::path::Path::new(".") => "target/crosswire".into(),
-        None => project.manifest.root.join("target/crosswire"),
+fn check_names<'a>(
+    role: &str,
+    names: &[String],
+    peers: impl Iterator<Item = &'a Arc<Peer>>,
+) -> Result<(), BadInput> {
+    let known: Vec<&str> = peers.map(|peer| peer.name.as_str()).collect();
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let known = list(&known);
+            let problem = format!("no peer `{name}` with a {role}; there are {known}");
+            Err(BadInput::new(format!("--{role}").as_str(), problem))
+        }
     }
+}
+
+/// The report's folder: the one that was asked for, or the manifest's.
+fn report_folder<'a>(project: &'a Project, asked: Option<&'a PathBuf>) -> &'a Path {
+    asked.unwrap_or(&project.manifest.report)
 }
 
 /// Writes to stdout. A reader that has seen enough and left is no failure.

@@ -59,7 +59,7 @@ pub(super) fn run(
         return Ok(Exit::Blocked);
     }
     let folder = report_folder(project, arguments.report.as_ref());
-    let mut session = Session::new(Arc::clone(&plan), &folder)?;
+    let mut session = Session::new(Arc::clone(&plan), folder)?;
     let guard = Guard::start()
         .map_err(CommandError::system("the guard of the peers' processes cannot be started"))?;
     let settings = Settings {
@@ -77,7 +77,7 @@ pub(super) fn run(
     let stopped = runtime.block_on(session.follow(settings, arguments.limit))?;
     // Pipes that somebody's grandchild holds open may still be read: not awaited.
     runtime.shutdown_background();
-    session.report(project, &folder, rerun(manifest), stopped, began.elapsed())
+    session.report(project, folder, rerun(manifest), stopped, began.elapsed())
 }
 
 /// Says every program that is missing, for `--require-all`.

@@ -2,37 +2,9 @@ package drive
 
 import (
 	"context"
-	"encoding/base64"
 
 	"google.golang.org/grpc/stats"
 )
-
-// received collects a call's messages, and cancels the call when there are
-// enough of them.
-type received struct {
-	messages []string
-	// limit is how many messages are enough; nil: no number is.
-	limit     *int
-	cancel    context.CancelFunc
-	cancelled bool
-}
-
-// add keeps a message, unless the call was cancelled before it arrived.
-func (r *received) add(message []byte) {
-	if !r.cancelled {
-		r.messages = append(r.messages, base64.StdEncoding.EncodeToString(message))
-	}
-}
-
-func (r *received) enough() bool {
-	return r.limit != nil && len(r.messages) >= *r.limit
-}
-
-// stop cancels the call. More than once is as good as once.
-func (r *received) stop() {
-	r.cancelled = true
-	r.cancel()
-}
 
 type whenSentKey struct{}
 
