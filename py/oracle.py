@@ -1,6 +1,6 @@
 """Writes the vectors for pb.Outliers/Detect: what NumPy itself answers.
 
-Usage: oracle.py [PATH], by default harness/suites/detect-vectors.jsonl of this
+Usage: oracle.py [PATH], by default harness/suites/vectors.jsonl of this
 repository. The file is the same byte for byte on every machine.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from vectors.families import all_families
 from vectors.tells import all_tells
 
-DEFAULT_PATH = Path(__file__).parents[1] / "harness" / "suites" / "detect-vectors.jsonl"
+DEFAULT_PATH = Path(__file__).parents[1] / "harness" / "suites" / "vectors.jsonl"
 
 
 def main(arguments: list[str]) -> None:
