@@ -71,7 +71,8 @@ fn a_defect_in_the_python_peer_fails_its_cells_and_no_other() {
         copy_sources(&root().join("py"), &copy, &[".venv", "__pycache__", "tests"]);
         mutation.apply(&copy);
         let python = root().join("py/.venv/bin/python");
-        let server = format!("[{:?}, {:?}, '--listen', '{{listen}}']", python, copy.join("server.py"));
+        let server =
+            format!("[{:?}, {:?}, '--listen', '{{listen}}']", python, copy.join("server.py"));
         let client = format!("[{:?}, {:?}, 'drive']", python, copy.join("client.py"));
         check(mutation, folder.path(), "py", &server, &client);
     }

@@ -34,7 +34,7 @@ def expanded(items: list):
             yield item
 
 
-@pytest.mark.parametrize(("values", "indices"), written_cases())
+@pytest.mark.parametrize(("values", "indices"), list(written_cases()))
 def test_numpy_gives_the_written_answer(values, indices):
     data = np.array(values, dtype="float64")
     with np.errstate(all="ignore"):

@@ -130,16 +130,8 @@ fn load_suite(
             .collect(),
         contract,
     };
-    let cases = values
-        .into_iter()
-        .map(|(place, value)| {
-            let name = value.get("name").and_then(Value::as_str).map(str::to_owned);
-            reader.read(place.clone(), value).map(Arc::new).map_err(|problem| match name {
-                Some(name) => BadInput::new(place, format_args!("case `{name}`: {problem}")),
-                None => BadInput::new(place, problem),
-            })
-        })
-        .collect::<Result<_, _>>()?;
+    let cases =
+        values.into_iter().map(|placed| reader.read_placed(placed)).collect::<Result<_, _>>()?;
     Ok(Suite { name: head.name, source: head.source, cases })
 }
 
@@ -240,7 +232,6 @@ struct RawCall {
     method: String,
     #[serde(default)]
     unknown_method: bool,
-    request: Option<Value>,
     request_hex: Option<String>,
     timeout: Option<String>,
     #[serde(default)]
@@ -272,6 +263,14 @@ enum OneOrMore {
 }
 
 impl CaseReader<'_> {
+    fn read_placed(&self, (place, value): (Place, Value)) -> Result<Arc<Case>, BadInput> {
+        let name = value.get("name").and_then(Value::as_str).map(str::to_owned);
+        self.read(place.clone(), value).map(Arc::new).map_err(|problem| match name {
+            Some(name) => BadInput::new(place, format_args!("case `{name}`: {problem}")),
+            None => BadInput::new(place, problem),
+        })
+    }
+
     fn read(&self, place: Place, value: Value) -> Result<Case, String> {
         let Value::Object(mut fields) = expand(value)? else {
             return Err("a case is a table".to_owned());
@@ -308,12 +307,14 @@ impl CaseReader<'_> {
         })
     }
 
-    fn read_call(&self, fields: Map<String, Value>) -> Result<Call, String> {
+    fn read_call(&self, mut fields: Map<String, Value>) -> Result<Call, String> {
+        // Taken out first: it may be large, and is of another type than the rest.
+        let request = fields.remove("request");
         let raw: RawCall = from_json(Value::Object(fields))?;
         let method = self.find_method(&raw.method, raw.unknown_method)?;
         let input = method.descriptor.as_ref().map(MethodDescriptor::input);
         let output = method.descriptor.as_ref().map(MethodDescriptor::output);
-        let (request, is_raw) = read_request(raw.request, raw.request_hex, input)?;
+        let (request, is_raw) = read_request(request, raw.request_hex, input)?;
         let timeout = match raw.timeout {
             None => DEFAULT_TIMEOUT,
             Some(text) => humantime::parse_duration(&text)
@@ -366,7 +367,7 @@ fn read_request(
         (Some(_), Some(_), _) => Err("both `request` and `request_hex`; give one".to_owned()),
         (None, Some(hex), _) => Ok((read_hex(&hex)?, true)),
         (Some(value), None, Some(input)) => {
-            let message = read_message(&input, value).map_err(|why| format!("request{why}"))?;
+            let message = read_message(&input, &value).map_err(|why| format!("request{why}"))?;
             Ok((message.encode_to_vec(), false))
         }
         (Some(_), None, None) => {
@@ -430,7 +431,7 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
                 .into_iter()
                 .enumerate()
                 .map(|(index, value)| {
-                    read_message(&output, value)
+                    read_message(&output, &value)
                         .map_err(|why| format!("expect.messages[{index}]{why}"))
                 })
                 .collect::<Result<Vec<_>, _>>()?,
@@ -460,11 +461,15 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
 }
 
 /// A message from protobuf's JSON mapping; the error starts with the path.
-fn read_message(descriptor: &MessageDescriptor, value: Value) -> Result<DynamicMessage, String> {
-    let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-    DynamicMessage::deserialize(descriptor.clone(), tracked)
-        .map_err(|error| described(&track.path(), error, "."))
+fn read_message(descriptor: &MessageDescriptor, value: &Value) -> Result<DynamicMessage, String> {
+    // Only what is wrong is read again with its path: keeping track takes longer
+    // than reading, and a suite may hold a million values.
+    DynamicMessage::deserialize(descriptor.clone(), value).or_else(|_| {
+        let mut track = serde_path_to_error::Track::new();
+        let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
+        DynamicMessage::deserialize(descriptor.clone(), tracked)
+            .map_err(|error| described(&track.path(), error, "."))
+    })
 }
 
 fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, String> {
