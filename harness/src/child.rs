@@ -146,9 +146,11 @@ impl Child {
     /// Asks the process to stop; kills its group if it has not within `limit`.
     pub async fn stop(mut self, request: StopRequest, limit: Duration) -> Stopped {
         let deadline = Instant::now() + limit;
-        if request == StopRequest::Terminate {
-            self.signal(Signal::SIGTERM);
-        } else if timeout(limit / 2, self.ended()).await.is_err() {
+        let patience = match request {
+            StopRequest::Terminate => Duration::ZERO,
+            StopRequest::Finish => limit / 2,
+        };
+        if timeout(patience, self.ended()).await.is_err() {
             self.signal(Signal::SIGTERM);
         }
         let killed = timeout_at(deadline, self.ended()).await.is_err();

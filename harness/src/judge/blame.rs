@@ -106,8 +106,8 @@ impl<'a> Record<'a> {
         self.failed.is_empty() && self.passed.is_empty()
     }
 
-    /// Twice the share of failures, in units of the cells; with no other cell,
-    /// as much as half of them.
+    /// The share of failures; without any other cell it is taken to be a half,
+    /// so that the other side's record decides.
     fn failed_share(&self) -> Share {
         if self.is_empty() {
             return Share { failed: 1, cells: 2 };
@@ -122,10 +122,10 @@ impl<'a> Record<'a> {
         };
         match (&self.failed[..], &self.passed[..]) {
             ([], []) => None,
-            (failed, []) => Some(format!("{who} fails it with {} too", others(failed))),
-            ([], passed) => Some(format!("{who} passes it with {}", others(passed))),
+            (failed, []) => Some(format!("{who} also fails with {}", others(failed))),
+            ([], passed) => Some(format!("{who} passes with {}", others(passed))),
             (failed, passed) => Some(format!(
-                "{who} fails it with {} too and passes it with {}",
+                "{who} also fails with {} and passes with {}",
                 others(failed),
                 others(passed)
             )),
@@ -223,7 +223,7 @@ mod tests {
         let (_, evidence) = blamed(&rows, "a", "a").unwrap();
         assert_eq!(
             evidence,
-            "it fails it with clients b and c too; client a fails it with server c too and passes it with server b"
+            "it also fails with clients b and c; client a also fails with server c and passes with server b"
         );
     }
 }

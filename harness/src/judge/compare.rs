@@ -1,9 +1,7 @@
 //! Compares an answer with what was expected, down to the field that differs.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use prost_reflect::{
-    DynamicMessage, FieldDescriptor, ReflectMessage as _, SerializeOptions, Value as Field,
-};
+use prost_reflect::{DynamicMessage, ReflectMessage as _, SerializeOptions, Value as Field};
 use serde_json::{Value, json};
 
 use super::QUOTED_CHARACTERS;
@@ -99,7 +97,7 @@ fn message_differs(
             return Some(format!("{path}: expected {}, got {}", word(want), word(got)));
         }
         let (want, got) = (expected.get_field(&field), actual.get_field(&field));
-        let difference = field_differs(&path, &field, &want, &got, approx);
+        let difference = field_differs(&path, &want, &got, approx);
         if difference.is_some() {
             return difference;
         }
@@ -108,13 +106,7 @@ fn message_differs(
     Some(format!("{path}: field {} is not in the proto", unknown.number()))
 }
 
-fn field_differs(
-    path: &str,
-    field: &FieldDescriptor,
-    want: &Field,
-    got: &Field,
-    approx: Option<Approx>,
-) -> Option<String> {
+fn field_differs(path: &str, want: &Field, got: &Field, approx: Option<Approx>) -> Option<String> {
     if let (Field::Message(want), Field::Message(got)) = (want, got) {
         return message_differs(path, want, got, approx);
     }
@@ -130,7 +122,7 @@ fn field_differs(
         }
         let mut pairs = want.iter().zip(got).enumerate();
         return pairs.find_map(|(index, (want, got))| {
-            field_differs(&format!("{path}[{index}]"), field, want, got, approx)
+            field_differs(&format!("{path}[{index}]"), want, got, approx)
         });
     }
     if is_same(want, got, approx) {

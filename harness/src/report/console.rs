@@ -1,6 +1,7 @@
 //! What a run prints at its end: the matrix, a block for each failure, the sums.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     path::Path,
     time::Duration,
@@ -63,18 +64,9 @@ impl<W: Write> Console<'_, W> {
         summary: &Summary,
     ) -> io::Result<()> {
         self.failures(records)?;
-        self.known(records)?;
-        self.unsupported(records)?;
-        for note in &summary.notes {
-            let (server, client) = (&note.server, &note.client);
-            let (peer, role, text) = (note.peer(), note.role, printable(&note.text));
-            writeln!(
-                self.out,
-                "{ODD}note{ODD:#}: {peer} {role} {text} (server {server}, client {client})"
-            )?;
-        }
-        for (peer, why) in &summary.blocked {
-            writeln!(self.out, "{BAD}blocked{BAD:#}: {peer}: {}", printable(why))?;
+        let remarks = remarks(records, summary);
+        if !remarks.is_empty() {
+            writeln!(self.out, "\n{}", remarks.join("\n"))?;
         }
         self.matrix(results)?;
         self.sums(summary)
@@ -174,37 +166,6 @@ impl<W: Write> Console<'_, W> {
         writeln!(self.out, "  {label:9} {}", printable(text))
     }
 
-    fn known(&mut self, records: &[Record<'_>]) -> io::Result<()> {
-        let known = records.iter().filter(|record| record.judgement.verdict == Verdict::Known);
-        for group in grouped(known) {
-            let reason = group[0].known.map(|known| format!("{} ({})", known.reason, known.link));
-            let reason = printable(&reason.unwrap_or_default());
-            let (name, place) = (&group[0].case.name, cells_of(&group));
-            writeln!(self.out, "{ODD}known{ODD:#} {name} with {place}: {reason}")?;
-        }
-        Ok(())
-    }
-
-    fn unsupported(&mut self, records: &[Record<'_>]) -> io::Result<()> {
-        let unsupported: Vec<&Record<'_>> = records
-            .iter()
-            .filter(|record| record.judgement.verdict == Verdict::Unsupported)
-            .collect();
-        let mut reasons: Vec<&str> = Vec::new();
-        for record in &unsupported {
-            if !reasons.contains(&record.judgement.reason.as_str()) {
-                reasons.push(&record.judgement.reason);
-            }
-        }
-        for reason in reasons {
-            let same =
-                unsupported.iter().filter(|record| record.judgement.reason == reason).count();
-            let (trials, reason) = (count(same, "trial"), printable(reason));
-            writeln!(self.out, "{ODD}unsupported{ODD:#} {trials}: {reason}")?;
-        }
-        Ok(())
-    }
-
     fn sums(&mut self, summary: &Summary) -> io::Result<()> {
         let counts = &summary.counts;
         let trials = count(counts.judged() + counts.not_run, "trial");
@@ -233,6 +194,35 @@ impl<W: Write> Console<'_, W> {
         )?;
         writeln!(self.out, "results.jsonl, junit.xml and logs in {}", self.folder.display())
     }
+}
+
+/// What should be known and is no failure, a line each.
+fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
+    let of = |verdict| records.iter().filter(move |record| record.judgement.verdict == verdict);
+    let mut remarks = Vec::new();
+    for group in grouped(of(Verdict::Known)) {
+        let known = group[0].known.map(|known| format!("{} ({})", known.reason, known.link));
+        let (name, place) = (&group[0].case.name, cells_of(&group));
+        let known = printable(&known.unwrap_or_default());
+        remarks.push(format!("{ODD}known{ODD:#}: {name} with {place}: {known}"));
+    }
+    let mut unsupported: BTreeMap<&str, usize> = BTreeMap::new();
+    for record in of(Verdict::Unsupported) {
+        *unsupported.entry(&record.judgement.reason).or_default() += 1;
+    }
+    for (reason, number) in unsupported {
+        let (trials, reason) = (count(number, "trial"), printable(reason));
+        remarks.push(format!("{ODD}unsupported{ODD:#}: {trials}: {reason}"));
+    }
+    for note in &summary.notes {
+        let (server, client) = (&note.server, &note.client);
+        let what = format!("{} {} {}", note.peer(), note.role, printable(&note.text));
+        remarks.push(format!("{ODD}note{ODD:#}: {what} (server {server}, client {client})"));
+    }
+    for (peer, why) in &summary.blocked {
+        remarks.push(format!("{BAD}blocked{BAD:#}: {peer}: {}", printable(why)));
+    }
+    remarks
 }
 
 const MATRIX_CORNER: &str = "server \\ client";

@@ -14,18 +14,22 @@ use crate::{
 /// The text cannot be made XML, which would be a defect of the library.
 pub fn junit(records: &[Record<'_>]) -> Result<String, quick_junit::SerializeError> {
     let mut report = Report::new("crosswire");
-    for record in records {
-        let name = format!("{} server, {} client", record.server, record.client);
-        if report.test_suites.last().is_none_or(|suite| suite.name.as_str() != name) {
-            report.add_test_suite(TestSuite::new(name.as_str()));
+    for cell in records.chunk_by(|one, next| cell_name(one) == cell_name(next)) {
+        let name = cell_name(&cell[0]);
+        let mut suite = TestSuite::new(name.as_str());
+        for record in cell {
+            let mut case = TestCase::new(record.case.name.as_str(), status(record));
+            case.set_classname(name.as_str());
+            case.set_time(record.duration);
+            suite.add_test_case(case);
         }
-        let suite = report.test_suites.last_mut().expect("a suite was just added");
-        let mut case = TestCase::new(record.case.name.as_str(), status(record));
-        case.set_classname(name);
-        case.set_time(record.duration);
-        suite.add_test_case(case);
+        report.add_test_suite(suite);
     }
     report.to_string()
+}
+
+fn cell_name(record: &Record<'_>) -> String {
+    format!("{} server, {} client", record.server, record.client)
 }
 
 fn status(record: &Record<'_>) -> TestCaseStatus {

@@ -59,3 +59,6 @@ impl Note {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! lines elsewhere. On stderr, so that stdout holds the report alone.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::IsTerminal as _,
     time::{Duration, Instant},
 };
@@ -11,9 +11,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     event::Event,
+    manifest::Peer,
     plan::Plan,
     results::Results,
-    text::{count, printable, shorten},
+    text::{count, shorten},
 };
 
 /// A trial that runs longer is named on the live line.
@@ -27,6 +28,7 @@ pub struct Progress {
     running: BTreeMap<(usize, usize), Instant>,
     started: BTreeMap<usize, Instant>,
     building: Option<String>,
+    blocked: BTreeSet<String>,
 }
 
 impl Progress {
@@ -45,6 +47,7 @@ impl Progress {
             running: BTreeMap::new(),
             started: BTreeMap::new(),
             building: None,
+            blocked: BTreeSet::new(),
         }
     }
 
@@ -53,8 +56,8 @@ impl Progress {
         match event {
             Event::BuildStarted { peer } => self.building = Some(peer.clone()),
             Event::BuildFinished { .. } => self.building = None,
-            Event::PeerBlocked { peer, why } => {
-                self.say(&format!("blocked: {peer}: {}", printable(why)))
+            Event::PeerBlocked { peer, .. } => {
+                self.blocked.insert(peer.clone());
             }
             Event::CellStarted { cell } => {
                 self.started.insert(*cell, Instant::now());
@@ -81,7 +84,7 @@ impl Progress {
         line.set_position(u64::try_from(counts.judged()).unwrap_or(u64::MAX));
         let mut message = match &self.building {
             Some(peer) => format!("building {peer}"),
-            None => format!("{}/{} cells", self.finished_cells, plan.cells.len()),
+            None => format!("{}/{} cells", self.finished_cells, self.cells_to_run(plan)),
         };
         if counts.unexpected() > 0 {
             message.push_str(&format!(", {} unexpected", counts.unexpected()));
@@ -109,7 +112,11 @@ impl Progress {
         }
     }
 
+    /// One plain line; the live line shows the same as it goes.
     fn cell_finished(&self, cell: usize, plan: &Plan, results: &Results) {
+        if self.line.is_some() {
+            return;
+        }
         let planned = &plan.cells[cell];
         let took = self.started.get(&cell).map(Instant::elapsed).unwrap_or_default();
         let counts: Vec<String> = results
@@ -117,18 +124,22 @@ impl Progress {
             .nonzero()
             .map(|(verdict, number)| format!("{number} {}", verdict.name()))
             .collect();
-        if self.line.is_some() {
-            return;
-        }
         self.say(&format!(
             "[{}/{}] {} server, {} client: {} in {:.1} s",
             self.finished_cells,
-            plan.cells.len(),
+            self.cells_to_run(plan),
             planned.server.name,
             planned.client.name,
             counts.join(", "),
             took.as_secs_f64()
         ));
+    }
+
+    /// The cells whose peers can both take part.
+    fn cells_to_run(&self, plan: &Plan) -> usize {
+        let is_blocked = |peer: &Peer| self.blocked.contains(&peer.name);
+        let cells = plan.cells.iter();
+        cells.filter(|cell| !is_blocked(&cell.server) && !is_blocked(&cell.client)).count()
     }
 
     fn say(&self, text: &str) {
@@ -142,6 +153,6 @@ impl Progress {
     /// What the run is about to do, in one line.
     pub fn begin(&self, plan: &Plan, jobs: usize) {
         let (cells, trials) = (count(plan.cells.len(), "cell"), count(plan.trial_count(), "trial"));
-        self.say(&format!("{cells}, {trials}, {jobs} at a time"));
+        self.say(&format!("{cells}, {trials}, {jobs} cells at a time"));
     }
 }

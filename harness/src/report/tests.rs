@@ -1,0 +1,200 @@
+//! What the reports look like, as snapshots in `snapshots/`.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+use super::*;
+use crate::{
+    contract::{Contract, Level, Rule},
+    input::Place,
+    judge::judge,
+    known::Known,
+    manifest::Peer,
+    observe::{Answer, Observation, Outcome},
+    pattern::Pattern,
+    plan::{Cell, Plan, Trial},
+    results::Results,
+    suite::{Call, Case, Code, Expect, Method},
+};
+
+/// Three servers and two clients on four cases, with one of everything: a
+/// server that answers wrongly, a known failure, a crash, hostile text, an
+/// unsupported case, a blocked peer.
+fn run() -> (Arc<Plan>, Results, Summary) {
+    let plan = Arc::new(plan());
+    let mut results = Results::new(Arc::clone(&plan));
+    for (index, cell) in plan.cells.iter().enumerate() {
+        for (trial, planned) in cell.trials.iter().enumerate() {
+            let (server, client) = (cell.server.name.as_str(), cell.client.name.as_str());
+            let outcome = match (server, client, planned.case.name.as_str()) {
+                (_, _, "s/unsupported") => continue,
+                ("gone", ..) => Outcome::Blocked { why: "gone not found on PATH; get it".into() },
+                ("wrong", _, "s/one") => answered(3, "\u{1b}[31mno]]>\u{0}"),
+                (_, "rust", "s/known") => answered(2, ""),
+                ("rust", "other", "s/two") => {
+                    let why = "the client was killed by SIGSEGV; its last words: a\\u{1b}b".into();
+                    Outcome::Crashed { role: Role::Client, why }
+                }
+                _ => answered(0, ""),
+            };
+            let duration = Duration::from_micros(1500);
+            let observation = Observation { outcome, duration };
+            let judgement = judge(&planned.case, &observation, planned.known.as_ref());
+            results.set(index, trial, judgement, duration);
+        }
+    }
+    let counts = results.counts();
+    let note = Note {
+        server: "rust".into(),
+        client: "other".into(),
+        role: Role::Server,
+        text: "did not stop within 3 s when asked, and was killed".into(),
+    };
+    let second = Duration::from_secs(1);
+    let summary = Summary {
+        exit: counts.exit(false),
+        counts,
+        stopped: None,
+        elapsed: 4 * second,
+        times: Times { start: second, calls: 2 * second, stop: second },
+        hellos: BTreeMap::new(),
+        blocked: BTreeMap::from([("gone".to_owned(), "gone not found on PATH; get it".to_owned())]),
+        notes: vec![note],
+    };
+    (plan, results, summary)
+}
+
+fn plan() -> Plan {
+    let peers: Vec<Arc<Peer>> = ["rust", "wrong", "gone", "other"]
+        .into_iter()
+        .map(|name| {
+            let text =
+                format!("name = \"{name}\"\nlanguage = \"Rust\"\nclient = {{ cmd = [\"c\"] }}");
+            Arc::new(toml::from_str(&text).unwrap())
+        })
+        .collect();
+    let cases: Vec<Arc<Case>> =
+        ["s/one", "s/two", "s/known", "s/unsupported"].into_iter().map(case).collect();
+    let known = Arc::new(Known {
+        server: Pattern::parse("*").unwrap(),
+        client: Pattern::parse("rust").unwrap(),
+        case: Pattern::parse("s/known").unwrap(),
+        message: "expected OK, got UNKNOWN".into(),
+        reason: "the library says UNKNOWN".into(),
+        link: "https://example.org/1".into(),
+        place: Place::File("known.toml".into(), Some(3)),
+    });
+    let trial = |case: &Arc<Case>, client: &str| Trial {
+        case: Arc::clone(case),
+        unsupported: (case.name == "s/unsupported").then(|| "one call at a time (#12)".to_owned()),
+        known: (case.name == "s/known" && client == "rust").then(|| Arc::clone(&known)),
+    };
+    let mut cells = Vec::new();
+    for server in &peers[..3] {
+        for client in [&peers[0], &peers[3]] {
+            let trials = cases.iter().map(|case| trial(case, &client.name)).collect();
+            let (server, client) = (Arc::clone(server), Arc::clone(client));
+            cells.push(Cell { server, client, trials });
+        }
+    }
+    Plan { cells }
+}
+
+fn case(name: &str) -> Arc<Case> {
+    let expect = Expect {
+        codes: vec![Code::OK],
+        messages: None,
+        message_count: Some(0),
+        status_message: None,
+        approx: None,
+        headers: vec![],
+        trailers: vec![],
+    };
+    let call = Call {
+        method: Method { path: "S/M".into(), descriptor: None },
+        request: vec![],
+        raw: true,
+        timeout: Duration::from_secs(1),
+        metadata: vec![],
+        compression: None,
+        cancel_after_messages: None,
+        expect,
+    };
+    Arc::new(Case {
+        name: name.into(),
+        rule: "R-1".into(),
+        why: "it is there to be shown".into(),
+        place: Place::from(Path::new("s.toml")),
+        calls: vec![call],
+    })
+}
+
+fn answered(code: i32, message: &str) -> Outcome {
+    Outcome::Answered(vec![Answer { code, message: message.into(), ..Answer::default() }])
+}
+
+fn contract() -> Contract {
+    let rule = Rule {
+        id: "R-1".into(),
+        level: Level::Must,
+        text: "It works.".into(),
+        source: "here".into(),
+    };
+    Contract { rules: vec![rule] }
+}
+
+fn console() -> String {
+    let (plan, results, summary) = run();
+    let mut out = Vec::new();
+    let console = Console {
+        out: anstream::StripStream::new(&mut out),
+        plan: &plan,
+        contract: &contract(),
+        folder: Path::new("target/crosswire"),
+        rerun: Rerun { command: "crosswire run".into() },
+    };
+    console.write(&results, &results.records(), &summary).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_console_shows_failures_then_the_matrix() {
+    insta::assert_snapshot!(console());
+}
+
+#[test]
+fn junit_has_a_suite_for_each_cell() {
+    let (_, results, _) = run();
+    insta::assert_snapshot!(junit(&results.records()).unwrap());
+}
+
+#[test]
+fn json_lines_have_a_header_every_trial_and_a_footer() {
+    let (plan, results, summary) = run();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.jsonl");
+    let lines = JsonLines::create(&path, &plan, std::time::UNIX_EPOCH).unwrap();
+    lines.finish(&plan, &results.records(), &summary).unwrap();
+    insta::assert_snapshot!(std::fs::read_to_string(&path).unwrap());
+}
+
+/// A run that is cut off leaves the trials that ended, and no footer.
+#[test]
+fn an_interrupted_file_has_what_was_seen_until_then() {
+    let (plan, results, _) = run();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.jsonl");
+    let mut lines = JsonLines::create(&path, &plan, std::time::UNIX_EPOCH).unwrap();
+    lines.append(&results.record(0, 0).unwrap()).unwrap();
+    lines.flush().unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let keys: Vec<&str> = text.lines().map(|line| &line[..8]).collect();
+    assert_eq!(keys, ["{\"run\":{", "{\"trial\""]);
+}
+
+#[test]
+fn no_control_character_reaches_the_console_or_the_xml() {
+    let (_, results, _) = run();
+    for text in [console(), junit(&results.records()).unwrap()] {
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    }
+}
