@@ -483,7 +483,7 @@ impl Turn {
         static PORTS: Mutex<()> = Mutex::new(());
         static PEERS: Once = Once::new();
         let ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
-        PEERS.call_once(|| {
+        PEERS.call_once_force(|_| {
             let make = &mut Command::new("make");
             make.arg("-s").arg("-C").arg(root()).args(["rust", "py", "go", "go-tools"]);
             succeed(make, BUILD_LIMIT);
