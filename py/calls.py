@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import grpc
 
 from channel import open_channel
-from command_line import EXIT_FAILED, CommandError, print_line, printable
+from command_line import EXIT_FAILED, CommandError, print_line
 from dummy import dummy_metrics
 from fibonacci_pb2 import SequenceRequest
 from fibonacci_pb2_grpc import FibonacciServiceStub
@@ -67,7 +67,7 @@ def explanation(error: grpc.RpcError, address: str) -> str:
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"no answer within {DEADLINE_SECONDS} s"
         case _:
-            return printable(error.details() or "")
+            return error.details() or ""
 
 
 def bracketed(numbers: Iterable[int]) -> str:

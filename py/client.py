@@ -3,10 +3,14 @@
 import signal
 import sys
 
+# Python's own way with Ctrl-C is a traceback, also while the modules below load.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import calls
-from command_line import Arguments, CommandError, parse, print_line, quote, run, unknown_option
+from command_line import Arguments, CommandError, Program
 from drive import drive
-from values import address, count, number
+from values import addresses, count, number
+from words import quote
 
 HELP = """\
 Usage: client detect [--addr HOST:PORT] (VALUE... | --dummy)
@@ -26,78 +30,70 @@ Options:
   --help            Print this help"""  # noqa: E501
 
 
-def main(arguments: list[str]) -> None:
-    # Python's own way with Ctrl-C is a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if not arguments:
-        raise CommandError(f"no command; one of {', '.join(COMMANDS)}")
-    name, *rest = arguments
-    if name == "--help":
-        print_line(HELP)
-    elif name.startswith("--"):
-        raise unknown_option("client", name)
-    elif name not in COMMANDS:
-        raise CommandError(f"unknown command {quote(name)}; one of {', '.join(COMMANDS)}")
-    else:
-        run_command(name, rest)
+CLIENT = Program("client", HELP, flags=("--dummy",), valued=("--addr",))
 
 
-def run_command(name: str, arguments: list[str]) -> None:
-    command, flags, valued = COMMANDS[name]
-    parsed = parse("client", arguments, flags=flags, valued=valued)
-    if parsed.wants_help:
-        print_line(HELP)
-    else:
-        command(parsed)
+def main(arguments: Arguments) -> None:
+    commands = ", ".join(COMMANDS)
+    if not arguments.values:
+        raise CommandError(f"no command; one of {commands}")
+    name = arguments.values.pop(0)
+    if name not in COMMANDS:
+        raise CommandError(f"unknown command {quote(name)}; one of {commands}")
+    COMMANDS[name](arguments)
 
 
-def run_detect(parsed: Arguments) -> None:
-    addr = addr_option(parsed, "localhost:9999")
-    dummy = "--dummy" in parsed.options
-    if dummy and parsed.positional:
+def run_detect(arguments: Arguments) -> None:
+    arguments.allow("--addr", "--dummy")
+    server = chosen_server(arguments, "localhost:9999")
+    is_dummy = arguments.has("--dummy")
+    if is_dummy and arguments.values:
         raise CommandError("detect: --dummy and values exclude each other")
-    if not dummy and not parsed.positional:
+    if not is_dummy and not arguments.values:
         raise CommandError("detect: no values; give some, such as 1 2 100, or --dummy")
-    if dummy:
-        calls.detect_dummy(addr)
+    if is_dummy:
+        calls.detect_dummy(server)
     else:
-        calls.detect(addr, [number(text) for text in parsed.positional])
+        calls.detect(server, [number(text) for text in arguments.values])
 
 
-def run_sequence(parsed: Arguments) -> None:
-    calls.sequence(addr_option(parsed, "localhost:50051"), only_count("sequence", parsed))
+def run_sequence(arguments: Arguments) -> None:
+    calls.sequence(*server_and_count("sequence", arguments))
 
 
-def run_stream(parsed: Arguments) -> None:
-    calls.stream(addr_option(parsed, "localhost:50051"), only_count("stream", parsed))
+def run_stream(arguments: Arguments) -> None:
+    calls.stream(*server_and_count("stream", arguments))
 
 
-def run_drive(parsed: Arguments) -> None:
-    if parsed.positional:
-        raise CommandError(f"unexpected argument {quote(parsed.positional[0])}; see client --help")
-    drive()
+def run_drive(arguments: Arguments) -> None:
+    arguments.allow()
+    arguments.allow_no_values()
+    drive(CLIENT)
 
 
-def addr_option(parsed: Arguments, default: str) -> str:
-    return str(address("--addr", parsed.last("--addr", default), "localhost:9999"))
-
-
-def only_count(command: str, parsed: Arguments) -> int:
-    if not parsed.positional:
+def server_and_count(command: str, arguments: Arguments) -> tuple[str, int]:
+    arguments.allow("--addr")
+    server = chosen_server(arguments, "localhost:50051")
+    if not arguments.values:
         raise CommandError(f"{command}: no count; give a whole number, such as 10")
-    if len(parsed.positional) > 1:
+    if len(arguments.values) > 1:
         raise CommandError(f"{command}: one count only")
-    return count(parsed.positional[0])
+    return server, count(arguments.values[0])
 
 
-# Each with its flags and its options that take a value.
+def chosen_server(arguments: Arguments, default: str) -> str:
+    """The last of several: who repeats an option corrects it."""
+    given = addresses("--addr", arguments.all("--addr"), "localhost:9999")
+    return str(given[-1]) if given else default
+
+
 COMMANDS = {
-    "detect": (run_detect, ("--dummy",), ("--addr",)),
-    "sequence": (run_sequence, (), ("--addr",)),
-    "stream": (run_stream, (), ("--addr",)),
-    "drive": (run_drive, (), ()),
+    "detect": run_detect,
+    "sequence": run_sequence,
+    "stream": run_stream,
+    "drive": run_drive,
 }
 
 
 if __name__ == "__main__":
-    sys.exit(run("client", main))
+    sys.exit(CLIENT.run(main))

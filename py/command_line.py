@@ -6,36 +6,138 @@ The words here are the same in every language of Crosswire.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
+
+from words import printable, quote, reason, without_surrogates
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 
 class CommandError(Exception):
-    """Ends the command with one line on stderr and an exit code."""
+    """Ends the command with one line on stderr and an exit code.
+
+    Without a message there is no line: nobody wants to hear of it.
+    """
 
     def __init__(self, message: str, exit_code: int = EXIT_USAGE):
         super().__init__(message)
         self.exit_code = exit_code
 
 
-def run(program: str, main: Callable[[list[str]], None]) -> int:
-    """Runs `main` with the process's arguments; returns the exit code."""
-    try:
-        main(sys.argv[1:])
-    except CommandError as failure:
-        print(f"{program}: {failure}", file=sys.stderr)
+@dataclass(frozen=True)
+class Arguments:
+    """A command line, taken apart but not yet made sense of."""
+
+    program: str
+    # Each with its value, which is empty for a flag, in order.
+    options: list[tuple[str, str]] = field(default_factory=list)
+    # What is no option, in order.
+    values: list[str] = field(default_factory=list)
+
+    def has(self, option: str) -> bool:
+        return any(given == option for given, _ in self.options)
+
+    def all(self, option: str) -> list[str]:
+        """Every value that was given to the option, in order."""
+        return [value for given, value in self.options if given == option]
+
+    def allow(self, *options: str) -> None:
+        """Refuses other options: what one command of a program takes, another need not."""
+        for given, _ in self.options:
+            if given not in options:
+                raise unknown_option(self.program, given)
+
+    def allow_no_values(self) -> None:
+        if self.values:
+            argument = quote(self.values[0])
+            raise CommandError(f"unexpected argument {argument}; see {self.program} --help")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program's name, its help, and what its command line may hold beside values."""
+
+    name: str
+    help: str
+    # The options without a value, beside `--help`.
+    flags: tuple[str, ...]
+    # The options with one: `--addr X` or `--addr=X`.
+    valued: tuple[str, ...]
+
+    def run(self, main: Callable[[Arguments], None]) -> int:
+        """Runs `main` with the process's arguments, or prints the help that they ask for.
+
+        Returns the exit code.
+        """
+        texts = [without_surrogates(argument) for argument in sys.argv[1:]]
+        try:
+            if wants_help(texts):
+                print_line(self.help)
+            else:
+                main(self.parse(texts))
+        except CommandError as failure:
+            return self.report(failure)
+        return 0
+
+    def parse(self, texts: list[str]) -> Arguments:
+        """Tells options from values, wherever they stand.
+
+        Only `--name` is an option: `-1`, `-.5` and `-inf` are values. After `--`, all are.
+        """
+        parsed = Arguments(self.name)
+        remaining = iter(texts)
+        for text in remaining:
+            if text == "--":
+                parsed.values.extend(remaining)
+            elif text.startswith("--"):
+                parsed.options.append(self._option(text, remaining))
+            else:
+                parsed.values.append(text)
+        return parsed
+
+    def _option(self, text: str, following: Iterator[str]) -> tuple[str, str]:
+        option, equals, value = text.partition("=")
+        if option in self.valued:
+            if not equals:
+                value = next(following, "--")
+                if value.startswith("--"):
+                    raise CommandError(f"{option} needs a value; see {self.name} --help")
+        elif option != "--help" and option not in self.flags:
+            raise unknown_option(self.name, option)
+        elif equals:
+            raise CommandError(f"{option} takes no value; see {self.name} --help")
+        return option, value
+
+    def report(self, failure: CommandError) -> int:
+        """Says how the program failed; returns its exit code."""
+        if str(failure):
+            self.log(str(failure))
         return failure.exit_code
-    return 0
+
+    def log(self, text: str) -> None:
+        """Writes one line to stderr, whatever the text holds."""
+        # Without a stderr, print would take stdout.
+        if sys.stderr is not None:
+            print(f"{self.name}: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def wants_help(texts: list[str]) -> bool:
+    """Whether `--help` stands among the options, whatever else is wrong with them."""
+    return "--help" in takewhile(lambda text: text != "--", texts)
+
+
+def unknown_option(program: str, option: str) -> CommandError:
+    return CommandError(f"unknown option {option}; see {program} --help")
 
 
 def print_line(text: str) -> None:
     """Prints and flushes: somebody may be waiting for just this line.
 
-    Ends the command if stdout takes no more: silently if its reader has gone,
-    as `| head` does, with a `CommandError` otherwise.
+    Raises `CommandError` if stdout takes no more, without a message if its reader
+    has gone, as `| head` does.
     """
     try:
         print(text, flush=True)
@@ -43,79 +145,6 @@ def print_line(text: str) -> None:
         # Without another file in its place, the interpreter would fail again
         # when it flushes stdout at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            sys.exit(EXIT_FAILED)
-        raise CommandError(f"cannot write to stdout: {reason(error)}", EXIT_FAILED) from error
-
-
-def reason(error: OSError) -> str:
-    """What the system says, in lower-case words, without Python's number and file name."""
-    text = error.strerror or str(error)
-    return text[:1].lower() + text[1:]
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Options by name, each with its values in order (`None` for a flag), and the rest."""
-
-    options: dict[str, list[str | None]] = field(default_factory=dict)
-    positional: list[str] = field(default_factory=list)
-
-    @property
-    def wants_help(self) -> bool:
-        return "--help" in self.options
-
-    def last(self, option: str, default: str) -> str:
-        """The value that was given last: who repeats an option corrects it."""
-        return self.options.get(option, [default])[-1]
-
-
-def parse(
-    program: str, arguments: list[str], *, flags: tuple[str, ...] = (), valued: tuple[str, ...] = ()
-) -> Arguments:
-    """Takes options and positional arguments apart, wherever they stand.
-
-    Only `--name` is an option: `-1`, `-.5` and `-inf` are values. Nothing after
-    `--help` is looked at, and everything after `--` is positional.
-    """
-    parsed = Arguments()
-    remaining = iter(arguments)
-    for argument in remaining:
-        if argument == "--":
-            parsed.positional.extend(remaining)
-        elif not argument.startswith("--"):
-            parsed.positional.append(argument)
-        elif argument == "--help":
-            parsed.options["--help"] = [None]
-            break
-        else:
-            name, equals, value = argument.partition("=")
-            if name in valued:
-                if not equals:
-                    value = next(remaining, None)
-                if value is None:
-                    raise CommandError(f"{name} needs a value; see {program} --help")
-                parsed.options.setdefault(name, []).append(value)
-            elif name in flags and not equals:
-                parsed.options[name] = [None]
-            else:
-                raise unknown_option(program, argument)
-    return parsed
-
-
-def unknown_option(program: str, argument: str) -> CommandError:
-    name, _, _ = argument.partition("=")
-    return CommandError(f"unknown option {printable(name)}; see {program} --help")
-
-
-def quote(text: str) -> str:
-    """The text in double quotes, on one line whatever it holds."""
-    return f'"{printable(text)}"'
-
-
-def printable(text: str) -> str:
-    """The text with control characters escaped, so that it cannot break out of its line."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
+        is_unread = isinstance(error, BrokenPipeError)
+        message = "" if is_unread else f"cannot write to stdout: {reason(error)}"
+        raise CommandError(message, EXIT_FAILED) from error

@@ -1,15 +1,18 @@
 """The client's side of docs/peer-protocol.md: calls as JSON lines on stdin, results on stdout."""
 
 import json
+import os
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
 import grpc
 
-from command_line import print_line
+from command_line import EXIT_FAILED, CommandError, Program, print_line
 from drive_call import Call, Connection, UnsupportedError, make_call
+from words import reason
 
 PROTOCOL = 1
 
@@ -28,18 +31,28 @@ HELLO = {
 }
 
 
-def drive() -> None:
+def drive(program: Program) -> None:
     """Answers every line of stdin until it ends; returns when the last call is over."""
-    driver = Driver()
+    driver = Driver(program)
     with ThreadPoolExecutor(MAXIMUM_IN_FLIGHT) as calls_in_flight:
-        for line in sys.stdin.buffer:
+        for line in stdin_lines():
             match parse_line(line):
                 case {"hello": dict()}:
                     driver.write(HELLO)
                 case {"call": {"id": int(identifier), **fields}}:
                     calls_in_flight.submit(driver.answer, identifier, fields)
                 case _:
-                    log(f"not a call: {line!r}")
+                    program.log(f"not a call: {line!r}")
+
+
+def stdin_lines() -> Iterator[bytes]:
+    if sys.stdin is None:
+        # It was closed before we came.
+        return
+    try:
+        yield from sys.stdin.buffer
+    except OSError as error:
+        raise CommandError(f"cannot read stdin: {reason(error)}", EXIT_FAILED) from error
 
 
 def parse_line(line: bytes) -> Any:
@@ -50,14 +63,11 @@ def parse_line(line: bytes) -> Any:
         return None
 
 
-def log(text: str) -> None:
-    print(f"client: {text}", file=sys.stderr, flush=True)
-
-
 class Driver:
     """Answers calls from any thread, with one connection for each target."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Program) -> None:
+        self._program = program
         self._connections: dict[str, Connection] = {}
         self._connecting = Lock()
         self._writing = Lock()
@@ -77,7 +87,12 @@ class Driver:
     def write(self, answer: dict[str, Any]) -> None:
         line = json.dumps(answer, separators=(",", ":"))
         with self._writing:
-            print_line(line)
+            try:
+                print_line(line)
+            except CommandError as failure:
+                # Raised here, it would end one of many threads, and the main
+                # thread would go on to wait for stdin.
+                os._exit(self._program.report(failure))
 
     def _connection(self, target: str) -> Connection:
         """The target's connection, made on first use and kept for the life of the process."""

@@ -2,12 +2,14 @@
 
 import errno
 import logging
+import os
 import socket
 
 import grpc
 
-from command_line import CommandError, reason
+from command_line import CommandError
 from values import Address
+from words import reason
 
 # The article's port and the tutorial's, so that the clients of both find a server.
 DEFAULT_ADDRESSES = [
@@ -50,22 +52,35 @@ class ListenError(CommandError):
 
 
 def bind(server: grpc.Server, address: Address) -> Address:
+    """Binds the address; returns it as it is bound, with its IP address and its port."""
     try:
-        probe(address)
-        port = server.add_insecure_port(str(address))
+        found = look_up(address)
+        probe(found)
+        return Address(found.host, server.add_insecure_port(str(found)))
     except OSError as error:
         raise ListenError(address, error) from error
     except RuntimeError as error:
-        # Bound between the probe and now by another program: grpcio's log has more.
-        raise CommandError(f"cannot listen on {address}: {error}") from error
-    return Address(address.host, port)
+        # grpcio gives no reason, but there is only one for a port that could be
+        # bound just now: another program was faster.
+        taken = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        raise ListenError(address, taken) from error
+
+
+def look_up(address: Address) -> Address:
+    """The first IPv4 address of the host, or else its first address."""
+    try:
+        found = socket.getaddrinfo(address.host.strip("[]"), address.port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        # UnicodeError: no resolver was asked, for a name with such labels cannot be.
+        raise OSError(None, "unknown host") from error
+    family, _, _, _, (host, port, *_) = min(found, key=lambda info: info[0] != socket.AF_INET)
+    return Address(host if family == socket.AF_INET else f"[{host}]", port)
 
 
 def probe(address: Address) -> None:
     """Raises the OSError that binding the address raises; grpcio itself would not name it."""
-    resolved = socket.getaddrinfo(address.host.strip("[]"), address.port, type=socket.SOCK_STREAM)
-    for family, kind, protocol, _, name in resolved:
-        with socket.socket(family, kind, protocol) as plain:
-            # As grpcio does, or a port would count as taken while old connections linger.
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            plain.bind(name)
+    family = socket.AF_INET6 if address.host.startswith("[") else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as plain:
+        # As grpcio does, or a port would count as taken while old connections linger.
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        plain.bind((address.host.strip("[]"), address.port))

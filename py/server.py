@@ -1,10 +1,14 @@
 """Serves pb.Outliers and FibonacciService with grpcio."""
 
+import signal
 import sys
 
-from command_line import CommandError, parse, print_line, quote, run
+# Python's own way with Ctrl-C is a traceback, also while the modules below load.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from command_line import Arguments, Program
 from serving import serve
-from values import Address, address
+from values import addresses
 
 HELP = """\
 Usage: server [--listen HOST:PORT]...
@@ -16,20 +20,13 @@ Options:
                       [default: 127.0.0.1:9999 [::1]:9999 127.0.0.1:50051 [::1]:50051]
   --help              Print this help"""
 
-
-def main(arguments: list[str]) -> None:
-    parsed = parse("server", arguments, valued=("--listen",))
-    if parsed.wants_help:
-        print_line(HELP)
-        return
-    if parsed.positional:
-        raise CommandError(f"unexpected argument {quote(parsed.positional[0])}; see server --help")
-    serve([listen_address(text) for text in parsed.options.get("--listen", [])])
+SERVER = Program("server", HELP, flags=(), valued=("--listen",))
 
 
-def listen_address(text: str) -> Address:
-    return address("--listen", text, "127.0.0.1:9999")
+def main(arguments: Arguments) -> None:
+    arguments.allow_no_values()
+    serve(addresses("--listen", arguments.all("--listen"), "127.0.0.1:9999"))
 
 
 if __name__ == "__main__":
-    sys.exit(run("server", main))
+    sys.exit(SERVER.run(main))

@@ -36,7 +36,7 @@ def serve(addresses: list[Address]) -> None:
     cannot be bound.
     """
     log_to_stderr()
-    stop_reasons = watch_for_stop()
+    stop_requests = watch_for_stop()
     server = grpc.server(ThreadPoolExecutor(MAXIMUM_CALLS), options=OPTIONS)
     add_services(server)
     bound = listen_on(server, addresses)
@@ -44,13 +44,13 @@ def serve(addresses: list[Address]) -> None:
     try:
         for address in bound:
             print_line(json.dumps({"ready": {"address": str(address)}}, separators=(",", ":")))
-        logging.info("stopping: %s", stop_reasons.get())
+        stop_requests.get()
     finally:
         server.stop(GRACE_SECONDS).wait()
 
 
 def log_to_stderr() -> None:
-    logging.basicConfig(format="server: %(message)s", level=logging.INFO)
+    logging.basicConfig(format="server: %(message)s")
     logging.getLogger("grpc._common").addFilter(without_traceback)
 
 

@@ -10,24 +10,24 @@ STDIN = 0
 READ_SIZE = 4096
 
 
-def watch_for_stop() -> SimpleQueue[str]:
-    """Returns a queue that gets a reason on SIGTERM, SIGINT, or the end of stdin if it is a pipe.
+def watch_for_stop() -> SimpleQueue[None]:
+    """Returns a queue that gets an item on SIGTERM, SIGINT, or the end of stdin if it is a pipe.
 
     To be called before the server is announced: its user may stop it at once.
     """
     # Unlike Event.set, SimpleQueue.put may interrupt itself: safe in a signal handler.
-    reasons: SimpleQueue[str] = SimpleQueue()
+    requests: SimpleQueue[None] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _frame: reasons.put(signal.Signals(number).name))
+        signal.signal(number, lambda _number, _frame: requests.put(None))
     if is_pipe(STDIN):
-        threading.Thread(target=watch_stdin, args=(reasons,), daemon=True).start()
-    return reasons
+        threading.Thread(target=watch_stdin, args=(requests,), daemon=True).start()
+    return requests
 
 
-def watch_stdin(reasons: SimpleQueue[str]) -> None:
+def watch_stdin(requests: SimpleQueue[None]) -> None:
     while os.read(STDIN, READ_SIZE):
         pass
-    reasons.put("stdin ended")
+    requests.put(None)
 
 
 def is_pipe(descriptor: int) -> bool:

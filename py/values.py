@@ -9,15 +9,19 @@ import re
 import socket
 from dataclasses import dataclass
 
-from command_line import CommandError, quote
+from command_line import CommandError
+from words import quote
 
 NUMBER = re.compile(
-    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?|nan",
+    r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf(inity)?|nan)",
     re.IGNORECASE | re.ASCII,
 )
-# int() raises an error of its own above 4,300 digits.
-COUNT = re.compile(r"[+-]?[0-9]{1,4300}")
-ADDRESS = re.compile(r"(?P<host>\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
+# Zeros may lead, as many as one likes, which int() does not take; an int64 has
+# 19 digits, a port 5.
+COUNT = re.compile(r"(?P<sign>[+-]?)0*(?P<digits>[0-9]{1,19})")
+ADDRESS = re.compile(
+    r"(?P<host>\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9._-]+):0*(?P<port>[0-9]{1,5})"
+)
 
 INT64_MINIMUM, INT64_MAXIMUM = -(2**63), 2**63 - 1
 PORT_MAXIMUM = 2**16 - 1
@@ -33,8 +37,9 @@ def number(text: str) -> float:
 
 
 def count(text: str) -> int:
-    if COUNT.fullmatch(text):
-        value = int(text)
+    match = COUNT.fullmatch(text)
+    if match:
+        value = int(match["sign"] + match["digits"])
         if INT64_MINIMUM <= value <= INT64_MAXIMUM:
             return value
     raise CommandError(f"{quote(text)} is not a count; give a whole number, such as 10")
@@ -49,6 +54,10 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+def addresses(option: str, texts: list[str], example: str) -> list[Address]:
+    return [address(option, text, example) for text in texts]
 
 
 def address(option: str, text: str, example: str) -> Address:

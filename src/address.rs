@@ -1,7 +1,7 @@
 //! Addresses as people write them: `HOST:PORT`.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -31,6 +31,17 @@ impl Address {
     /// Whether the host is the address of IPv6's own loopback.
     pub fn is_ipv6_loopback(&self) -> bool {
         self.host.parse() == Ok(Ipv6Addr::LOCALHOST)
+    }
+
+    /// Whether the host is `localhost`, which stands for the loopback of both
+    /// IPv4 and IPv6.
+    pub fn is_localhost(&self) -> bool {
+        self.host == "localhost"
+    }
+
+    /// The same port of another host.
+    pub fn on_host(&self, host: impl Into<IpAddr>) -> Self {
+        Self { host: host.into().to_string(), port: self.port }
     }
 }
 

@@ -32,5 +32,6 @@ pub mod client;
 pub mod drive;
 
 mod log;
+mod words;
 
 pub mod command_line;

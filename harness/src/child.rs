@@ -10,7 +10,10 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::Path,
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,10 +25,14 @@ use nix::{
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     process::{Child as Process, ChildStdin, ChildStdout, Command},
+    task::JoinHandle,
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use crate::{guard::Guard, text::printable};
+use crate::{
+    guard::Guard,
+    text::{printable, shorten},
+};
 
 /// The longest line that is read whole. A 4 MiB message takes 5.6 MiB as base64;
 /// a stream of them takes more, and a flood must not take the memory.
@@ -36,6 +43,13 @@ const MAX_LOG_BYTES: usize = 16 << 20;
 
 /// How many of its last log lines are quoted when a process dies.
 const LAST_WORDS: usize = 3;
+
+/// How much of each of them is quoted.
+const LAST_WORD_CHARACTERS: usize = 300;
+
+/// How long the rest of a dead process's stderr may take to be read. It is in the
+/// pipe already; only a process that inherited the pipe holds it open.
+const LAST_WORDS_LIMIT: Duration = Duration::from_millis(500);
 
 /// How often to look whether the rest of a process group has ended: nothing
 /// announces the end of a process that is not our child.
@@ -51,6 +65,8 @@ pub struct Child {
     group: Pid,
     guard: Arc<Guard>,
     log: Log,
+    /// Reads stderr to its end.
+    stderr: JoinHandle<()>,
     status: Option<ExitStatus>,
     released: bool,
 }
@@ -85,6 +101,26 @@ pub struct Stopped {
     pub left_processes: bool,
 }
 
+impl Stopped {
+    /// Whether it ended by itself as it should not: with an error, or by another
+    /// signal than the one that asks.
+    #[must_use]
+    pub fn has_died(&self) -> bool {
+        let is_bad = |status: ExitStatus| match status.signal() {
+            Some(signal) => signal != Signal::SIGTERM as i32,
+            None => !status.success(),
+        };
+        !self.killed && self.status.is_some_and(is_bad)
+    }
+
+    /// Whether it was SIGKILL or SIGTERM that ended it.
+    #[must_use]
+    pub fn was_terminated(&self) -> bool {
+        let sigterm = Some(Signal::SIGTERM as i32);
+        self.killed || self.status.is_some_and(|status| status.signal() == sigterm)
+    }
+}
+
 impl Child {
     /// Starts a command, without a shell, in a process group of its own.
     ///
@@ -114,18 +150,18 @@ impl Child {
         let group = process.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let group = group.ok_or_else(|| io::Error::other("the process has no id"))?;
         guard.watch(group);
-        log.write(&format!("--- started (process {group}): {}", cmd.join(" ")));
+        log.begin(&format!("started (process {group}): {}", cmd.join(" ")));
         let missing = || io::Error::other("a pipe is missing");
         let stdin = process.stdin.take().ok_or_else(missing)?;
         let stdout = Lines::new(process.stdout.take().ok_or_else(missing)?);
         let mut stderr = Lines::new(process.stderr.take().ok_or_else(missing)?);
         let stderr_log = log.clone();
-        tokio::spawn(async move {
+        let stderr = tokio::spawn(async move {
             while let Some(line) = stderr.next().await {
                 stderr_log.write(&line.to_string());
             }
         });
-        let child = Self { process, group, guard, log, status: None, released: false };
+        let child = Self { process, group, guard, log, stderr, status: None, released: false };
         Ok((child, Pipes { stdin, stdout }))
     }
 
@@ -137,9 +173,18 @@ impl Child {
         self.status
     }
 
-    /// The last lines that the process logged, quoted, or nothing.
+    /// How it ended, if it is known to have.
     #[must_use]
-    pub fn last_words(&self) -> String {
+    pub const fn status(&self) -> Option<ExitStatus> {
+        self.status
+    }
+
+    /// The last lines that the process logged, quoted, or nothing. Of one that has
+    /// ended, what is still in the pipe too. Safe to cancel.
+    pub async fn last_words(&mut self) -> String {
+        if self.status.is_some() && !self.stderr.is_finished() {
+            let _ = timeout(LAST_WORDS_LIMIT, &mut self.stderr).await;
+        }
         self.log.last_words()
     }
 
@@ -239,25 +284,23 @@ impl Log {
         Ok(Self(Arc::new(Mutex::new(LogState { file, written_bytes: 0, last: VecDeque::new() }))))
     }
 
-    /// Adds a line. What exceeds the log's bound is dropped; the last words stay.
+    /// Adds a line of the process. What exceeds the log's bound is not kept, but
+    /// for the last words.
     pub fn write(&self, line: &str) {
         let mut state = self.state();
-        if !line.starts_with("---") {
-            if state.last.len() == LAST_WORDS {
-                state.last.pop_front();
-            }
-            state.last.push_back(crate::text::shorten(line.trim_end(), 300));
+        if state.last.len() == LAST_WORDS {
+            state.last.pop_front();
         }
-        if state.written_bytes > MAX_LOG_BYTES {
-            return;
-        }
-        state.written_bytes += line.len() + 1;
-        // A full disk is told by the reports, which must be written too.
-        let _ = writeln!(state.file, "{line}");
-        if state.written_bytes > MAX_LOG_BYTES {
-            let _ =
-                writeln!(state.file, "--- the rest is not kept: {MAX_LOG_BYTES} bytes are enough");
-        }
+        state.last.push_back(shorten(line.trim_end(), LAST_WORD_CHARACTERS));
+        state.append(line);
+    }
+
+    /// Adds a line of our own, with which a process begins: the last words until
+    /// now were another's.
+    fn begin(&self, line: &str) {
+        let mut state = self.state();
+        state.last.clear();
+        state.append(&format!("--- {line}"));
     }
 
     fn last_words(&self) -> String {
@@ -274,10 +317,27 @@ impl Log {
     }
 }
 
+impl LogState {
+    fn append(&mut self, line: &str) {
+        if self.written_bytes > MAX_LOG_BYTES {
+            return;
+        }
+        self.written_bytes += line.len() + 1;
+        // A full disk is told by the reports, which must be written too.
+        let _ = writeln!(self.file, "{line}");
+        if self.written_bytes > MAX_LOG_BYTES {
+            let _ =
+                writeln!(self.file, "--- the rest is not kept: more than {MAX_LOG_BYTES} bytes");
+        }
+    }
+}
+
 /// A stream of lines, each of bounded length.
 #[derive(Debug)]
 pub struct Lines<R> {
     reader: BufReader<R>,
+    most_bytes: usize,
+    is_within_line: Arc<AtomicBool>,
 }
 
 /// One line, without its end.
@@ -291,7 +351,13 @@ pub enum Line {
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     fn new(reader: R) -> Self {
-        Self { reader: BufReader::with_capacity(64 << 10, reader) }
+        let reader = BufReader::with_capacity(64 << 10, reader);
+        Self { reader, most_bytes: MAX_LINE_BYTES, is_within_line: Arc::default() }
+    }
+
+    /// Becomes true when a line has begun and false when it has ended.
+    pub fn is_within_line(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_within_line)
     }
 
     /// The next line; `None` at the end, which a read error is too.
@@ -304,8 +370,9 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 return (!line.is_empty()).then(|| finish(line, is_cut));
             }
             let end = chunk.iter().position(|&byte| byte == b'\n');
+            self.is_within_line.store(end.is_none(), Ordering::Relaxed);
             let taken = end.unwrap_or(chunk.len());
-            let room = MAX_LINE_BYTES - line.len();
+            let room = self.most_bytes - line.len();
             line.extend_from_slice(&chunk[..taken.min(room)]);
             is_cut |= taken > room;
             self.reader.consume(end.map_or(taken, |end| end + 1));
@@ -335,5 +402,28 @@ impl fmt::Display for Line {
                 write!(formatter, "{}… (too long)", String::from_utf8_lossy(bytes))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_are_bounded_and_lose_nothing_else() {
+        let mut lines = Lines::new(&b"one\r\n\nabcdef\nabcdefg\nhalf"[..]);
+        lines.most_bytes = 6;
+        let is_within_line = lines.is_within_line();
+        for (expected, is_within) in [
+            (Line::Whole(b"one".into()), false),
+            (Line::Whole(b"".into()), false),
+            (Line::Whole(b"abcdef".into()), false),
+            (Line::TooLong(b"abcdef".into()), false),
+            (Line::Whole(b"half".into()), true),
+        ] {
+            assert_eq!(lines.next().await, Some(expected));
+            assert_eq!(is_within_line.load(Ordering::Relaxed), is_within);
+        }
+        assert_eq!(lines.next().await, None);
     }
 }

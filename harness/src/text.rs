@@ -1,6 +1,6 @@
 //! Text that comes from a peer is hostile: everything shown goes through here.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 /// The text on one line, with every character that could steer a terminal, hide
 /// other text or break XML written as an escape (`\n`, `\u{1b}`).
@@ -46,6 +46,17 @@ pub fn shorten(text: &str, limit: usize) -> String {
 pub fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
+}
+
+/// A duration as `30 s` or `500 ms`.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    if millis.is_multiple_of(1000) {
+        format!("{} s", millis / 1000)
+    } else {
+        format!("{millis} ms")
+    }
 }
 
 /// The words joined as in `rust, python and go`.

@@ -18,10 +18,10 @@ NO_ADDRESS = '--addr "abc": not an address; give HOST:PORT, such as localhost:99
         (["detect", "--foo=1"], "unknown option --foo; see client --help"),
         (["sequence", "--dummy", "3"], "unknown option --dummy; see client --help"),
         (["detect", "1", "--addr"], "--addr needs a value; see client --help"),
-        (
-            ["detect", "1", "--addr=abc"],
-            NO_ADDRESS,
-        ),
+        (["detect", "--dummy=x"], "--dummy takes no value; see client --help"),
+        (["detect", "--addr", "--dummy"], "--addr needs a value; see client --help"),
+        (["detect", "1", "--addr=abc"], NO_ADDRESS),
+        (["--addr", "abc", "detect", "1"], NO_ADDRESS),
         (["detect"], "detect: no values; give some, such as 1 2 100, or --dummy"),
         (["detect", "--dummy", "1"], "detect: --dummy and values exclude each other"),
         (["detect", "abc"], '"abc" is not a number; give decimal numbers, such as 1 2.5 -3e4'),
@@ -31,6 +31,7 @@ NO_ADDRESS = '--addr "abc": not an address; give HOST:PORT, such as localhost:99
         (["sequence", "1", "2"], "sequence: one count only"),
         (["stream", "abc"], '"abc" is not a count; give a whole number, such as 10'),
         (["drive", "x"], 'unexpected argument "x"; see client --help'),
+        (["drive", "--addr", "abc"], "unknown option --addr; see client --help"),
     ],
 )
 def test_usage_errors(arguments: list[str], error: str):
@@ -39,7 +40,7 @@ def test_usage_errors(arguments: list[str], error: str):
     assert process.stderr == f"client: {error}\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["detect", "--help"], ["drive", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["detect", "--help"], ["--foo", "--help"]])
 def test_help(arguments: list[str]):
     process = run_program("client.py", *arguments)
     assert (process.returncode, process.stderr) == (0, "")

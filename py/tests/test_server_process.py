@@ -31,6 +31,10 @@ NO_ADDRESS = '--listen "abc": not an address; give HOST:PORT, such as 127.0.0.1:
         (["--foo"], "unknown option --foo; see server --help"),
         (["x"], 'unexpected argument "x"; see server --help'),
         (["a\nb"], 'unexpected argument "a\\nb"; see server --help'),
+        (
+            ["--listen", "a..b:80"],
+            "cannot listen on a..b:80: unknown host; name another with --listen",
+        ),
     ],
 )
 def test_usage_errors(arguments: list[str], error: str):

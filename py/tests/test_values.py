@@ -27,7 +27,7 @@ def test_number(text: str, value: float):
     assert number(text) == value
 
 
-@pytest.mark.parametrize("text", ["nan", "NaN"])
+@pytest.mark.parametrize("text", ["nan", "NaN", "-nan", "+NAN"])
 def test_number_nan(text: str):
     assert math.isnan(number(text))
 
@@ -36,7 +36,7 @@ def test_number_nan(text: str):
     "text",
     [
         *("", "abc", "1_000", " 1", "1 ", "1\n", "1,5", "0x10", "0x1p3", "1e", "e3", ".", "-"),
-        *("--1", "1e999", "-1e309", "-nan", "infin", "\u0661", "\u0131nf"),
+        *("--1", "1e999", "-1e309", "+-nan", "infin", "\u0661", "\u0131nf"),
     ],
 )
 def test_not_a_number(text: str):
@@ -50,10 +50,12 @@ def test_not_a_number(text: str):
         ("10", 10),
         ("-3", -3),
         ("+5", 5),
-        ("007", 7),
+        ("-007", -7),
+        ("0" * 5000 + "3", 3),
         ("9223372036854775807", 2**63 - 1),
         ("-9223372036854775808", -(2**63)),
     ],
+    ids=lambda value: str(value)[:20],
 )
 def test_count(text: str, value: int):
     assert count(text) == value
@@ -77,6 +79,10 @@ def test_not_a_count(text: str):
 )
 def test_address(text: str):
     assert str(address("--listen", text, "127.0.0.1:9999")) == text
+
+
+def test_zeros_may_lead_in_a_port():
+    assert str(address("--listen", "a:0000080", "127.0.0.1:9999")) == "a:80"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
-use super::{Deadline, lazy_channel};
+use super::{Deadline, open_channel};
 use crate::address::Address;
 use crate::pb::fibonacci_service_client::FibonacciServiceClient;
 use crate::pb::outliers_client::OutliersClient;
@@ -13,15 +13,15 @@ use crate::pb::{Metric, OutliersRequest, SequenceElement, SequenceRequest};
 /// Calls one server, giving each call the same time.
 #[derive(Clone, Debug)]
 pub struct Client {
-    channel: Channel,
+    server: Address,
     limit: Duration,
 }
 
 impl Client {
-    /// A client that connects on its first call. A call that takes longer than
+    /// A client that connects anew for each call. A call that takes longer than
     /// `limit`, connecting included, fails with DEADLINE_EXCEEDED.
     pub fn new(server: &Address, limit: Duration) -> Self {
-        Self { channel: lazy_channel(server), limit }
+        Self { server: server.clone(), limit }
     }
 
     /// `pb.Outliers/Detect`: the positions of the outliers, ascending.
@@ -31,9 +31,12 @@ impl Client {
     /// The call's status.
     pub async fn detect(&self, metrics: Vec<Metric>) -> Result<Vec<i32>, Status> {
         let deadline = Deadline::after(self.limit);
-        let mut client =
-            OutliersClient::new(self.channel.clone()).accept_compressed(CompressionEncoding::Gzip);
-        let call = client.detect(deadline.request(OutliersRequest { metrics }));
+        let call = async {
+            OutliersClient::new(open_channel(&self.server).await)
+                .accept_compressed(CompressionEncoding::Gzip)
+                .detect(deadline.request(OutliersRequest { metrics }))
+                .await
+        };
         Ok(deadline.limit(call).await?.into_inner().indices)
     }
 
@@ -44,8 +47,10 @@ impl Client {
     /// The call's status.
     pub async fn sequence(&self, count: i64) -> Result<Vec<i64>, Status> {
         let deadline = Deadline::after(self.limit);
-        let mut client = self.fibonacci();
-        let call = client.get_sequence(deadline.request(SequenceRequest { count }));
+        let call = async {
+            let request = deadline.request(SequenceRequest { count });
+            self.fibonacci().await.get_sequence(request).await
+        };
         Ok(deadline.limit(call).await?.into_inner().element)
     }
 
@@ -56,14 +61,16 @@ impl Client {
     /// The call's status, if it failed before the first element.
     pub async fn stream(&self, count: i64) -> Result<Elements, Status> {
         let deadline = Deadline::after(self.limit);
-        let mut client = self.fibonacci();
-        let call = client.stream_sequence(deadline.request(SequenceRequest { count }));
+        let call = async {
+            let request = deadline.request(SequenceRequest { count });
+            self.fibonacci().await.stream_sequence(request).await
+        };
         let messages = deadline.limit(call).await?.into_inner();
         Ok(Elements { messages, deadline })
     }
 
-    fn fibonacci(&self) -> FibonacciServiceClient<Channel> {
-        FibonacciServiceClient::new(self.channel.clone())
+    async fn fibonacci(&self) -> FibonacciServiceClient<Channel> {
+        FibonacciServiceClient::new(open_channel(&self.server).await)
             .accept_compressed(CompressionEncoding::Gzip)
     }
 }

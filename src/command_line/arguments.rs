@@ -1,116 +1,166 @@
 use std::ffi::OsString;
-use std::vec;
+use std::iter;
+use std::os::unix::ffi::OsStrExt as _;
 
 use super::failure::UsageError;
 use crate::address::Address;
 
-/// One piece of a command line.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Argument {
-    /// `--name` or `--name=value`.
-    Option {
-        name: String,
-        attached: Option<String>,
-    },
-    Value(String),
+/// What the command line of a program may hold beside values and `--help`.
+pub(super) struct Grammar {
+    pub(super) program: &'static str,
+    /// The options without a value.
+    pub(super) flags: &'static [&'static str],
+    /// The options with one: `--addr X` or `--addr=X`.
+    pub(super) valued: &'static [&'static str],
 }
 
-/// Tells options from values. Only `--name` is an option, so `-1` and `-inf`
-/// are values wherever they stand; after `--`, all are.
+/// A command line, taken apart but not yet made sense of.
 pub(super) struct Arguments {
     program: &'static str,
-    texts: vec::IntoIter<String>,
-    only_values: bool,
+    /// The options with their values, which are empty for a flag, in order.
+    options: Vec<(String, String)>,
+    /// What is no option, in order.
+    pub(super) values: Vec<String>,
+}
+
+impl Grammar {
+    /// Tells options from values, wherever they stand, or returns `None` if the
+    /// arguments ask for help, whatever else is wrong with them.
+    ///
+    /// Only `--name` is an option, so `-1` and `-inf` are values; after `--`, all
+    /// are.
+    pub(super) fn parse(
+        &self,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Option<Arguments>, UsageError> {
+        let program = self.program;
+        let texts: Vec<String> = arguments.into_iter().map(text_of).collect();
+        if texts.iter().take_while(|text| *text != "--").any(|text| text == "--help") {
+            return Ok(None);
+        }
+
+        let mut parsed = Arguments { program, options: Vec::new(), values: Vec::new() };
+        let mut texts = texts.into_iter();
+        while let Some(text) = texts.next() {
+            if text == "--" {
+                parsed.values.extend(texts);
+                break;
+            }
+            if !text.starts_with("--") {
+                parsed.values.push(text);
+                continue;
+            }
+            let (option, attached) = match text.split_once('=') {
+                Some((option, value)) => (option.to_owned(), Some(value.to_owned())),
+                None => (text, None),
+            };
+            let value = if self.valued.contains(&option.as_str()) {
+                attached.or_else(|| texts.next().filter(|text| !text.starts_with("--")))
+            } else if option != "--help" && !self.flags.contains(&option.as_str()) {
+                return Err(UsageError::UnknownOption { option, program });
+            } else if attached.is_some() {
+                return Err(UsageError::FlagWithValue { option, program });
+            } else {
+                Some(String::new())
+            };
+            match value {
+                Some(value) => parsed.options.push((option, value)),
+                None => return Err(UsageError::NoOptionValue { option, program }),
+            }
+        }
+        Ok(Some(parsed))
+    }
+}
+
+/// An argument that is not UTF-8 is wrong in any case; the error that says so
+/// shows each byte that does not belong as a replacement character.
+fn text_of(argument: OsString) -> String {
+    let chunks = argument.as_bytes().utf8_chunks();
+    let replaced = |bytes: &[u8]| iter::repeat_n(char::REPLACEMENT_CHARACTER, bytes.len());
+    chunks.flat_map(|chunk| chunk.valid().chars().chain(replaced(chunk.invalid()))).collect()
 }
 
 impl Arguments {
-    /// Arguments that are not UTF-8 are wrong in any case, and are shown with
-    /// replacement characters by the error that says so.
-    pub(super) fn new(
-        program: &'static str,
-        arguments: impl IntoIterator<Item = OsString>,
-    ) -> Self {
-        let texts: Vec<String> =
-            arguments.into_iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        Self { program, texts: texts.into_iter(), only_values: false }
+    /// Whether the option was given.
+    pub(super) fn has(&self, option: &str) -> bool {
+        self.options.iter().any(|(given, _)| given == option)
     }
 
-    /// The value of an option: what was attached to it, or else the text that
-    /// follows, unless that is an option itself.
-    pub(super) fn value_of(
-        &mut self,
+    /// Every value that was given to the option, as an address, in order.
+    pub(super) fn addresses(
+        &self,
         option: &'static str,
-        attached: Option<String>,
-    ) -> Result<String, UsageError> {
-        attached
-            .or_else(|| self.texts.next().filter(|text| !text.starts_with("--")))
-            .ok_or(UsageError::NoOptionValue { option, program: self.program })
-    }
-
-    /// Like [`value_of`](Self::value_of), for a value that is an address.
-    pub(super) fn address_of(
-        &mut self,
-        option: &'static str,
-        attached: Option<String>,
         example: &'static str,
-    ) -> Result<Address, UsageError> {
-        let text = self.value_of(option, attached)?;
-        text.parse().map_err(|_| UsageError::NotAnAddress { option, text, example })
+    ) -> Result<Vec<Address>, UsageError> {
+        let given = self.options.iter().filter(|(given, _)| given == option);
+        given
+            .map(|(_, text)| {
+                let text = text.to_owned();
+                text.parse().map_err(|_| UsageError::NotAnAddress { option, text, example })
+            })
+            .collect()
     }
 
-    pub(super) fn unknown_option(&self, option: String) -> UsageError {
-        UsageError::UnknownOption { option, program: self.program }
-    }
-
-    pub(super) fn unexpected(&self, argument: String) -> UsageError {
-        UsageError::UnexpectedArgument { argument, program: self.program }
-    }
-}
-
-impl Iterator for Arguments {
-    type Item = Argument;
-
-    fn next(&mut self) -> Option<Argument> {
-        let text = self.texts.next()?;
-        if self.only_values || !text.starts_with("--") {
-            return Some(Argument::Value(text));
-        }
-        if text == "--" {
-            self.only_values = true;
-            return self.next();
-        }
-        Some(match text.split_once('=') {
-            Some((name, value)) => {
-                Argument::Option { name: name.to_owned(), attached: Some(value.to_owned()) }
+    /// Refuses options other than these: what one command of a program takes,
+    /// another need not.
+    pub(super) fn allow(&self, options: &[&str]) -> Result<(), UsageError> {
+        match self.options.iter().find(|(given, _)| !options.contains(&given.as_str())) {
+            Some((option, _)) => {
+                Err(UsageError::UnknownOption { option: option.to_owned(), program: self.program })
             }
-            None => Argument::Option { name: text, attached: None },
-        })
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses values.
+    pub(super) fn allow_no_values(&self) -> Result<(), UsageError> {
+        match self.values.first() {
+            Some(argument) => Err(UsageError::UnexpectedArgument {
+                argument: argument.to_owned(),
+                program: self.program,
+            }),
+            None => Ok(()),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
     use super::*;
+
+    const GRAMMAR: Grammar =
+        Grammar { program: "client", flags: &["--dummy"], valued: &["--addr"] };
+
+    fn parse(texts: &[&str]) -> Result<Option<Arguments>, UsageError> {
+        GRAMMAR.parse(texts.iter().map(OsString::from))
+    }
 
     #[test]
     fn options_are_told_from_values() {
-        let texts = ["-1", "--addr=a=b", "-inf", "--addr", "--", "--addr", "--"];
-        let arguments: Vec<Argument> =
-            Arguments::new("client", texts.map(OsString::from)).collect();
+        let texts =
+            ["-1", "--addr=a=b", "-inf", "--addr", "c", "--dummy", "", "--", "--help", "--"];
+        let arguments = parse(&texts).expect("a command line").expect("no call for help");
 
-        let option = |attached: Option<&str>| Argument::Option {
-            name: "--addr".to_owned(),
-            attached: attached.map(str::to_owned),
-        };
-        let value = |text: &str| Argument::Value(text.to_owned());
-        let expected = [
-            value("-1"),
-            option(Some("a=b")),
-            value("-inf"),
-            option(None),
-            value("--addr"),
-            value("--"),
-        ];
-        assert_eq!(arguments, expected);
+        let option = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let expected = [option("--addr", "a=b"), option("--addr", "c"), option("--dummy", "")];
+        assert_eq!(arguments.options, expected);
+        assert_eq!(arguments.values, ["-1", "-inf", "", "--help", "--"]);
+    }
+
+    #[test]
+    fn help_wins_wherever_it_stands() {
+        let table: [&[&str]; 4] =
+            [&["--help", "--foo"], &["--foo", "--help"], &["--addr", "--help"], &["--help", "--"]];
+        for texts in table {
+            assert!(matches!(parse(texts), Ok(None)), "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_replaced_one_by_one() {
+        let argument = OsString::from_vec(b"a\xffb\xe2\x82".to_vec());
+        assert_eq!(text_of(argument), "a\u{fffd}b\u{fffd}\u{fffd}");
     }
 }

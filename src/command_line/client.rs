@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use tokio::io::BufReader;
 
-use super::arguments::{Argument, Arguments};
+use super::arguments::{Arguments, Grammar};
 use super::failure::{ANSWER_LIMIT, Failure, UsageError};
 use super::numbers;
 use super::output::{go_list, print_line};
@@ -13,7 +13,7 @@ use crate::client::{Client, article_metrics};
 use crate::drive;
 use crate::pb::Metric;
 
-const PROGRAM: &str = "client";
+const GRAMMAR: Grammar = Grammar { program: "client", flags: &["--dummy"], valued: &["--addr"] };
 
 const HELP: &str = "\
 Usage: client detect [--addr HOST:PORT] (VALUE... | --dummy)
@@ -53,7 +53,7 @@ enum Command {
 ///
 /// What [`exit_code`](super::exit_code) then reports.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
-    match parse(Arguments::new(PROGRAM, arguments))? {
+    match parse(arguments)? {
         Command::Help => print_line(HELP),
         Command::Detect { server, metrics } => detect(&server, metrics).await,
         Command::Sequence { server, count } => sequence(&server, count).await,
@@ -65,53 +65,33 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Fa
     }
 }
 
-/// The command line, taken apart but not yet made sense of.
-#[derive(Default)]
-struct Parts {
-    server: Option<Address>,
-    dummy: bool,
-    /// The command's name, and what belongs to it.
-    values: Vec<String>,
-}
-
-fn parse(mut arguments: Arguments) -> Result<Command, UsageError> {
-    let mut parts = Parts::default();
-    while let Some(argument) = arguments.next() {
-        match argument {
-            Argument::Option { name, attached } => match (name.as_str(), attached) {
-                ("--help", None) => return Ok(Command::Help),
-                ("--dummy", None) => parts.dummy = true,
-                ("--addr", attached) => {
-                    let server = arguments.address_of("--addr", attached, OUTLIERS_SERVER)?;
-                    parts.server = Some(server);
-                }
-                _ => return Err(arguments.unknown_option(name)),
-            },
-            Argument::Value(text) => parts.values.push(text),
-        }
-    }
-    if parts.values.is_empty() {
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+    let Some(mut arguments) = GRAMMAR.parse(arguments)? else {
+        return Ok(Command::Help);
+    };
+    if arguments.values.is_empty() {
         return Err(UsageError::NoCommand);
     }
-
-    let name = parts.values.remove(0);
+    let name = arguments.values.remove(0);
     match name.as_str() {
-        "detect" => parse_detect(parts),
+        "detect" => parse_detect(&arguments),
         "sequence" => {
-            let (server, count) = parse_count(&arguments, "sequence", parts)?;
+            let (server, count) = parse_count("sequence", &arguments)?;
             Ok(Command::Sequence { server, count })
         }
         "stream" => {
-            let (server, count) = parse_count(&arguments, "stream", parts)?;
+            let (server, count) = parse_count("stream", &arguments)?;
             Ok(Command::Stream { server, count })
         }
-        "drive" => parse_drive(&arguments, parts),
+        "drive" => parse_drive(&arguments),
         _ => Err(UsageError::UnknownCommand(name)),
     }
 }
 
-fn parse_detect(parts: Parts) -> Result<Command, UsageError> {
-    let metrics = match (parts.dummy, parts.values.as_slice()) {
+fn parse_detect(arguments: &Arguments) -> Result<Command, UsageError> {
+    arguments.allow(&["--addr", "--dummy"])?;
+    let server = parse_server(arguments, OUTLIERS_SERVER)?;
+    let metrics = match (arguments.has("--dummy"), arguments.values.as_slice()) {
         (true, []) => article_metrics(),
         (true, _) => return Err(UsageError::DummyAndValues),
         (false, []) => return Err(UsageError::NoValues),
@@ -120,7 +100,6 @@ fn parse_detect(parts: Parts) -> Result<Command, UsageError> {
             .map(|text| numbers::value(text).map(nameless_metric))
             .collect::<Result<_, _>>()?,
     };
-    let server = parts.server.unwrap_or_else(|| default(OUTLIERS_SERVER));
     Ok(Command::Detect { server, metrics })
 }
 
@@ -128,38 +107,26 @@ fn nameless_metric(value: f64) -> Metric {
     Metric { value, ..Metric::default() }
 }
 
-fn parse_count(
-    arguments: &Arguments,
-    command: &'static str,
-    parts: Parts,
-) -> Result<(Address, i64), UsageError> {
-    if parts.dummy {
-        return Err(arguments.unknown_option("--dummy".to_owned()));
-    }
-    let count = match parts.values.as_slice() {
-        [] => return Err(UsageError::NoCount(command)),
-        [text] => numbers::count(text)?,
-        _ => return Err(UsageError::ManyCounts(command)),
-    };
-    let server = parts.server.unwrap_or_else(|| default(FIBONACCI_SERVER));
-    Ok((server, count))
-}
-
-fn parse_drive(arguments: &Arguments, parts: Parts) -> Result<Command, UsageError> {
-    if parts.dummy {
-        return Err(arguments.unknown_option("--dummy".to_owned()));
-    }
-    if parts.server.is_some() {
-        return Err(arguments.unknown_option("--addr".to_owned()));
-    }
-    match parts.values.into_iter().next() {
-        Some(text) => Err(arguments.unexpected(text)),
-        None => Ok(Command::Drive),
+fn parse_count(command: &'static str, arguments: &Arguments) -> Result<(Address, i64), UsageError> {
+    arguments.allow(&["--addr"])?;
+    let server = parse_server(arguments, FIBONACCI_SERVER)?;
+    match arguments.values.as_slice() {
+        [] => Err(UsageError::NoCount(command)),
+        [text] => Ok((server, numbers::count(text)?)),
+        _ => Err(UsageError::ManyCounts(command)),
     }
 }
 
-fn default(server: &str) -> Address {
-    server.parse().expect("the default is an address")
+fn parse_drive(arguments: &Arguments) -> Result<Command, UsageError> {
+    arguments.allow(&[])?;
+    arguments.allow_no_values()?;
+    Ok(Command::Drive)
+}
+
+/// The last of several: who repeats an option corrects it.
+fn parse_server(arguments: &Arguments, default: &str) -> Result<Address, UsageError> {
+    let given = arguments.addresses("--addr", OUTLIERS_SERVER)?.pop();
+    Ok(given.unwrap_or_else(|| default.parse().expect("the default is an address")))
 }
 
 async fn detect(server: &Address, metrics: Vec<Metric>) -> Result<(), Failure> {
@@ -191,14 +158,13 @@ async fn stream(server: &Address, count: i64) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    fn parse_texts(texts: &[&str]) -> Result<Command, String> {
-        let arguments = texts.iter().map(OsString::from);
-        parse(Arguments::new(PROGRAM, arguments)).map_err(|error| error.to_string())
+    fn parse_texts(texts: &[&str]) -> Result<Command, UsageError> {
+        parse(texts.iter().map(OsString::from))
     }
 
     #[test]
     fn options_stand_anywhere() {
-        let expected = Command::Sequence { server: default("a:1"), count: -3 };
+        let expected = Command::Sequence { server: "a:1".parse().expect("an address"), count: -3 };
         let table = [
             ["--addr", "a:1", "sequence", "-3"],
             ["sequence", "--addr", "a:1", "-3"],

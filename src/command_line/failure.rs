@@ -1,15 +1,17 @@
+use std::error::Error as _;
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use thiserror::Error;
-use tonic::{Code, Status};
+use tonic::{Code, Status, transport};
 
 use super::status_name::status_name;
 use crate::address::Address;
 use crate::drive::DriveError;
 use crate::log::log;
 use crate::server::{ListenError, ServeError};
+use crate::words::{quote, reason};
 
 /// How long a call of the command line may take: plenty for any answer of these
 /// services, and as long as somebody at a terminal cares to wait.
@@ -25,7 +27,7 @@ pub enum Failure {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The operating system denies the server something that it never should.
-    #[error("cannot get ready to serve: {0}")]
+    #[error("cannot get ready to serve: {}", reason(.0))]
     Prepare(#[source] io::Error),
     /// The server stopped of itself.
     #[error(transparent)]
@@ -42,13 +44,14 @@ pub enum Failure {
     #[error(transparent)]
     Drive(#[from] DriveError),
     /// Stdout takes no more.
-    #[error("cannot write to stdout: {0}")]
+    #[error("cannot write to stdout: {}", reason(.0))]
     Output(#[source] io::Error),
 }
 
 impl Failure {
     pub(super) fn of_call(status: &Status, server: &Address) -> Self {
-        let message = match status.code() {
+        let code = code_of(status);
+        let message = match code {
             Code::Unavailable => format!(
                 "no gRPC server answers at {server}; start one, or name another with --addr"
             ),
@@ -57,7 +60,7 @@ impl Failure {
             }
             _ => status.message().to_owned(),
         };
-        Self::Call { code: status.code(), message }
+        Self::Call { code, message }
     }
 
     /// 2 if another command line is what helps, else 1.
@@ -74,6 +77,17 @@ impl Failure {
             return false;
         };
         error.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+/// The call's code, which is UNAVAILABLE if the connection broke, as it does when
+/// another kind of server has the port. tonic says UNKNOWN, INTERNAL or CANCELLED
+/// then, depending on when it breaks.
+fn code_of(status: &Status) -> Code {
+    let is_broken = status.source().is_some_and(|source| source.is::<transport::Error>());
+    match status.code() {
+        Code::Unknown | Code::Internal | Code::Cancelled if is_broken => Code::Unavailable,
+        code => code,
     }
 }
 
@@ -97,19 +111,21 @@ pub fn exit_code(program: &str, outcome: Result<(), Failure>) -> ExitCode {
 pub enum UsageError {
     #[error("no command; one of detect, sequence, stream, drive")]
     NoCommand,
-    #[error("unknown command \"{0}\"; one of detect, sequence, stream, drive")]
+    #[error("unknown command {}; one of detect, sequence, stream, drive", quote(.0))]
     UnknownCommand(String),
     #[error("unknown option {option}; see {program} --help")]
     UnknownOption { option: String, program: &'static str },
+    #[error("{option} takes no value; see {program} --help")]
+    FlagWithValue { option: String, program: &'static str },
     #[error("{option} needs a value; see {program} --help")]
-    NoOptionValue { option: &'static str, program: &'static str },
-    #[error("unexpected argument \"{argument}\"; see {program} --help")]
+    NoOptionValue { option: String, program: &'static str },
+    #[error("unexpected argument {}; see {program} --help", quote(argument))]
     UnexpectedArgument { argument: String, program: &'static str },
-    #[error("{option} \"{text}\": not an address; give HOST:PORT, such as {example}")]
+    #[error("{option} {}: not an address; give HOST:PORT, such as {example}", quote(text))]
     NotAnAddress { option: &'static str, text: String, example: &'static str },
-    #[error("\"{0}\" is not a number; give decimal numbers, such as 1 2.5 -3e4")]
+    #[error("{} is not a number; give decimal numbers, such as 1 2.5 -3e4", quote(.0))]
     NotANumber(String),
-    #[error("\"{0}\" is not a count; give a whole number, such as 10")]
+    #[error("{} is not a count; give a whole number, such as 10", quote(.0))]
     NotACount(String),
     #[error("detect: no values; give some, such as 1 2 100, or --dummy")]
     NoValues,

@@ -5,14 +5,14 @@ use std::ffi::OsString;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::arguments::{Argument, Arguments};
+use super::arguments::Grammar;
 use super::failure::{Failure, UsageError};
 use super::output::print_line;
 use crate::address::Address;
 use crate::log::log;
 use crate::server::{self, StopRequests};
 
-const PROGRAM: &str = "server";
+const GRAMMAR: Grammar = Grammar { program: "server", flags: &[], valued: &["--listen"] };
 
 const HELP: &str = "\
 Usage: server [--listen HOST:PORT]...
@@ -37,28 +37,18 @@ enum Command {
 ///
 /// What [`exit_code`](super::exit_code) then reports.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
-    match parse(Arguments::new(PROGRAM, arguments))? {
+    match parse(arguments)? {
         Command::Help => print_line(HELP),
         Command::Serve(addresses) => serve(&addresses).await,
     }
 }
 
-fn parse(mut arguments: Arguments) -> Result<Command, UsageError> {
-    let mut addresses = Vec::new();
-    while let Some(argument) = arguments.next() {
-        match argument {
-            Argument::Option { name, attached } => match (name.as_str(), attached) {
-                ("--help", None) => return Ok(Command::Help),
-                ("--listen", attached) => {
-                    let address = arguments.address_of("--listen", attached, "127.0.0.1:9999")?;
-                    addresses.push(address);
-                }
-                _ => return Err(arguments.unknown_option(name)),
-            },
-            Argument::Value(text) => return Err(arguments.unexpected(text)),
-        }
-    }
-    Ok(Command::Serve(addresses))
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+    let Some(arguments) = GRAMMAR.parse(arguments)? else {
+        return Ok(Command::Help);
+    };
+    arguments.allow_no_values()?;
+    Ok(Command::Serve(arguments.addresses("--listen", "127.0.0.1:9999")?))
 }
 
 async fn serve(addresses: &[Address]) -> Result<(), Failure> {
@@ -79,8 +69,7 @@ async fn bind(addresses: &[Address]) -> Result<Vec<TcpListener>, Failure> {
     }
     let bound = server::bind_defaults().await?;
     for address in bound.without_ipv6 {
-        let note = format!("not listening on {address}: this machine has no IPv6");
-        log(PROGRAM, note);
+        log(GRAMMAR.program, format_args!("not listening on {address}: this machine has no IPv6"));
     }
     Ok(bound.listeners)
 }
@@ -89,9 +78,8 @@ async fn bind(addresses: &[Address]) -> Result<Vec<TcpListener>, Failure> {
 mod tests {
     use super::*;
 
-    fn parse_texts(texts: &[&str]) -> Result<Command, String> {
-        let arguments = texts.iter().map(OsString::from);
-        parse(Arguments::new(PROGRAM, arguments)).map_err(|error| error.to_string())
+    fn parse_texts(texts: &[&str]) -> Result<Command, UsageError> {
+        parse(texts.iter().map(OsString::from))
     }
 
     #[test]
@@ -105,10 +93,5 @@ mod tests {
         for (texts, expected) in table {
             assert_eq!(parse_texts(&texts), Ok(Command::Serve(expected)), "{texts:?}");
         }
-    }
-
-    #[test]
-    fn help_wins_over_what_follows() {
-        assert_eq!(parse_texts(&["--help", "--foo"]), Ok(Command::Help));
     }
 }

@@ -9,17 +9,18 @@ use tonic::transport::Channel;
 use super::call;
 use super::protocol::{Answer, Asked, Call, Hello, MAX_IN_FLIGHT};
 use crate::address::{Address, NotAnAddress};
-use crate::client::lazy_channel;
+use crate::client::open_channel;
 use crate::log::log;
+use crate::words::reason;
 
 /// The harness cannot be talked to any more.
 #[derive(Debug, Error)]
 pub enum DriveError {
     /// Its lines cannot be read.
-    #[error("cannot read calls: {0}")]
+    #[error("cannot read stdin: {}", reason(.0))]
     Read(#[source] io::Error),
     /// It does not take the answers.
-    #[error("cannot write answers: {0}")]
+    #[error("cannot write to stdout: {}", reason(.0))]
     Write(#[source] io::Error),
 }
 
@@ -55,7 +56,7 @@ async fn start_calls(
         }
         match serde_json::from_slice(&line) {
             Ok(Asked::Hello {}) => send(&answers, Answer::Hello(Hello::OURS)).await,
-            Ok(Asked::Call(call)) => match channels.to(&call.target) {
+            Ok(Asked::Call(call)) => match channels.to(&call.target).await {
                 Ok(channel) => {
                     tokio::spawn(answer(channel, call, answers.clone()));
                 }
@@ -74,11 +75,11 @@ async fn start_calls(
 struct Channels(HashMap<String, Channel>);
 
 impl Channels {
-    fn to(&mut self, target: &str) -> Result<Channel, NotAnAddress> {
+    async fn to(&mut self, target: &str) -> Result<Channel, NotAnAddress> {
         if let Some(channel) = self.0.get(target) {
             return Ok(channel.clone());
         }
-        let channel = lazy_channel(&target.parse::<Address>()?);
+        let channel = open_channel(&target.parse::<Address>()?).await;
         self.0.insert(target.to_owned(), channel.clone());
         Ok(channel)
     }

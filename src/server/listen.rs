@@ -1,9 +1,11 @@
 use std::io;
+use std::net::SocketAddr;
 
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, lookup_host};
 
 use crate::address::Address;
+use crate::words::reason;
 
 /// The article's port and the tutorial's, so that the programs of both find
 /// their server here.
@@ -19,6 +21,9 @@ pub enum ListenError {
          stop the program that has it, or name another with --listen"
     )]
     Taken(Address),
+    /// The host is a name that nobody knows.
+    #[error("cannot listen on {0}: unknown host; name another with --listen")]
+    UnknownHost(Address),
     /// The operating system refuses for another reason.
     #[error("cannot listen on {address}: {}; name another with --listen", reason(source))]
     Refused {
@@ -59,29 +64,32 @@ pub async fn bind(addresses: &[Address]) -> Result<Vec<TcpListener>, ListenError
 /// [`ListenError`] for the first address that cannot be bound.
 pub async fn bind_defaults() -> Result<Bound, ListenError> {
     let has_ipv6 = TcpListener::bind("[::1]:0").await.is_ok();
-    let (addresses, without_ipv6) = DEFAULT_ADDRESSES
+    let (addresses, without_ipv6) = default_addresses(has_ipv6);
+    Ok(Bound { listeners: bind(&addresses).await?, without_ipv6 })
+}
+
+/// Those to listen on, and those left out.
+fn default_addresses(has_ipv6: bool) -> (Vec<Address>, Vec<Address>) {
+    DEFAULT_ADDRESSES
         .map(|text| text.parse().expect("the defaults are addresses"))
         .into_iter()
-        .partition(|address: &Address| has_ipv6 || !address.is_ipv6_loopback());
-    let addresses: Vec<Address> = addresses;
-    Ok(Bound { listeners: bind(&addresses).await?, without_ipv6 })
+        .partition(|address: &Address| has_ipv6 || !address.is_ipv6_loopback())
 }
 
 /// Neither tokio nor the standard library sets SO_REUSEPORT, under which a
 /// second server would silently share the port.
 async fn bind_one(address: &Address) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address.socket()).await.map_err(|source| match source.kind() {
+    let found = look_up(address).await?;
+    TcpListener::bind(found).await.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => ListenError::Taken(address.clone()),
         _ => ListenError::Refused { address: address.clone(), source },
     })
 }
 
-/// The operating system's words, without the number that Rust appends, and in
-/// lower case like the sentence around them.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or(&text);
-    words.to_lowercase()
+/// The first IPv4 address of the host, or else its first address.
+async fn look_up(address: &Address) -> Result<SocketAddr, ListenError> {
+    let found = lookup_host(address.socket()).await.into_iter().flatten();
+    found.min_by_key(SocketAddr::is_ipv6).ok_or_else(|| ListenError::UnknownHost(address.clone()))
 }
 
 #[cfg(test)]
@@ -113,5 +121,14 @@ mod tests {
             error.to_string(),
             "cannot listen on 192.0.2.1:80: permission denied; name another with --listen"
         );
+    }
+
+    #[test]
+    fn without_ipv6_its_default_addresses_are_left_out() {
+        let (addresses, without_ipv6) = default_addresses(false);
+        let texts = |addresses: Vec<Address>| addresses.iter().map(Address::to_string).collect();
+        let [addresses, without_ipv6]: [Vec<String>; 2] = [addresses, without_ipv6].map(texts);
+        assert_eq!(addresses, ["127.0.0.1:9999", "127.0.0.1:50051"]);
+        assert_eq!(without_ipv6, ["[::1]:9999", "[::1]:50051"]);
     }
 }

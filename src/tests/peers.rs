@@ -1,10 +1,14 @@
 //! The peers whose command lines are tested, and their processes.
 
-use std::io::{BufRead as _, BufReader};
+use std::env;
+use std::ffi::OsStr;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use std::{env, thread};
 
 use serde_json::Value;
 use wait_timeout::ChildExt as _;
@@ -12,6 +16,11 @@ use wait_timeout::ChildExt as _;
 /// Long enough for an interpreter to start on a busy machine; no test comes near
 /// unless something hangs.
 pub(crate) const HANG_LIMIT: Duration = Duration::from_secs(60);
+
+/// Whether this machine has IPv6, which not every one has.
+pub(crate) fn has_ipv6() -> bool {
+    TcpListener::bind("[::1]:0").is_ok()
+}
 
 /// A peer under test: its two commands, each a program and its first arguments.
 #[derive(Debug)]
@@ -53,54 +62,58 @@ fn parse_peer(entry: &str) -> Peer {
 pub(crate) struct Ended {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    pub(crate) code: Option<i32>,
+    /// The exit code, or what a shell makes of the signal that ended it: 130 for
+    /// SIGINT.
+    pub(crate) code: i32,
 }
 
 impl Ended {
     pub(crate) fn with_output(stdout: &str) -> Self {
-        Self { stdout: stdout.to_owned(), stderr: String::new(), code: Some(0) }
+        Self { stdout: stdout.to_owned(), stderr: String::new(), code: 0 }
     }
 
     pub(crate) fn with_error(code: i32, stderr: &str) -> Self {
-        Self { stdout: String::new(), stderr: format!("{stderr}\n"), code: Some(code) }
+        Self { stdout: String::new(), stderr: format!("{stderr}\n"), code }
+    }
+
+    pub(crate) fn silently(code: i32) -> Self {
+        Self { stdout: String::new(), stderr: String::new(), code }
     }
 }
 
 impl Peer {
     /// Runs `server` to its end.
-    pub(crate) fn run_server(&self, arguments: &[&str]) -> Ended {
-        run(&self.server, arguments)
+    pub(crate) fn run_server(&self, arguments: &[impl AsRef<OsStr>]) -> Ended {
+        run(command(&self.server, arguments))
     }
 
     /// Runs `client` to its end.
-    pub(crate) fn run_client(&self, arguments: &[&str]) -> Ended {
-        run(&self.client, arguments)
-    }
-
-    /// Runs `client` with a reader of its stdout that goes away at once.
-    pub(crate) fn run_client_unread(&self, arguments: &[&str]) -> Ended {
-        let piped =
-            [&["sh", "-c", "\"$@\" | head -n 0", "sh"].map(str::to_owned), &self.client[..]];
-        run(&piped.concat(), arguments)
-    }
-
-    /// Starts `client` with a pipe for its stdin.
-    pub(crate) fn start_client(&self, arguments: &[&str]) -> Process {
-        Process::start(command(&self.client, arguments), Stdio::piped())
+    pub(crate) fn run_client(&self, arguments: &[impl AsRef<OsStr>]) -> Ended {
+        run(command(&self.client, arguments))
     }
 
     /// Starts `server` with a pipe for its stdin.
     pub(crate) fn start_server(&self, arguments: &[&str]) -> Process {
-        Process::start(command(&self.server, arguments), Stdio::piped())
+        Process::start(command(&self.server, arguments), Stdio::piped(), Stdio::piped())
     }
 
     /// Starts `server` with a stdin that has ended, but is no pipe.
     pub(crate) fn start_server_without_stdin(&self, arguments: &[&str]) -> Process {
-        Process::start(command(&self.server, arguments), Stdio::null())
+        Process::start(command(&self.server, arguments), Stdio::null(), Stdio::piped())
+    }
+
+    /// Starts `client` with a pipe for its stdin.
+    pub(crate) fn start_client(&self, arguments: &[&str]) -> Process {
+        self.start_client_with_stdout(arguments, Stdio::piped())
+    }
+
+    /// Starts `client` with a pipe for its stdin, and a stdout of the test's.
+    pub(crate) fn start_client_with_stdout(&self, arguments: &[&str], stdout: Stdio) -> Process {
+        Process::start(command(&self.client, arguments), Stdio::piped(), stdout)
     }
 }
 
-fn command(words: &[String], arguments: &[&str]) -> Command {
+fn command(words: &[String], arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).args(arguments);
     // Calls to this machine must not go there, nor anywhere else.
@@ -108,16 +121,21 @@ fn command(words: &[String], arguments: &[&str]) -> Command {
     command
 }
 
-fn run(words: &[String], arguments: &[&str]) -> Ended {
-    let output = assert_cmd::Command::from_std(command(words, arguments))
+fn run(command: Command) -> Ended {
+    let mut command = assert_cmd::Command::from_std(command);
+    let output = command
         .timeout(HANG_LIMIT)
         .output()
-        .unwrap_or_else(|error| panic!("cannot run {words:?}: {error}"));
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
     Ended {
         stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
         stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
-        code: output.status.code(),
+        code: code_of(output.status),
     }
+}
+
+fn code_of(status: ExitStatus) -> i32 {
+    status.code().or(status.signal().map(|signal| 128 + signal)).expect("it has ended")
 }
 
 /// A process that goes on until it is told to stop, or at the latest until this
@@ -128,25 +146,39 @@ pub(crate) struct Process {
     /// To drop it ends the process's stdin.
     pub(crate) stdin: Option<ChildStdin>,
     lines: Receiver<String>,
+    stderr: Option<JoinHandle<String>>,
 }
 
 impl Process {
-    /// Its stderr goes where the test's goes.
-    fn start(mut command: Command, stdin: Stdio) -> Self {
+    fn start(mut command: Command, stdin: Stdio, stdout: Stdio) -> Self {
         let mut child = command
             .stdin(stdin)
-            .stdout(Stdio::piped())
+            .stdout(stdout)
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        let stdout = child.stdout.take().expect("stdout is a pipe");
         let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines() {
-                // Without a reader, or with a line that is no text, no more are wanted.
-                let Ok(Ok(())) = line.map(|line| sender.send(line)) else { return };
-            }
-        });
-        Self { stdin: child.stdin.take(), child, lines }
+        if let Some(stdout) = child.stdout.take() {
+            thread::spawn(move || {
+                for line in BufReader::new(stdout).lines() {
+                    // Nobody may want more of them.
+                    let _ = sender.send(line.expect("stdout is UTF-8"));
+                }
+            });
+        }
+        let stderr = child.stderr.take().expect("stderr is a pipe");
+        let stderr = thread::spawn(|| io::read_to_string(stderr).expect("stderr is UTF-8"));
+        Self { stdin: child.stdin.take(), child, lines, stderr: Some(stderr) }
+    }
+
+    /// Writes a line to its stdin.
+    pub(crate) fn write_line(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.stdin.as_mut().expect("stdin is an open pipe"), "{line}")
+    }
+
+    /// Writes the first line that `client drive` reads.
+    pub(crate) fn say_hello(&mut self) -> io::Result<()> {
+        self.write_line(r#"{"hello":{"protocol":1}}"#)
     }
 
     /// The next line of its stdout, or `None` if that has ended.
@@ -174,10 +206,20 @@ impl Process {
         assert!(status.success(), "{kill}: {status}");
     }
 
-    /// Waits for its end.
-    pub(crate) fn wait(mut self) -> ExitStatus {
-        let ended = self.child.wait_timeout(HANG_LIMIT).expect("a child of ours");
-        ended.unwrap_or_else(|| panic!("no end within {HANG_LIMIT:?}"))
+    /// Waits for its end; tells of it, and of the lines that were not asked for.
+    pub(crate) fn wait(mut self) -> Ended {
+        let status = self.child.wait_timeout(HANG_LIMIT).expect("a child of ours");
+        let status = status.unwrap_or_else(|| panic!("no end within {HANG_LIMIT:?}"));
+        Ended {
+            stdout: self.lines.iter().map(|line| line + "\n").collect(),
+            stderr: self.read_stderr(),
+            code: code_of(status),
+        }
+    }
+
+    /// What it wrote to stderr until its end, the first time that this is asked.
+    fn read_stderr(&mut self) -> String {
+        self.stderr.take().map(|reader| reader.join().expect("a reader")).unwrap_or_default()
     }
 }
 
@@ -186,5 +228,8 @@ impl Drop for Process {
         // It has ended already if all went well.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if thread::panicking() {
+            eprint!("{}", self.read_stderr());
+        }
     }
 }

@@ -11,6 +11,8 @@ import (
 )
 
 func main() {
+	// That nobody reads stdout any more is an error of writing like any other.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	code := server.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

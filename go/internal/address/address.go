@@ -2,21 +2,31 @@
 package address
 
 import (
-	"fmt"
 	"net"
+	"net/netip"
+	"regexp"
 	"strconv"
 )
 
-// Check returns an error unless text is HOST:PORT: a name or an IP address (an
-// IPv6 one in brackets) and a port from 0 to 65535. The example goes into the
-// error's words.
-func Check(text, example string) error {
-	host, port, err := net.SplitHostPort(text)
-	if err == nil && host != "" {
-		_, err = strconv.ParseUint(port, 10, 16)
+var form = regexp.MustCompile(`^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]+)$`)
+
+// Parse returns the text without leading zeros in its port. It is not ok unless
+// it is HOST:PORT: a name or an IP address (an IPv6 one in brackets) and a port
+// from 0 to 65535. Nothing is looked up.
+func Parse(text string) (address string, ok bool) {
+	parts := form.FindStringSubmatch(text)
+	if parts == nil {
+		return "", false
 	}
-	if err != nil || host == "" {
-		return fmt.Errorf("%q: not an address; give HOST:PORT, such as %s", text, example)
+	ipv6, name := parts[1], parts[2]
+	if ipv6 != "" {
+		if ip, err := netip.ParseAddr(ipv6); err != nil || !ip.Is6() {
+			return "", false
+		}
 	}
-	return nil
+	port, err := strconv.ParseUint(parts[3], 10, 16)
+	if err != nil {
+		return "", false
+	}
+	return net.JoinHostPort(ipv6+name, strconv.FormatUint(port, 10)), true
 }

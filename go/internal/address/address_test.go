@@ -2,22 +2,33 @@ package address
 
 import "testing"
 
-func TestCheck(t *testing.T) {
-	for _, text := range []string{"127.0.0.1:9999", "[::1]:0", "localhost:65535", "example.org:80"} {
-		t.Run(text, func(t *testing.T) {
-			if err := Check(text, ""); err != nil {
-				t.Errorf("Check(%q) = %v, want no error", text, err)
+func TestParse(t *testing.T) {
+	cases := []struct{ text, want string }{
+		{"127.0.0.1:9999", "127.0.0.1:9999"},
+		{"[::1]:0", "[::1]:0"},
+		{"[::ffff:1.2.3.4]:80", "[::ffff:1.2.3.4]:80"},
+		{"localhost:65535", "localhost:65535"},
+		{"my-host.example_1:0000080", "my-host.example_1:80"},
+	}
+	for _, test := range cases {
+		t.Run(test.text, func(t *testing.T) {
+			if got, ok := Parse(test.text); !ok || got != test.want {
+				t.Errorf("Parse(%q) = %q, %t, want %q", test.text, got, ok, test.want)
 			}
 		})
 	}
 }
 
-func TestCheckRefuses(t *testing.T) {
-	texts := []string{"", "abc", ":9999", "localhost:", "localhost:http", "localhost:65536", "localhost:-1", "localhost:+1", "::1:9999", "[::1]"}
+func TestParseRefuses(t *testing.T) {
+	texts := []string{
+		"", "abc", ":9999", "localhost:", "localhost:http", "localhost:65536", "localhost:-1", "localhost:+1",
+		"::1:9999", "[::1]", "[::1:80", "[1.2.3.4]:80", "[host]:80", "[::1%lo]:80",
+		"ho st:80", "host/path:80", "user@host:80", "host:80\n",
+	}
 	for _, text := range texts {
 		t.Run(text, func(t *testing.T) {
-			if err := Check(text, "localhost:1"); err == nil {
-				t.Errorf("Check(%q) gave no error, want one", text)
+			if got, ok := Parse(text); ok {
+				t.Errorf("Parse(%q) = %q, want it refused", text, got)
 			}
 		})
 	}

@@ -9,10 +9,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"crosswire/go/internal/address"
 	"crosswire/go/internal/commandline"
 	"crosswire/go/internal/connection"
-	"crosswire/go/internal/printable"
 	"crosswire/go/internal/statusname"
 )
 
@@ -20,17 +18,14 @@ import (
 // these services is there at once, and a person is waiting.
 const answerLimit = 10 * time.Second
 
-// chooseTarget returns the value of --addr, or the command's default.
+// chooseTarget returns the value of --addr, or the command's default. Of several
+// it is the last: who repeats an option corrects it.
 func chooseTarget(parsed commandline.Arguments, byDefault string) (string, error) {
-	given := parsed.All("--addr")
-	if len(given) == 0 {
-		return byDefault, nil
+	given, err := parsed.Addresses("--addr", "localhost:9999")
+	if err != nil || len(given) == 0 {
+		return byDefault, err
 	}
-	last := given[len(given)-1]
-	if err := address.Check(last, "localhost:9999"); err != nil {
-		return "", commandline.Usagef("--addr %s", err)
-	}
-	return last, nil
+	return given[len(given)-1], nil
 }
 
 // call connects to target, makes the call within answerLimit, and puts a status
@@ -56,6 +51,6 @@ func call(target string, invoke func(context.Context, grpc.ClientConnInterface) 
 	case codes.DeadlineExceeded:
 		return fmt.Errorf("%s: no answer within %.0f s", name, answerLimit.Seconds())
 	default:
-		return fmt.Errorf("%s: %s", name, printable.Line(failed.Message()))
+		return fmt.Errorf("%s: %s", name, failed.Message())
 	}
 }

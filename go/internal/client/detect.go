@@ -54,7 +54,7 @@ func metricsOf(texts []string) ([]*pb.Metric, error) {
 	for index, text := range texts {
 		value, err := number.Float(text)
 		if err != nil {
-			return nil, commandline.Usagef("%s", err)
+			return nil, err
 		}
 		metrics[index] = &pb.Metric{Value: value}
 	}

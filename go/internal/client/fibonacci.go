@@ -70,8 +70,5 @@ func targetAndCount(parsed commandline.Arguments, command string) (string, int64
 		return "", 0, commandline.Usagef("%s: one count only", command)
 	}
 	count, err := number.Count(parsed.Values[0])
-	if err != nil {
-		return "", 0, commandline.Usagef("%s", err)
-	}
-	return target, count, nil
+	return target, count, err
 }

@@ -2,13 +2,12 @@
 package client
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"log"
 
 	"crosswire/go/internal/commandline"
 	"crosswire/go/internal/drive"
+	"crosswire/go/internal/printable"
 )
 
 const help = `Usage: client detect [--addr HOST:PORT] (VALUE... | --dummy)
@@ -30,38 +29,22 @@ Options:
 
 const commands = "detect, sequence, stream, drive"
 
-var grammar = commandline.Grammar{
-	Program: "client",
-	Flags:   []string{"--dummy", "--help"},
-	Valued:  []string{"--addr"},
+var program = commandline.Program{
+	Name:   "client",
+	Help:   help,
+	Flags:  []string{"--dummy"},
+	Valued: []string{"--addr"},
 }
 
-// Run does what the arguments ask for, and returns the exit code: 0 when all
-// went well, 1 when a call failed, 2 when the command line will not do. An error
-// is one line on stderr.
+// Run does what the arguments ask for, and returns the exit code of
+// commandline.Program.Run.
 func Run(arguments []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	logger := log.New(stderr, "client: ", 0)
-	err := run(arguments, stdin, stdout, logger)
-	if err == nil {
-		return 0
-	}
-	logger.Print(err)
-	var usage *commandline.UsageError
-	if errors.As(err, &usage) {
-		return 2
-	}
-	return 1
+	return program.Run(arguments, stdout, stderr, func(parsed commandline.Arguments, stdout io.Writer, logger *log.Logger) error {
+		return run(parsed, stdin, stdout, logger)
+	})
 }
 
-func run(arguments []string, stdin io.Reader, stdout io.Writer, logger *log.Logger) error {
-	parsed, err := grammar.Parse(arguments)
-	if err != nil {
-		return err
-	}
-	if parsed.Has("--help") {
-		_, err := io.WriteString(stdout, help)
-		return err
-	}
+func run(parsed commandline.Arguments, stdin io.Reader, stdout io.Writer, logger *log.Logger) error {
 	if len(parsed.Values) == 0 {
 		return commandline.Usagef("no command; one of %s", commands)
 	}
@@ -77,7 +60,7 @@ func run(arguments []string, stdin io.Reader, stdout io.Writer, logger *log.Logg
 	case "drive":
 		return runDrive(parsed, stdin, stdout, logger)
 	default:
-		return commandline.Usagef("unknown command %q; one of %s", command, commands)
+		return commandline.Usagef("unknown command %s; one of %s", printable.Quote(command), commands)
 	}
 }
 
@@ -85,11 +68,8 @@ func runDrive(parsed commandline.Arguments, stdin io.Reader, stdout io.Writer, l
 	if err := parsed.Allow(); err != nil {
 		return err
 	}
-	if len(parsed.Values) > 0 {
-		return commandline.Usagef("unexpected argument %q; see client --help", parsed.Values[0])
+	if err := parsed.AllowNoValues(); err != nil {
+		return err
 	}
-	if err := drive.Run(stdin, stdout, logger); err != nil {
-		return fmt.Errorf("drive: %w", err)
-	}
-	return nil
+	return drive.Run(stdin, stdout, logger)
 }

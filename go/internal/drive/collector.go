@@ -3,6 +3,8 @@ package drive
 import (
 	"context"
 	"encoding/base64"
+	"errors"
+	"io"
 )
 
 // collector keeps a call's messages, and cancels the call when there are
@@ -13,6 +15,24 @@ type collector struct {
 	limit     *int
 	cancel    context.CancelFunc
 	cancelled bool
+}
+
+// receive keeps the messages of a stream, as next returns them until io.EOF, and
+// cancels the call when there are enough.
+func (c *collector) receive(next func() ([]byte, error)) error {
+	for {
+		message, err := next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.add(message)
+		if c.enough() {
+			c.stop()
+		}
+	}
 }
 
 // add keeps a message, unless the call was cancelled before it arrived.

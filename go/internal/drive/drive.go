@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"crosswire/go/internal/commandline"
 	"crosswire/go/internal/connection"
 )
 
@@ -27,19 +28,32 @@ var introduction = hello{
 
 // Run reads instructions until stdin ends, then waits for the calls in flight.
 // The calls run concurrently. What is no instruction goes to the logger. The
-// error is that of reading or writing; no call's outcome is one.
+// error is that of reading or writing; no call's outcome is one. After an error
+// of writing it does not wait: stdin may never end, and nobody hears the answers.
 func Run(stdin io.Reader, stdout io.Writer, logger *log.Logger) error {
+	ended := make(chan error, 1)
 	d := driver{
-		answers:     newAnswers(stdout),
+		answers:     newAnswers(stdout, ended),
 		connections: map[string]*grpc.ClientConn{},
 		logger:      logger,
 	}
-	err := d.read(stdin)
-	d.inFlight.Wait()
-	for _, conn := range d.connections {
-		conn.Close()
+	go func() {
+		err := d.read(stdin)
+		d.inFlight.Wait()
+		for _, conn := range d.connections {
+			conn.Close()
+		}
+		end(ended, err)
+	}()
+	return <-ended
+}
+
+// end reports how it ended, unless it has ended already.
+func end(ended chan<- error, err error) {
+	select {
+	case ended <- err:
+	default:
 	}
-	return errors.Join(err, d.answers.err)
 }
 
 type driver struct {
@@ -64,7 +78,7 @@ func (d *driver) read(stdin io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read instructions: %w", err)
+			return fmt.Errorf("cannot read stdin: %s", commandline.Reason(err))
 		}
 	}
 }
@@ -112,20 +126,20 @@ func (d *driver) connect(target string) (*grpc.ClientConn, error) {
 type answers struct {
 	mutex   sync.Mutex
 	encoder *json.Encoder
-	// err is the first error of writing.
-	err error
+	// ended gets an error of writing.
+	ended chan<- error
 }
 
-func newAnswers(stdout io.Writer) *answers {
+func newAnswers(stdout io.Writer, ended chan<- error) *answers {
 	encoder := json.NewEncoder(stdout)
 	encoder.SetEscapeHTML(false)
-	return &answers{encoder: encoder}
+	return &answers{encoder: encoder, ended: ended}
 }
 
 func (a *answers) write(line answer) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	if err := a.encoder.Encode(line); err != nil && a.err == nil {
-		a.err = fmt.Errorf("write an answer: %w", err)
+	if err := a.encoder.Encode(line); err != nil {
+		end(a.ended, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -82,6 +83,17 @@ func TestHello(t *testing.T) {
 		`"features":["cancel","gzip","raw"],"max_in_flight":256}}`+"\n", grpc.Version)
 	if stdout.String() != want {
 		t.Errorf("answer = %s, want %s", stdout.String(), want)
+	}
+}
+
+func TestRunEndsWhenNobodyReadsItsAnswers(t *testing.T) {
+	stdin, harness := io.Pipe()
+	defer harness.Close()
+	go io.WriteString(harness, `{"hello":{"protocol":1}}`+"\n")
+	reader, stdout := io.Pipe()
+	reader.Close()
+	if err := Run(stdin, stdout, log.New(io.Discard, "", 0)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("Run() = %v, want %v", err, io.ErrClosedPipe)
 	}
 }
 

@@ -2,9 +2,7 @@ package drive
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
@@ -26,20 +24,11 @@ func raw(path string) binding {
 			if err := stream.CloseSend(); err != nil {
 				return err
 			}
-			for {
+			return collected.receive(func() ([]byte, error) {
 				var response []byte
 				err := stream.RecvMsg(&response)
-				if errors.Is(err, io.EOF) {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				collected.add(response)
-				if collected.enough() {
-					collected.stop()
-				}
-			}
+				return response, err
+			})
 		}, nil
 	}
 }

@@ -2,9 +2,7 @@ package drive
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -52,9 +50,14 @@ func unary[Client, Request, Response any, RequestMessage message[Request], Respo
 			if err != nil {
 				return err
 			}
+			serialized, err := serialize(response)
+			if err != nil {
+				return err
+			}
 			// The response came with the call's end: there is nothing left
 			// to cancel.
-			return add(collected, response)
+			collected.add(serialized)
+			return nil
 		}, nil
 	}
 }
@@ -74,21 +77,13 @@ func streaming[Client, Request, Response any, RequestMessage message[Request], R
 			if err != nil {
 				return err
 			}
-			for {
+			return collected.receive(func() ([]byte, error) {
 				response, err := responses.Recv()
-				if errors.Is(err, io.EOF) {
-					return nil
-				}
 				if err != nil {
-					return err
+					return nil, err
 				}
-				if err := add(collected, ResponseMessage(response)); err != nil {
-					return err
-				}
-				if collected.enough() {
-					collected.stop()
-				}
-			}
+				return serialize(ResponseMessage(response))
+			})
 		}, nil
 	}
 }
@@ -101,12 +96,11 @@ func parse[Type any, Message message[Type]](serialized []byte) (Message, error) 
 	return parsed, nil
 }
 
-// add serializes a response again, the same way each time.
-func add(collected *collector, response proto.Message) error {
+// serialize serializes a response again, the same way each time.
+func serialize(response proto.Message) ([]byte, error) {
 	serialized, err := proto.MarshalOptions{Deterministic: true}.Marshal(response)
 	if err != nil {
-		return fmt.Errorf("serialize the response: %w", err)
+		return nil, fmt.Errorf("serialize the response: %w", err)
 	}
-	collected.add(serialized)
-	return nil
+	return serialized, nil
 }

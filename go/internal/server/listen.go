@@ -3,77 +3,74 @@ package server
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net"
 	"strings"
 	"syscall"
+
+	"crosswire/go/internal/commandline"
 )
 
 // defaults are the article's port and the tutorial's, on loopback.
 var defaults = []string{"127.0.0.1:9999", "[::1]:9999", "127.0.0.1:50051", "[::1]:50051"}
 
-// A listenError is an address that could not be listened on.
-type listenError struct {
-	address string
-	cause   error
-}
-
-func (e *listenError) Error() string {
-	advice := ""
-	if errors.Is(e.cause, syscall.EADDRINUSE) {
-		advice = "; stop the program that has it, or name another with --listen"
-	}
-	return fmt.Sprintf("cannot listen on %s: %s%s", e.address, reason(e.cause), advice)
-}
-
-func (e *listenError) Unwrap() error { return e.cause }
-
-// reason returns the innermost cause alone: the outer ones repeat the address.
-func reason(err error) string {
-	var system syscall.Errno
-	var lookup *net.DNSError
-	switch {
-	case errors.As(err, &system):
-		return system.Error()
-	case errors.As(err, &lookup):
-		return lookup.Err
-	default:
-		return err.Error()
-	}
-}
-
 // listen binds all addresses, the default ones if there are none, or else none.
 // A default IPv6 address is left out, with a word to the log, on a machine
-// without IPv6.
-func listen(addresses []string, logger *log.Logger) ([]net.Listener, error) {
+// without IPv6. An error is a UsageError: it takes another address, or another
+// end of the program that has it.
+func listen(addresses []string, bind func(string) (net.Listener, error), logger *log.Logger) ([]net.Listener, error) {
 	byDefault := len(addresses) == 0
 	if byDefault {
 		addresses = defaults
 	}
 	var listeners []net.Listener
 	for _, address := range addresses {
-		listener, err := net.Listen("tcp", address)
+		listener, err := bind(address)
 		if byDefault && strings.HasPrefix(address, "[") && lacksFamily(err) {
-			logger.Printf("going on without %s: %s", address, reason(err))
+			logger.Printf("not listening on %s: this machine has no IPv6", address)
 			continue
 		}
 		if err != nil {
 			for _, open := range listeners {
 				open.Close()
 			}
-			return nil, &listenError{address: address, cause: err}
+			return nil, refusal(address, err)
 		}
 		listeners = append(listeners, listener)
 	}
 	return listeners, nil
 }
 
+var errUnknownHost = errors.New("unknown host")
+
+// bind listens on the first IPv4 address of the host, or else on its first
+// address.
+func bind(address string) (net.Listener, error) {
+	resolved, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, errUnknownHost
+	}
+	// To "tcp" alone, 0.0.0.0 would mean all IPv6 addresses as well.
+	network := "tcp"
+	if resolved.IP.To4() != nil {
+		network = "tcp4"
+	}
+	return net.ListenTCP(network, resolved)
+}
+
 // lacksFamily says whether listening failed because the machine has no address
 // of the kind, or does not know the kind at all.
 func lacksFamily(err error) bool {
 	return errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL)
+}
+
+func refusal(address string, err error) error {
+	remedy := "name another with --listen"
+	if errors.Is(err, syscall.EADDRINUSE) {
+		remedy = "stop the program that has it, or " + remedy
+	}
+	return commandline.Usagef("cannot listen on %s: %s; %s", address, commandline.Reason(err), remedy)
 }
 
 // announce writes one ready line for each listener, with its actual port.

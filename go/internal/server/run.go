@@ -4,13 +4,10 @@ package server
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log"
 	"os"
 
-	"crosswire/go/internal/address"
 	"crosswire/go/internal/commandline"
 	"crosswire/go/internal/service"
 )
@@ -25,54 +22,34 @@ Options:
   --help              Print this help
 `
 
-var grammar = commandline.Grammar{
-	Program: "server",
-	Flags:   []string{"--help"},
-	Valued:  []string{"--listen"},
+var program = commandline.Program{
+	Name:   "server",
+	Help:   help,
+	Valued: []string{"--listen"},
 }
 
 // Run does what the arguments ask for until ctx is done, and returns the exit
-// code: 0 after a graceful stop, 1 when serving failed, 2 when the command line
-// or an address will not do. An error is one line on stderr.
+// code of commandline.Program.Run.
 func Run(ctx context.Context, arguments []string, stdin *os.File, stdout, stderr io.Writer) int {
-	logger := log.New(stderr, "server: ", 0)
-	err := run(ctx, arguments, stdin, stdout, logger)
-	if err == nil {
-		return 0
-	}
-	logger.Print(err)
-	var usage *commandline.UsageError
-	var unusable *listenError
-	if errors.As(err, &usage) || errors.As(err, &unusable) {
-		return 2
-	}
-	return 1
+	return program.Run(arguments, stdout, stderr, func(parsed commandline.Arguments, stdout io.Writer, logger *log.Logger) error {
+		return run(ctx, parsed, stdin, stdout, logger)
+	})
 }
 
-func run(ctx context.Context, arguments []string, stdin *os.File, stdout io.Writer, logger *log.Logger) error {
-	parsed, err := grammar.Parse(arguments)
+func run(ctx context.Context, parsed commandline.Arguments, stdin *os.File, stdout io.Writer, logger *log.Logger) error {
+	if err := parsed.AllowNoValues(); err != nil {
+		return err
+	}
+	addresses, err := parsed.Addresses("--listen", "127.0.0.1:9999")
 	if err != nil {
 		return err
 	}
-	if parsed.Has("--help") {
-		_, err := io.WriteString(stdout, help)
-		return err
-	}
-	if len(parsed.Values) > 0 {
-		return commandline.Usagef("unexpected argument %q; see server --help", parsed.Values[0])
-	}
-	for _, text := range parsed.All("--listen") {
-		if err := address.Check(text, "127.0.0.1:9999"); err != nil {
-			return commandline.Usagef("--listen %s", err)
-		}
-	}
-
-	listeners, err := listen(parsed.All("--listen"), logger)
+	listeners, err := listen(addresses, bind, logger)
 	if err != nil {
 		return err
 	}
 	if err := announce(listeners, stdout); err != nil {
-		return fmt.Errorf("announce the addresses: %w", err)
+		return err
 	}
 	ctx, cancel := stopWhenPipeEnds(ctx, stdin)
 	defer cancel()

@@ -6,10 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log"
 	"net"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -136,7 +138,9 @@ func TestRunRefuses(t *testing.T) {
 		{"a port that is taken", []string{"--listen", taken.Addr().String()}, fmt.Sprintf(
 			"cannot listen on %s: address already in use; stop the program that has it, or name another with --listen", taken.Addr())},
 		{"an address of another machine", []string{"--listen", "192.0.2.1:0"},
-			"cannot listen on 192.0.2.1:0: cannot assign requested address"},
+			"cannot listen on 192.0.2.1:0: cannot assign requested address; name another with --listen"},
+		{"a host that nobody knows", []string{"--listen", "a..b:80"},
+			"cannot listen on a..b:80: unknown host; name another with --listen"},
 		{"no address", []string{"--listen", "abc"},
 			`--listen "abc": not an address; give HOST:PORT, such as 127.0.0.1:9999`},
 		{"an option without its value", []string{"--listen"}, "--listen needs a value; see server --help"},
@@ -153,6 +157,28 @@ func TestRunRefuses(t *testing.T) {
 					test.arguments, code, stdout.String(), stderr.String(), want)
 			}
 		})
+	}
+}
+
+func TestDefaultAddressesWithoutIPv6(t *testing.T) {
+	withoutIPv6 := func(address string) (net.Listener, error) {
+		if strings.HasPrefix(address, "[") {
+			return nil, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRNOTAVAIL)}
+		}
+		return bind("127.0.0.1:0")
+	}
+	var stderr strings.Builder
+	listeners, err := listen(nil, withoutIPv6, log.New(&stderr, "server: ", 0))
+	if err != nil || len(listeners) != 2 {
+		t.Fatalf("listen() = %v, %v, want 2 listeners", listeners, err)
+	}
+	for _, listener := range listeners {
+		listener.Close()
+	}
+	const want = "server: not listening on [::1]:9999: this machine has no IPv6\n" +
+		"server: not listening on [::1]:50051: this machine has no IPv6\n"
+	if stderr.String() != want {
+		t.Errorf("stderr = %q, want %q", stderr.String(), want)
 	}
 }
 

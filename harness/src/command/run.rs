@@ -20,7 +20,7 @@ use tokio::{
 use super::{CommandError, report_folder, selection};
 use crate::{
     command_line::RunArgs,
-    driver::{Hello, in_words},
+    driver::Hello,
     event::{Event, Times},
     exit::Exit,
     guard::Guard,
@@ -30,6 +30,7 @@ use crate::{
     report::{Console, JsonLines, Note, Progress, Rerun, Summary, junit},
     results::Results,
     run::{self, Settings, missing_programs},
+    text,
 };
 
 /// How often the live line is drawn and results are handed to the system.
@@ -99,9 +100,20 @@ fn requirements_are_met(plan: &Plan) -> bool {
 /// The command that a failure's `again` line starts with: as this one was called.
 fn rerun(manifest: Option<&Path>) -> Rerun {
     let program = std::env::args().next().unwrap_or_else(|| "crosswire".to_owned());
-    let manifest =
-        manifest.map(|path| format!(" --manifest {}", path.display())).unwrap_or_default();
-    Rerun { command: format!("{program} run{manifest}") }
+    let mut command = format!("{} run", shell_word(&program));
+    if let Some(path) = manifest {
+        command.push_str(&format!(" --manifest {}", shell_word(&path.display().to_string())));
+    }
+    Rerun { command }
+}
+
+/// A word as a shell reads it back.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// A run in progress: what is known of it so far.
@@ -155,13 +167,14 @@ impl Session {
                 name = interrupts.next() => {
                     if why_stopped.is_some() {
                         // Asked twice means at once. The guard kills the peers.
+                        let _ = self.lines.flush();
                         std::process::exit(Exit::Stopped.code().into());
                     }
                     why_stopped = Some(name.to_owned());
                     let _ = stop.send(true);
                 }
                 limit = &mut limit_is_over, if why_stopped.is_none() => {
-                    why_stopped = Some(format!("the limit of {} is over", in_words(limit)));
+                    why_stopped = Some(format!("the limit of {} is over", text::duration(limit)));
                     let _ = stop.send(true);
                 }
                 Some(event) = events.recv() => self.take(event)?,

@@ -5,13 +5,12 @@ use prost_reflect::DynamicMessage;
 use super::{CommandError, print};
 use crate::{
     command_line::ShowArgs,
-    driver::in_words,
     exit::Exit,
     input::BadInput,
     judge::{expected_value, message_value},
     project::Project,
     suite::{Call, Case},
-    text::{count, printable, shorten},
+    text::{self, count, printable, shorten},
 };
 
 /// How much of a request or an expectation is shown.
@@ -73,7 +72,7 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
 }
 
 fn options(call: &Call) -> String {
-    let mut text = format!("{}, timeout {}", call.method.path, in_words(call.timeout));
+    let mut text = format!("{}, timeout {}", call.method.path, text::duration(call.timeout));
     if !call.metadata.is_empty() {
         text.push_str(&format!(", metadata {}", serde_json::json!(call.metadata)));
     }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    Setting, StartError, in_words,
+    Setting, StartError,
     protocol::{BadReply, Hello, Reply, VERSION, call_line, hello_line, read_reply},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     manifest::ClientSpec,
     observe::Answer,
     suite::Call,
-    text::count,
+    text::{self, count},
 };
 
 /// How many replies may wait for us. Small: a client that floods must be slowed
@@ -44,6 +44,7 @@ pub struct Client {
     requests: mpsc::UnboundedSender<String>,
     replies: mpsc::Receiver<Result<Reply, BadReply>>,
     stray_lines: Arc<AtomicUsize>,
+    is_within_line: Arc<AtomicBool>,
 }
 
 /// What a client did.
@@ -88,7 +89,8 @@ impl Client {
         let (mut child, Pipes { stdin, stdout }) =
             Child::spawn(&spec.cmd, setting.folder, setting.log.clone(), guard)
                 .map_err(|source| StartError::Spawn { program: spec.cmd[0].clone(), source })?;
-        let stray_lines = Arc::new(AtomicUsize::new(0));
+        let stray_lines = Arc::default();
+        let is_within_line = stdout.is_within_line();
         let mut replies = read_replies(stdout, setting.log, Arc::clone(&stray_lines));
         let requests = write_requests(stdin);
         // A failed send means that the client is gone, which the next wait says.
@@ -106,18 +108,20 @@ impl Client {
                     Ok(status) => describe(status),
                     Err(_) => "closed its stdout".to_owned(),
                 };
-                return Err(StartError::Ended { how, last_words: child.last_words() });
+                return Err(StartError::Ended { how, last_words: child.last_words().await });
             }
             Err(_) => {
                 return Err(StartError::NotReady {
-                    limit: in_words(limit),
+                    limit: text::duration(limit),
                     waited_for: "no hello on stdout",
-                    last_words: child.last_words(),
+                    last_words: child.last_words().await,
                 });
             }
         };
         let why = match (hello.protocol, hello.max_in_flight) {
-            (VERSION, 1..) => return Ok(Self { hello, child, requests, replies, stray_lines }),
+            (VERSION, 1..) => {
+                return Ok(Self { hello, child, requests, replies, stray_lines, is_within_line });
+            }
             (VERSION, _) => "it takes no call: max_in_flight is 0, it must be 1 or more".to_owned(),
             (theirs, _) => format!(
                 "it speaks version {theirs} of the peer protocol, and this harness version {VERSION}"
@@ -151,20 +155,34 @@ impl Client {
         match reply {
             Some(reply) => event_of(reply),
             None => {
-                let how = match timeout(LAST_REPLIES_LIMIT, self.child.ended()).await {
-                    Ok(status) => describe(status),
-                    Err(_) => "closed its stdout".to_owned(),
+                let _ = timeout(LAST_REPLIES_LIMIT, self.child.ended()).await;
+                let how = match self.death().await {
+                    Some(how) => how,
+                    None => format!("closed its stdout{}", self.child.last_words().await),
                 };
-                ClientEvent::Ended { how: format!("{how}{}", self.child.last_words()) }
+                ClientEvent::Ended { how }
             }
         }
     }
 
-    /// What a silent client may have meant to say: lines that were no JSON.
+    /// How it ended, if it is known to have: what it may have said last is not
+    /// waited for.
+    pub async fn death(&mut self) -> Option<String> {
+        let status = self.child.status()?;
+        Some(format!("{}{}", describe(Some(status)), self.child.last_words().await))
+    }
+
+    /// What a silent client may have meant to say: lines that were no JSON, or one
+    /// that has not ended.
     #[must_use]
-    pub fn stray_lines(&self) -> Option<String> {
+    pub fn stray_output(&self) -> Option<String> {
         let lines = self.stray_lines.load(Ordering::Relaxed);
-        (lines > 0).then(|| format!("{} on its stdout not JSON", count(lines, "line")))
+        let not_json =
+            (lines > 0).then(|| format!("{} on its stdout not JSON", count(lines, "line")));
+        let endless = self.is_within_line.load(Ordering::Relaxed);
+        let endless = endless.then(|| "the last line on its stdout has no end".to_owned());
+        let parts: Vec<String> = [not_json, endless].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
     }
 
     /// Closes the client's stdin, which tells it to finish, and collects what it
@@ -172,17 +190,19 @@ impl Client {
     pub async fn finish(self, limit: Duration) -> (Vec<ClientEvent>, Stopped) {
         let Self { child, requests, mut replies, .. } = self;
         drop(requests);
+        let mut late = Vec::new();
         let collect = async {
-            let mut late = Vec::new();
             while let Some(reply) = replies.recv().await {
-                late.push(event_of(reply));
+                // It has nothing more to say: what there is of it says enough.
+                if late.len() < WAITING_REPLIES {
+                    late.push(event_of(reply));
+                }
             }
-            late
         };
         let stop = child.stop(StopRequest::Finish, limit);
         let collect_limit = limit + LAST_REPLIES_LIMIT;
-        let (late, stopped) = tokio::join!(timeout(collect_limit, collect), stop);
-        (late.unwrap_or_default(), stopped)
+        let (_, stopped) = tokio::join!(timeout(collect_limit, collect), stop);
+        (late, stopped)
     }
 
     /// Kills the client without asking.

@@ -75,14 +75,3 @@ pub enum StartError {
         source: std::io::Error,
     },
 }
-
-/// A duration for people: `30 s`, `500 ms`.
-#[must_use]
-pub fn in_words(duration: std::time::Duration) -> String {
-    let millis = duration.as_millis();
-    if millis.is_multiple_of(1000) {
-        format!("{} s", millis / 1000)
-    } else {
-        format!("{millis} ms")
-    }
-}

@@ -145,7 +145,8 @@ pub(super) fn read_reply(line: &[u8]) -> Option<Result<Reply, BadReply>> {
         Ok(reply) => read_parts(reply),
         Err(error) => {
             let value: Value = serde_json::from_slice(line).ok()?;
-            Err(BadReply { id: find_id(&value), why: error.to_string() })
+            let why = shorten(&printable(&error.to_string()), 200);
+            Err(BadReply { id: find_id(&value), why })
         }
     };
     Some(reply.map_err(|BadReply { id, why }| {

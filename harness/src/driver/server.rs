@@ -3,16 +3,17 @@
 use std::{io, time::Duration};
 
 use tokio::{
+    io::AsyncReadExt as _,
     net::{TcpListener, TcpStream},
     process::{ChildStdin, ChildStdout},
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::{Setting, StartError, in_words, protocol::ReadyLine};
+use super::{Setting, StartError, protocol::ReadyLine};
 use crate::{
     child::{Child, Line, Lines, Log, Pipes, StopRequest, Stopped, describe},
     manifest::ServerSpec,
-    text::{printable, shorten},
+    text::{self, printable, shorten},
 };
 
 /// How often to try whether a server that says nothing accepts connections.
@@ -21,6 +22,12 @@ const CONNECT_POLL: Duration = Duration::from_millis(20);
 /// How long one connection attempt on loopback may take; a listening socket
 /// accepts in microseconds, unless its queue is full.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a server that accepted may take to say something. HTTP/2 servers
+/// speak first, in less than a millisecond; of another it is only seen that it
+/// keeps the connection, which a dying process does for microseconds, if nobody
+/// else needs the core.
+const SPEAKS_FIRST_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long a server that no longer accepts may take to be reaped, so that the
 /// report can say how it ended.
@@ -84,22 +91,38 @@ impl Server {
         match &mut self.process {
             Some(running) => {
                 let status = running.child.ended().await;
-                format!("{}{}", describe(status), running.child.last_words())
+                format!("{}{}", describe(status), running.child.last_words().await)
             }
             None => std::future::pending().await,
         }
     }
 
-    /// Whether the server no longer accepts connections, and how it ended.
-    ///
-    /// A client may learn of a server's death before the system tells us; a
-    /// dying process closes its listening socket no later than its connections.
+    /// How it ended, if it is known to have.
+    pub async fn death(&mut self) -> Option<String> {
+        self.process.as_ref()?.child.status()?;
+        Some(self.ended().await)
+    }
+
+    /// Whether the server is dead or no longer accepts connections, and how it
+    /// ended. A client may learn of its death before the system tells us.
     pub async fn is_gone(&mut self) -> Option<String> {
-        let error = connect(&self.address).await.err()?;
-        match timeout(DYING_LIMIT, self.ended()).await {
-            Ok(how) => Some(how),
-            Err(_) => Some(format!("no longer accepts connections at {}: {error}", self.address)),
+        let refusal = match connect(&self.address).await {
+            Err(error) => Some(error),
+            Ok(stream) => {
+                if is_held(stream).await {
+                    return None;
+                }
+                None
+            }
+        };
+        if let Ok(how) = timeout(DYING_LIMIT, self.ended()).await {
+            return Some(how);
         }
+        let refusal = match refusal {
+            Some(error) => error,
+            None => connect(&self.address).await.err()?,
+        };
+        Some(format!("no longer accepts connections at {}: {refusal}", self.address))
     }
 
     /// Stops the server's process; `None` if it runs elsewhere.
@@ -156,10 +179,10 @@ impl Started {
                 Err(StartError::Announcement { why })
             }
             Ok(None) => match timeout(DYING_LIMIT, self.child.ended()).await {
-                Ok(status) => Err(self.ended(describe(status))),
-                Err(_) => Err(self.ended("closed its stdout".to_owned())),
+                Ok(status) => Err(self.ended(describe(status)).await),
+                Err(_) => Err(self.ended("closed its stdout".to_owned()).await),
             },
-            Err(_) => Err(self.not_ready(limit, "no ready line on stdout")),
+            Err(_) => Err(self.not_ready(limit, "no ready line on stdout").await),
         }
     }
 
@@ -172,11 +195,11 @@ impl Started {
             }
             let pause = sleep(CONNECT_POLL);
             tokio::select! {
-                status = self.child.ended() => return Err(self.ended(describe(status))),
+                status = self.child.ended() => return Err(self.ended(describe(status)).await),
                 () = pause => {}
             }
             if Instant::now() >= deadline {
-                return Err(self.not_ready(limit, "its port accepts no connection"));
+                return Err(self.not_ready(limit, "its port accepts no connection").await);
             }
         }
     }
@@ -192,13 +215,13 @@ impl Started {
         Server { address, process: Some(Running { child, stdin }) }
     }
 
-    fn ended(&self, how: String) -> StartError {
-        StartError::Ended { how, last_words: self.child.last_words() }
+    async fn ended(&mut self, how: String) -> StartError {
+        StartError::Ended { how, last_words: self.child.last_words().await }
     }
 
-    fn not_ready(&self, limit: Duration, waited_for: &'static str) -> StartError {
-        let last_words = self.child.last_words();
-        StartError::NotReady { limit: in_words(limit), waited_for, last_words }
+    async fn not_ready(&mut self, limit: Duration, waited_for: &'static str) -> StartError {
+        let last_words = self.child.last_words().await;
+        StartError::NotReady { limit: text::duration(limit), waited_for, last_words }
     }
 }
 
@@ -217,6 +240,18 @@ async fn connect(address: &str) -> io::Result<TcpStream> {
     timeout_at(Instant::now() + CONNECT_LIMIT, TcpStream::connect(address))
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Whether the server speaks on a connection or at least leaves it open.
+///
+/// The system closes a dying process's connections one by one, the listening
+/// socket among them in no order to rely on: until then it accepts for the dead.
+async fn is_held(mut stream: TcpStream) -> bool {
+    match timeout(SPEAKS_FIRST_LIMIT, stream.read(&mut [0])).await {
+        Ok(Ok(bytes)) => bytes > 0,
+        Ok(Err(_)) => false,
+        Err(_) => true,
+    }
 }
 
 fn is_address(text: &str) -> bool {

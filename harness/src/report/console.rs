@@ -206,13 +206,18 @@ fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
         let known = printable(&known.unwrap_or_default());
         remarks.push(format!("{ODD}known{ODD:#}: {name} with {place}: {known}"));
     }
-    let mut unsupported: BTreeMap<&str, usize> = BTreeMap::new();
-    for record in of(Verdict::Unsupported) {
-        *unsupported.entry(&record.judgement.reason).or_default() += 1;
-    }
-    for (reason, number) in unsupported {
-        let (trials, reason) = (count(number, "trial"), printable(reason));
-        remarks.push(format!("{ODD}unsupported{ODD:#}: {trials}: {reason}"));
+    for (verdict, style) in [(Verdict::Unsupported, ODD), (Verdict::Blocked, BAD)] {
+        let mut reasons: BTreeMap<&String, usize> = BTreeMap::new();
+        for record in of(verdict) {
+            *reasons.entry(&record.judgement.reason).or_default() += 1;
+        }
+        // What blocks a whole peer is said below, with its name.
+        reasons.retain(|reason, _| !summary.blocked.values().any(|why| why == *reason));
+        for (reason, number) in reasons {
+            let (name, trials, reason) =
+                (verdict.name(), count(number, "trial"), printable(reason));
+            remarks.push(format!("{style}{name}{style:#}: {trials}: {reason}"));
+        }
     }
     for note in &summary.notes {
         let (server, client) = (&note.server, &note.client);

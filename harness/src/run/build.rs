@@ -7,9 +7,9 @@ use tokio::time::timeout;
 use super::Context;
 use crate::{
     child::{Child, Log, Pipes, StopRequest, describe},
-    driver::in_words,
     event::Event,
     manifest::{Build, Peer},
+    text,
 };
 
 /// How long a build that was asked to stop may take to do so.
@@ -62,12 +62,12 @@ async fn run_build(peer: &Peer, build: &Build, mut context: Context) -> Result<(
             Ok(())
         }
         Ok(status) => {
-            let last_words = child.last_words();
+            let last_words = child.last_words().await;
             let how = describe(status);
             Err(format!("`{command}` {how}{last_words}; all of it is in {log_place}"))
         }
         Err(_) => {
-            let limit = in_words(build.timeout);
+            let limit = text::duration(build.timeout);
             child.stop(StopRequest::Terminate, STOP_LIMIT).await;
             Err(format!("`{command}` took longer than {limit}; its output is in {log_place}"))
         }

@@ -6,14 +6,15 @@ use tokio::time::Instant;
 
 use super::{
     Context, log_path,
-    pump::{Incident, Interruption, Observed, Pump, Started},
+    pump::{Incident, Interruption, Observed, Pump},
 };
 use crate::{
     child::{Log, Stopped, describe},
-    driver::{Client, Server, Setting, StartError, in_words},
+    driver::{Client, Server, Setting, StartError},
     event::{Event, Times},
     observe::{Outcome, Role},
     plan::Cell,
+    text,
 };
 
 /// After so many incidents without an answer between them, the rest of the cell
@@ -36,18 +37,19 @@ pub(super) async fn run(cell: &Cell, index: usize, context: Context) {
 }
 
 /// Why a cell does not go on.
-enum Ending {
+pub(super) enum Ending {
     /// The run is to stop.
     Stopped,
     /// Its peers cannot be started, or not any more.
     GivenUp { why: String },
 }
 
-struct CellRun<'a> {
+/// A cell in progress.
+pub(super) struct CellRun<'a> {
     cell: &'a Cell,
     index: usize,
-    context: Context,
-    times: Times,
+    pub(super) context: Context,
+    pub(super) times: Times,
     /// The server's and the client's, made at the first start.
     logs: Option<(Log, Log)>,
     incidents_in_a_row: usize,
@@ -56,147 +58,77 @@ struct CellRun<'a> {
 impl<'a> CellRun<'a> {
     /// Runs the queue. What is left in it at an error was not tried.
     async fn trials(&mut self, queue: &mut VecDeque<usize>) -> Result<(), Ending> {
-        let mut server = None;
-        while !queue.is_empty() {
-            let mut pump = self.start(server.take()).await?;
-            let mut observed = Vec::new();
-            let calls = Instant::now();
-            let result = pump
-                .run(queue, usize::MAX, |seen| {
-                    observed.push(matches!(seen.1, Outcome::Answered(_)));
-                    send(&self.context, self.index, seen);
-                })
-                .await;
-            self.times.calls += calls.elapsed();
-            if observed.contains(&true) {
-                self.incidents_in_a_row = 0;
-            }
-            match result {
-                Ok(()) => {
-                    let (stopped_server, breaches) = self.finish_client(pump).await;
-                    for (trial, why) in breaches {
-                        self.observed((trial, Outcome::Malformed { why }, Duration::ZERO));
-                    }
-                    self.stop_server(stopped_server).await;
-                    return Ok(());
-                }
-                Err(Interruption::Stopped) => {
-                    self.abandon(pump, false).await;
-                    return Err(Ending::Stopped);
-                }
-                Err(Interruption::Incident(incident)) => {
-                    server = self.abandon(pump, incident.server_is_fine).await;
-                    server = self.settle(incident, server, queue).await?;
-                }
-            }
+        let mut at_hand = AtHand::default();
+        let result = self.work_off(queue, &mut at_hand).await;
+        match result {
+            Ok(()) => self.finish(at_hand).await,
+            Err(_) => self.kill(at_hand).await,
         }
-        if let Some(server) = server {
-            self.stop_server(server).await;
+        result
+    }
+
+    async fn work_off(
+        &mut self,
+        queue: &mut VecDeque<usize>,
+        at_hand: &mut AtHand<'a>,
+    ) -> Result<(), Ending> {
+        while !queue.is_empty() {
+            let mut pump = self.pump(at_hand).await?;
+            let result = self.run(&mut pump, queue, usize::MAX, self.observer()).await;
+            if let Some(incident) = self.put_back(pump, result, at_hand).await? {
+                self.settle(incident, queue, at_hand).await?;
+            }
         }
         Ok(())
     }
 
-    /// Finds out which trial an incident belongs to: each that was in flight is
-    /// run again alone. Gives the server back if it can go on.
-    async fn settle(
+    /// Runs trials until all are observed or there is an incident.
+    pub(super) async fn run(
         &mut self,
-        incident: Incident,
-        server: Option<Server>,
+        pump: &mut Pump<'a>,
         queue: &mut VecDeque<usize>,
-    ) -> Result<Option<Server>, Ending> {
-        if incident.is_certain {
-            match incident.in_flight[..] {
-                [Started { trial, elapsed }] => self.observed((trial, incident.outcome, elapsed)),
-                _ => self.note_idle_incident(&incident.outcome),
-            }
-            self.count_incident()?;
-            return Ok(server);
+        most_trials: usize,
+        mut observe: impl FnMut(Observed),
+    ) -> Result<(), Interruption> {
+        let mut is_answered = false;
+        let began = Instant::now();
+        let result = pump
+            .run(queue, most_trials, |seen| {
+                is_answered |= matches!(seen.1, Outcome::Answered(_));
+                observe(seen);
+            })
+            .await;
+        self.times.calls += began.elapsed();
+        if is_answered {
+            self.incidents_in_a_row = 0;
         }
-        if let Err(ending) = self.count_incident() {
-            queue.extend(incident.in_flight.iter().map(|started| started.trial));
-            return Err(ending);
-        }
-        let mut alone = Alone { server, pump: None, rest: incident.in_flight.clone().into() };
-        let mut seen = Vec::new();
-        let mut is_explained = false;
-        // After a breach of the protocol that names no call, a fresh client for
-        // each, heard to its end: then whatever it says belongs to this trial.
-        let is_fresh = matches!(incident.outcome, Outcome::Malformed { .. });
-        let ending = loop {
-            let Some(started) = alone.rest.pop_front() else { break Ok(()) };
-            match self.run_alone(started.trial, &mut alone, is_fresh).await {
-                Ok((observed, explains)) => {
-                    is_explained |= explains;
-                    seen.push(observed);
-                }
-                Err(ending) => {
-                    alone.rest.push_front(started);
-                    break Err(ending);
-                }
-            }
-        };
-        for (position, (trial, outcome, duration)) in seen.into_iter().enumerate() {
-            let is_blamed = !is_explained && incident.suspects.contains(&position);
-            let outcome = if is_blamed { not_seen_again(&incident.outcome) } else { outcome };
-            self.observed((trial, outcome, duration));
-        }
-        let server = match alone.pump {
-            Some(pump) => self.abandon(pump, ending.is_ok()).await,
-            None => alone.server,
-        };
-        if let Err(ending) = ending {
-            for started in alone.rest.into_iter().rev() {
-                queue.push_front(started.trial);
-            }
-            return Err(ending);
-        }
-        Ok(server)
+        result
     }
 
-    /// Runs one trial with nothing beside it. Tells whether it explains the
-    /// incident, by being one again.
-    async fn run_alone(
+    /// Keeps what can go on, and kills what cannot.
+    pub(super) async fn put_back(
         &mut self,
-        trial: usize,
-        alone: &mut Alone<'a>,
-        is_fresh: bool,
-    ) -> Result<(Observed, bool), Ending> {
-        let mut pump = match alone.pump.take() {
-            Some(pump) => pump,
-            None => self.start(alone.server.take()).await?,
-        };
-        let mut observed = None;
-        let calls = Instant::now();
-        let result = pump.run(&mut VecDeque::from([trial]), 1, |seen| observed = Some(seen)).await;
-        self.times.calls += calls.elapsed();
-        match (result, observed) {
-            (Ok(()), Some(observed)) => {
-                self.incidents_in_a_row = 0;
-                if !is_fresh {
-                    alone.pump = Some(pump);
-                    return Ok((observed, false));
-                }
-                let (server, breaches) = self.finish_client(pump).await;
-                alone.server = Some(server);
-                Ok(match breaches.into_iter().next() {
-                    Some((_, why)) => ((trial, Outcome::Malformed { why }, observed.2), true),
-                    None => (observed, false),
-                })
+        pump: Pump<'a>,
+        result: Result<(), Interruption>,
+        at_hand: &mut AtHand<'a>,
+    ) -> Result<Option<Incident>, Ending> {
+        match result {
+            Ok(()) => {
+                at_hand.pump = Some(pump);
+                Ok(None)
             }
-            (Err(Interruption::Stopped), _) | (Ok(()), None) => {
+            Err(Interruption::Stopped) => {
                 self.abandon(pump, false).await;
                 Err(Ending::Stopped)
             }
-            (Err(Interruption::Incident(incident)), _) => {
-                alone.server = self.abandon(pump, incident.server_is_fine).await;
-                self.count_incident()?;
-                let elapsed = incident.in_flight.first().map_or(Duration::ZERO, |s| s.elapsed);
-                Ok(((trial, incident.outcome, elapsed), true))
+            Err(Interruption::Incident(incident)) => {
+                at_hand.server = self.abandon(pump, incident.server_is_fine).await;
+                Ok(Some(incident))
             }
         }
     }
 
-    fn count_incident(&mut self) -> Result<(), Ending> {
+    pub(super) fn count_incident(&mut self) -> Result<(), Ending> {
         self.incidents_in_a_row += 1;
         if self.incidents_in_a_row <= MOST_INCIDENTS_IN_A_ROW {
             return Ok(());
@@ -205,6 +137,14 @@ impl<'a> CellRun<'a> {
             "given up after {MOST_INCIDENTS_IN_A_ROW} crashes or hangs in a row; see the trials before this one"
         );
         Err(Ending::GivenUp { why })
+    }
+
+    /// The processes that run, or fresh ones.
+    pub(super) async fn pump(&mut self, at_hand: &mut AtHand<'a>) -> Result<Pump<'a>, Ending> {
+        match at_hand.pump.take() {
+            Some(pump) => Ok(pump),
+            None => self.start(at_hand.server.take()).await,
+        }
     }
 
     /// Starts the client, and the server unless it runs.
@@ -268,23 +208,35 @@ impl<'a> CellRun<'a> {
         Ok(logs)
     }
 
-    /// Lets the client finish; what it says then that it should not have said
-    /// comes back with the trial that it belongs to.
-    async fn finish_client(&mut self, pump: Pump<'a>) -> (Server, Vec<(usize, String)>) {
+    /// Lets both finish. What the client says then that it should not have said
+    /// fails the trial that it belongs to.
+    async fn finish(&mut self, at_hand: AtHand<'a>) {
         let began = Instant::now();
         let limit = self.context.settings.limits.stop;
-        let (server, late, stopped) = pump.finish(limit).await;
-        self.note_stop(Role::Client, &stopped);
-        self.times.stop += began.elapsed();
-        (server, late)
-    }
-
-    async fn stop_server(&mut self, server: Server) {
-        let began = Instant::now();
-        if let Some(stopped) = server.stop(self.context.settings.limits.stop).await {
+        let mut server = at_hand.server;
+        if let Some(pump) = at_hand.pump {
+            let (its_server, breaches, stopped) = pump.finish(limit).await;
+            self.note_stop(Role::Client, &stopped);
+            for (trial, why) in breaches {
+                self.observed((trial, Outcome::Malformed { why }, Duration::ZERO));
+            }
+            server = Some(its_server);
+        }
+        if let Some(server) = server
+            && let Some(stopped) = server.stop(limit).await
+        {
             self.note_stop(Role::Server, &stopped);
         }
         self.times.stop += began.elapsed();
+    }
+
+    pub(super) async fn kill(&mut self, at_hand: AtHand<'a>) {
+        if let Some(pump) = at_hand.pump {
+            self.abandon(pump, false).await;
+        }
+        if let Some(server) = at_hand.server {
+            server.kill().await;
+        }
     }
 
     /// Kills the client, and the server unless it is to be kept.
@@ -303,27 +255,16 @@ impl<'a> CellRun<'a> {
     }
 
     fn note_stop(&self, role: Role, stopped: &Stopped) {
-        let limit = in_words(self.context.settings.limits.stop);
+        let limit = text::duration(self.context.settings.limits.stop);
         let text = if stopped.killed {
             format!("did not stop within {limit} when asked, and was killed")
         } else if stopped.left_processes {
             format!("left processes behind that did not end within {limit}; they were killed")
-        } else if stopped.status.is_some_and(|status| status.code().is_some_and(|code| code != 0)) {
+        } else if stopped.has_died() {
             format!("{} when asked to stop", describe(stopped.status))
         } else {
             return;
         };
-        self.context.send(Event::Note { cell: self.index, role, text });
-    }
-
-    /// Something happened while no call was in flight: it decides no trial.
-    fn note_idle_incident(&self, outcome: &Outcome) {
-        let (role, why) = match outcome {
-            Outcome::Crashed { role, why } => (*role, why),
-            Outcome::Malformed { why } | Outcome::Hung { why } => (Role::Client, why),
-            _ => return,
-        };
-        let text = format!("misbehaved while no call was in flight: {why}");
         self.context.send(Event::Note { cell: self.index, role, text });
     }
 
@@ -334,30 +275,20 @@ impl<'a> CellRun<'a> {
         }
     }
 
-    fn observed(&self, seen: Observed) {
-        send(&self.context, self.index, seen);
+    pub(super) fn observed(&self, seen: Observed) {
+        self.observer()(seen);
+    }
+
+    /// What sends what is seen.
+    pub(super) fn observer(&self) -> impl Fn(Observed) + use<> {
+        let (context, cell) = (self.context.clone(), self.index);
+        move |(trial, outcome, duration)| context.observed(cell, trial, outcome, duration)
     }
 }
 
-/// What is at hand while trials run alone.
-struct Alone<'a> {
+/// The processes that run and can go on: none, a server, or a pump with both.
+#[derive(Default)]
+pub(super) struct AtHand<'a> {
     server: Option<Server>,
-    pump: Option<Pump<'a>>,
-    rest: VecDeque<Started>,
-}
-
-fn send(context: &Context, cell: usize, (trial, outcome, duration): Observed) {
-    context.observed(cell, trial, outcome, duration);
-}
-
-/// An incident that no trial caused again when it ran alone: it happened all
-/// the same.
-fn not_seen_again(outcome: &Outcome) -> Outcome {
-    let add = |why: &str| format!("{why}; run again alone, the case was answered");
-    match outcome {
-        Outcome::Hung { why } => Outcome::Hung { why: add(why) },
-        Outcome::Crashed { role, why } => Outcome::Crashed { role: *role, why: add(why) },
-        Outcome::Malformed { why } => Outcome::Malformed { why: add(why) },
-        other => other.clone(),
-    }
+    pub(super) pump: Option<Pump<'a>>,
 }

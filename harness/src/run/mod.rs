@@ -3,6 +3,7 @@
 mod build;
 mod cell;
 mod pump;
+mod settle;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -11,17 +11,22 @@ use tokio::time::{Instant, sleep_until};
 use super::Context;
 use crate::{
     child::Stopped,
-    driver::{Client, ClientEvent, Server, in_words},
+    driver::{Client, ClientEvent, Server},
     event::Event,
     observe::{Answer, Outcome, Role},
     plan::{Cell, Trial},
     suite::Call,
+    text,
 };
 
 /// Status codes that a library gives when its connection is lost: CANCELLED,
 /// UNKNOWN, INTERNAL, UNAVAILABLE. After one of them it is asked whether the
 /// server lives.
 const LOST_CONNECTION_CODES: [i32; 4] = [1, 2, 13, 14];
+
+/// How many answers a client may repeat before it is killed. One that never stops
+/// repeating itself answers nothing else.
+const MOST_REPETITIONS: usize = 100;
 
 /// What ended a pump before its queue was empty.
 #[derive(Debug)]
@@ -30,11 +35,11 @@ pub(super) struct Incident {
     pub(super) outcome: Outcome,
     /// The trials that may have caused it: those in flight and not answered.
     pub(super) in_flight: Vec<Started>,
-    /// Which of them the outcome belongs to if none causes it again: positions
-    /// in `in_flight`.
+    /// Which of them the outcome belongs to if none causes it again.
     pub(super) suspects: Vec<usize>,
-    /// Whether no other trial than the ones in flight can have caused it, and
-    /// there is at most one.
+    /// The last trial that was decided with these processes.
+    pub(super) last_decided: Option<usize>,
+    /// Whether it can have been caused by no other trial than the one in flight.
     pub(super) is_certain: bool,
     /// Whether the server can be trusted to go on.
     pub(super) server_is_fine: bool,
@@ -66,10 +71,18 @@ pub(super) struct Pump<'a> {
     server: Server,
     client: Client,
     next_id: u64,
-    /// The trial and call of every id that was given to this client.
-    given: HashMap<u64, (usize, usize)>,
+    /// Every call that was given to this client, by its id.
+    given: HashMap<u64, Given>,
     in_flight: Vec<InFlight>,
-    last_observed: Option<usize>,
+    last_decided: Option<usize>,
+    repetitions: usize,
+}
+
+struct Given {
+    trial: usize,
+    /// The call's position in the case.
+    call: usize,
+    is_answered: bool,
 }
 
 struct InFlight {
@@ -99,7 +112,8 @@ impl<'a> Pump<'a> {
             next_id: 1,
             given: HashMap::new(),
             in_flight: Vec::new(),
-            last_observed: None,
+            last_decided: None,
+            repetitions: 0,
         }
     }
 
@@ -129,7 +143,7 @@ impl<'a> Pump<'a> {
                     return Err(Interruption::Incident(self.server_died(&how)));
                 }
                 () = sleep_until(first_deadline) => {
-                    return Err(Interruption::Incident(self.hung()));
+                    return Err(Interruption::Incident(self.time_is_over().await));
                 }
             }
         }
@@ -167,7 +181,7 @@ impl<'a> Pump<'a> {
         self.context.send(Event::TrialStarted { cell: self.index, trial });
         for (index, call) in case.calls.iter().enumerate() {
             self.client.call(self.next_id, &case.name, &self.server.address, call);
-            self.given.insert(self.next_id, (trial, index));
+            self.given.insert(self.next_id, Given { trial, call: index, is_answered: false });
             self.next_id += 1;
         }
         self.in_flight.push(InFlight {
@@ -205,73 +219,82 @@ impl<'a> Pump<'a> {
                 {
                     return Some(self.server_died(&how));
                 }
-                self.answered(id, answer, observe)
+                self.heard(id, Ok(answer), observe)
             }
             ClientEvent::Refused { id, why } => {
-                self.ended_early(id, Outcome::Refused { why }, observe)
+                self.heard(id, Err(Outcome::Refused { why }), observe)
             }
             ClientEvent::Malformed { id: Some(id), why } => {
-                self.ended_early(id, Outcome::Malformed { why }, observe)
+                self.heard(id, Err(Outcome::Malformed { why }), observe)
             }
             ClientEvent::Malformed { id: None, why } => Some(self.unattributed(why)),
             ClientEvent::Ended { how } => Some(self.client_died(&how)),
         }
     }
 
-    fn answered(
+    /// The client answered a call, or did what decides the whole trial: then
+    /// whatever comes of the trial's other calls is ignored.
+    fn heard(
         &mut self,
         id: u64,
-        answer: Answer,
+        answer: Result<Answer, Outcome>,
         observe: &mut impl FnMut(Observed),
     ) -> Option<Incident> {
-        let Some(&(trial, call)) = self.given.get(&id) else {
+        let Some(given) = self.given.get_mut(&id) else {
             return Some(self.unattributed(unknown_id(id)));
         };
-        let position = self.in_flight.iter().position(|flight| flight.trial == trial);
-        let slot = position.map(|position| &mut self.in_flight[position].answers[call]);
-        match (position, slot) {
-            (Some(position), Some(slot)) if slot.is_none() => {
-                *slot = Some(answer);
-                if self.in_flight[position].answers.iter().all(Option::is_some) {
-                    let flight = self.in_flight.swap_remove(position);
-                    let answers = flight.answers.into_iter().flatten().collect();
-                    self.last_observed = Some(trial);
-                    observe((trial, Outcome::Answered(answers), flight.started.elapsed()));
-                }
-                None
-            }
-            _ => self.ended_early(id, Outcome::Malformed { why: repeated_id(id) }, observe),
+        let (trial, call) = (given.trial, given.call);
+        if std::mem::replace(&mut given.is_answered, true) {
+            return self.repeated(id, trial, observe);
         }
-    }
-
-    /// One call decides its trial; whatever else comes of it is ignored.
-    fn ended_early(
-        &mut self,
-        id: u64,
-        outcome: Outcome,
-        observe: &mut impl FnMut(Observed),
-    ) -> Option<Incident> {
-        let Some(&(trial, _)) = self.given.get(&id) else {
-            return Some(self.unattributed(unknown_id(id)));
+        let position = self.in_flight.iter().position(|flight| flight.trial == trial)?;
+        let answers = &mut self.in_flight[position].answers;
+        let outcome = match answer {
+            Ok(answer) => {
+                answers[call] = Some(answer);
+                if answers.iter().any(Option::is_none) {
+                    return None;
+                }
+                Outcome::Answered(answers.drain(..).flatten().collect())
+            }
+            Err(outcome) => outcome,
         };
-        let position = self.in_flight.iter().position(|flight| flight.trial == trial);
-        let flight = position.map(|position| self.in_flight.swap_remove(position));
-        let duration = flight.map_or(Duration::ZERO, |flight| flight.started.elapsed());
-        self.last_observed = Some(trial);
-        observe((trial, outcome, duration));
+        self.decided(trial, outcome, observe);
         None
     }
 
-    /// A breach of the protocol that names no call. Whoever was last observed
-    /// may have caused it as well.
-    fn unattributed(&mut self, why: String) -> Incident {
-        let mut incident = self.incident(Outcome::Malformed { why }, true);
-        if let Some(trial) = self.last_observed {
-            incident.suspects = (0..=incident.in_flight.len()).collect();
-            incident.in_flight.push(Started { trial, elapsed: Duration::ZERO });
-            incident.is_certain = false;
+    fn repeated(
+        &mut self,
+        id: u64,
+        trial: usize,
+        observe: &mut impl FnMut(Observed),
+    ) -> Option<Incident> {
+        let outcome = Outcome::Malformed { why: repeated_id(id) };
+        self.decided(trial, outcome.clone(), observe);
+        self.repetitions += 1;
+        if self.repetitions < MOST_REPETITIONS {
+            return None;
         }
-        incident
+        // Those in flight are not to blame for it, and must not wait for it.
+        Some(Incident {
+            suspects: vec![],
+            last_decided: None,
+            is_certain: false,
+            ..self.incident(outcome, true)
+        })
+    }
+
+    fn decided(&mut self, trial: usize, outcome: Outcome, observe: &mut impl FnMut(Observed)) {
+        let position = self.in_flight.iter().position(|flight| flight.trial == trial);
+        let flight = position.map(|position| self.in_flight.remove(position));
+        let duration = flight.map_or(Duration::ZERO, |flight| flight.started.elapsed());
+        self.last_decided = Some(trial);
+        observe((trial, outcome, duration));
+    }
+
+    /// A breach of the protocol that names no call.
+    fn unattributed(&mut self, why: String) -> Incident {
+        self.incident(Outcome::Malformed { why }, true)
     }
 
     fn client_died(&mut self, how: &str) -> Incident {
@@ -284,23 +307,39 @@ impl<'a> Pump<'a> {
         self.incident(Outcome::Crashed { role: Role::Server, why }, false)
     }
 
-    /// The trial that waited longest is the suspect; any of the others may be
-    /// the one that keeps the client busy.
+    /// A process that has died explains it better. It may not have been told yet:
+    /// while others hold its pipes open, they are listened to for a while.
+    async fn time_is_over(&mut self) -> Incident {
+        if let Some(how) = self.client.death().await {
+            return self.client_died(&how);
+        }
+        if let Some(how) = self.server.death().await {
+            return self.server_died(&how);
+        }
+        self.hung()
+    }
+
+    /// The trial whose time is over is the suspect, and the first to be run again;
+    /// any of the others may be the one that keeps the client busy.
     fn hung(&mut self) -> Incident {
         let now = Instant::now();
         let grace = self.context.settings.limits.answer_grace;
         let late = |flight: &InFlight| flight.deadline <= now;
         let suspect = self.in_flight.iter().position(late).unwrap_or_default();
-        let waited = self.in_flight.get(suspect).map_or(Duration::ZERO, |f| f.deadline - f.started);
-        let stray = self.client.stray_lines().map(|stray| format!("; {stray}")).unwrap_or_default();
+        if let Some(until_suspect) = self.in_flight.get_mut(..=suspect) {
+            until_suspect.rotate_right(1);
+        }
+        let waited = self.in_flight.first().map_or(Duration::ZERO, |f| f.deadline - f.started);
+        let stray =
+            self.client.stray_output().map(|stray| format!("; {stray}")).unwrap_or_default();
         let why = format!(
             "no answer within {} (the call's timeout of {} and {} of grace){stray}",
-            in_words(waited),
-            in_words(waited.saturating_sub(grace)),
-            in_words(grace),
+            text::duration(waited),
+            text::duration(waited.saturating_sub(grace)),
+            text::duration(grace),
         );
         let mut incident = self.incident(Outcome::Hung { why }, false);
-        incident.suspects = vec![suspect];
+        incident.suspects.truncate(1);
         incident
     }
 
@@ -312,8 +351,9 @@ impl<'a> Pump<'a> {
             .collect();
         Incident {
             outcome,
-            suspects: (0..in_flight.len()).collect(),
-            is_certain: in_flight.len() <= 1,
+            suspects: in_flight.iter().map(|started| started.trial).collect(),
+            last_decided: self.last_decided,
+            is_certain: in_flight.len() == 1 && self.last_decided.is_none(),
             in_flight,
             server_is_fine,
         }
@@ -326,16 +366,21 @@ impl<'a> Pump<'a> {
         let breaches = late
             .into_iter()
             .filter_map(|event| {
-                let (id, why) = match event {
+                let given = |id: &u64| self.given.get(id);
+                let (trial, why) = match &event {
                     ClientEvent::Answered { id, .. } | ClientEvent::Refused { id, .. } => {
-                        let is_given = self.given.contains_key(&id);
-                        (Some(id), if is_given { repeated_id(id) } else { unknown_id(id) })
+                        match given(id) {
+                            Some(call) if call.is_answered => (Some(call.trial), repeated_id(*id)),
+                            Some(_) => return None,
+                            None => (None, unknown_id(*id)),
+                        }
                     }
-                    ClientEvent::Malformed { id, why } => (id, why),
+                    ClientEvent::Malformed { id, why } => {
+                        (id.as_ref().and_then(given).map(|call| call.trial), why.clone())
+                    }
                     ClientEvent::Ended { .. } => return None,
                 };
-                let named = id.and_then(|id| self.given.get(&id)).map(|(trial, _)| *trial);
-                Some((named.or(self.last_observed)?, why))
+                Some((trial.or(self.last_decided)?, why))
             })
             .collect();
         (self.server, breaches, stopped)

@@ -2,19 +2,24 @@
 
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, Write as _},
+    os::fd::AsRawFd as _,
     process::{Command, exit},
     thread,
 };
 
 use nix::sys::signal::{SigSet, Signal};
 
-/// The file that tells that SIGTERM came, in the folder where the peer runs.
-const SAW_SIGTERM: &str = "saw-sigterm";
+/// How much a flood is on each of stdout and stderr: more than a pipe holds
+/// (64 KiB), and both together more than the harness keeps in a log (16 MiB).
+const FLOOD_BYTES: usize = 12 << 20;
 
-/// How much a flood is: more than a pipe holds (64 KiB) and more than the harness
-/// keeps of it (16 MiB).
-const FLOOD_BYTES: usize = 20 << 20;
+/// Text that would steer a terminal, break XML or hide what stands beside it.
+pub(crate) const HOSTILE: &str =
+    "\u{1b}[31mred\u{1b}]0;title\u{7} \0 \u{9b}2J ]]> <![CDATA[ &lt; \"' \u{202e}desrever\r\nPASS";
+
+/// Another answer than any request: `Text { text: "wrong" }`, in base64.
+pub(crate) const WRONG: &str = "CgV3cm9uZw==";
 
 pub(crate) fn die() -> ! {
     eprintln!("these are my last words");
@@ -27,27 +32,36 @@ pub(crate) fn hang() -> ! {
     }
 }
 
-/// Must be called before there is another thread, which would take the signal.
-pub(crate) fn ignore_sigterm() {
-    let sigterm = SigSet::from(Signal::SIGTERM);
-    sigterm.thread_block().unwrap();
-    thread::spawn(move || {
-        loop {
-            sigterm.wait().unwrap();
-            fs::write(SAW_SIGTERM, "").unwrap();
-        }
-    });
+pub(crate) fn hang_with_stdout_closed() -> ! {
+    nix::unistd::close(io::stdout().as_raw_fd()).unwrap();
+    hang();
 }
 
-/// In the peer's process group, and with its stdout and stderr.
+/// From now on SIGTERM does nothing, unless it is waited for. Threads that are
+/// started later inherit that; programs do not.
+pub(crate) fn block_sigterm() -> SigSet {
+    let sigterm = SigSet::from(Signal::SIGTERM);
+    sigterm.thread_block().unwrap();
+    sigterm
+}
+
+/// Waits for SIGTERM, tells in a file that it came, and hangs.
+pub(crate) fn hang_in_spite_of(sigterm: SigSet, role: &str) -> ! {
+    sigterm.wait().unwrap();
+    fs::write(format!("{role}-saw-sigterm"), "").unwrap();
+    hang();
+}
+
+/// Leaves a process in the peer's group, with the peer's stdout and stderr.
+#[expect(clippy::zombie_processes, reason = "that it is left behind is the fault")]
 pub(crate) fn leave_a_grandchild() {
     Command::new("sleep").arg("1000").spawn().unwrap();
 }
 
-pub(crate) fn flood(mut out: impl Write) -> io::Result<()> {
+pub(crate) fn flood() {
     let line = [&[b'~'; 1000][..], b"\n"].concat();
     for _ in 0..FLOOD_BYTES / line.len() {
-        out.write_all(&line)?;
+        io::stderr().write_all(&line).unwrap();
+        io::stdout().write_all(&line).unwrap();
     }
-    out.flush()
 }

@@ -1,0 +1,176 @@
+//! Finds out which trial an incident belongs to.
+//!
+//! A process that dies, hangs or breaks the protocol does not say over which call.
+//! So each trial that was in flight is run again with nothing beside it: what
+//! happens again is explained. If nothing does, the trial that was decided just
+//! before may have caused it a moment later, and is watched to its processes' end.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    cell::{AtHand, CellRun, Ending},
+    pump::{Incident, Observed, Started},
+};
+use crate::observe::{Outcome, Role};
+
+/// How far trying again has come.
+#[derive(Default)]
+struct Progress {
+    /// How many of those in flight were tried.
+    tried: usize,
+    /// Whether a trial was found that causes the incident.
+    is_explained: bool,
+}
+
+impl<'a> CellRun<'a> {
+    /// Observes every trial that was in flight, or puts it back into the queue
+    /// where the cell must end before.
+    pub(super) async fn settle(
+        &mut self,
+        incident: Incident,
+        queue: &mut VecDeque<usize>,
+        at_hand: &mut AtHand<'a>,
+    ) -> Result<(), Ending> {
+        if incident.is_certain {
+            self.attribute(&incident);
+            return self.count_incident();
+        }
+        let mut progress = Progress::default();
+        let mut result = self.count_incident();
+        if result.is_ok() {
+            result = self.try_again(&incident, &mut progress, at_hand).await;
+        }
+        let is_open = !progress.is_explained && !matches!(result, Err(Ending::Stopped));
+        for (position, &Started { trial, elapsed }) in incident.in_flight.iter().enumerate().rev() {
+            let is_tried = position < progress.tried;
+            // It happened all the same, and who caused it cannot be found out.
+            let is_blamed = is_open && incident.suspects.contains(&trial);
+            match (is_tried, is_blamed) {
+                (true, true) => {
+                    let remark = "run again alone, the case was answered";
+                    self.observed((trial, with_remark(&incident.outcome, remark), elapsed));
+                }
+                (false, true) => self.observed((trial, incident.outcome.clone(), elapsed)),
+                (false, false) => queue.push_front(trial),
+                (true, false) => {}
+            }
+        }
+        result
+    }
+
+    async fn try_again(
+        &mut self,
+        incident: &Incident,
+        progress: &mut Progress,
+        at_hand: &mut AtHand<'a>,
+    ) -> Result<(), Ending> {
+        let mut ran_before = Vec::new();
+        while let Some(started) = incident.in_flight.get(progress.tried) {
+            let trial = started.trial;
+            // A breach of the protocol that names no call may come after the answer.
+            if let Outcome::Malformed { .. } = incident.outcome {
+                let observe = self.observer();
+                let explains = self.run_to_the_end(trial, incident, at_hand, observe).await?;
+                progress.tried += 1;
+                self.explained(explains, progress)?;
+                continue;
+            }
+            match self.run_alone(trial, at_hand, self.observer()).await? {
+                None => progress.tried += 1,
+                Some(again) if again.is_certain || again.in_flight.is_empty() => {
+                    self.attribute(&again);
+                    progress.tried += 1;
+                    self.explained(true, progress)?;
+                }
+                // Another ran before it with these processes; the next are fresh.
+                Some(again) => {
+                    ran_before.extend(again.last_decided);
+                    self.count_incident()?;
+                }
+            }
+        }
+        if !progress.is_explained {
+            ran_before.extend(incident.last_decided);
+        }
+        for trial in ran_before {
+            // It is observed already, and only what it does beyond that is news.
+            let explains = self.run_to_the_end(trial, incident, at_hand, |_| {}).await?;
+            self.explained(explains, progress)?;
+        }
+        Ok(())
+    }
+
+    fn explained(&mut self, explains: bool, progress: &mut Progress) -> Result<(), Ending> {
+        progress.is_explained |= explains;
+        if explains { self.count_incident() } else { Ok(()) }
+    }
+
+    /// Runs one trial with nothing beside it.
+    async fn run_alone(
+        &mut self,
+        trial: usize,
+        at_hand: &mut AtHand<'a>,
+        observe: impl FnMut(Observed),
+    ) -> Result<Option<Incident>, Ending> {
+        let mut pump = self.pump(at_hand).await?;
+        let result = self.run(&mut pump, &mut VecDeque::from([trial]), 1, observe).await;
+        self.put_back(pump, result, at_hand).await
+    }
+
+    /// Runs one trial alone with fresh processes and watches them to their end:
+    /// what they do until then is this trial's. Tells whether it explains the
+    /// incident by doing the same again.
+    async fn run_to_the_end(
+        &mut self,
+        trial: usize,
+        incident: &Incident,
+        at_hand: &mut AtHand<'a>,
+        observe: impl FnMut(Observed),
+    ) -> Result<bool, Ending> {
+        self.kill(std::mem::take(at_hand)).await;
+        if let Some(again) = self.run_alone(trial, at_hand, observe).await? {
+            self.attribute(&again);
+            return Ok(true);
+        }
+        let Some(pump) = at_hand.pump.take() else { return Ok(false) };
+        let limit = self.context.settings.limits.stop;
+        let began = Instant::now();
+        let (server, breaches, client) = pump.finish(limit).await;
+        let server = server.stop(limit).await;
+        self.times.stop += began.elapsed();
+        let late = || with_remark(&incident.outcome, "this came after its own answer");
+        let explanation = match &incident.outcome {
+            Outcome::Malformed { .. } => {
+                breaches.into_iter().next().map(|(_, why)| Outcome::Malformed { why })
+            }
+            Outcome::Crashed { role: Role::Client, .. } => client.has_died().then(late),
+            Outcome::Crashed { .. } => server.is_some_and(|server| server.has_died()).then(late),
+            Outcome::Hung { .. } => client.was_terminated().then(late),
+            _ => None,
+        };
+        let explains = explanation.is_some();
+        if let Some(outcome) = explanation {
+            self.observed((trial, outcome, Duration::ZERO));
+        }
+        Ok(explains)
+    }
+
+    /// The incident belongs to the trial that it happened to.
+    fn attribute(&self, incident: &Incident) {
+        for started in &incident.in_flight {
+            self.observed((started.trial, incident.outcome.clone(), started.elapsed));
+        }
+    }
+}
+
+fn with_remark(outcome: &Outcome, remark: &str) -> Outcome {
+    let add = |why: &str| format!("{why}; {remark}");
+    match outcome {
+        Outcome::Hung { why } => Outcome::Hung { why: add(why) },
+        Outcome::Crashed { role, why } => Outcome::Crashed { role: *role, why: add(why) },
+        Outcome::Malformed { why } => Outcome::Malformed { why: add(why) },
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,13 @@
+//! What the harness makes of faulty peers, and of being stopped itself.
+//!
+//! Each test runs the harness on a project whose peers are `faulty-peer` with one
+//! fault or none: the right trial must get the right verdict, words and blame,
+//! every other trial must pass, no process may be left, and nothing may wait for
+//! ever. What holds of every run is checked in `support`.
+
+mod client;
+mod server;
+mod signals;
+mod start;
+mod stop;
+mod support;

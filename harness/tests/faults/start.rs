@@ -1,0 +1,211 @@
+//! Peers that cannot be built or started, or are never ready: their cells are
+//! blocked with the words that help, and all others run.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+};
+
+use super::support::{CASES, CULPRIT, Project, faulty};
+
+/// Good peers, and bad ones each in a cell with a good one. The limit on starting
+/// is short enough to be waited for.
+fn project() -> Project {
+    Project::new().limit("start", "2s").server("good", "none").client("good-too", "none")
+}
+
+/// Runs it: the trials of each of these peers are blocked with these words, and
+/// every other trial passes.
+fn blocks(project: &Project, peers: &[(&str, &str)]) {
+    let run = project.run_with(&["-E", "server(good) | client(good-too)"]);
+    assert_eq!(run.exit, 5, "{run}");
+    for trial in &run.report.trials {
+        let name = |peer: &&(&str, &str)| trial.server == peer.0 || trial.client == peer.0;
+        let (verdict, words) = match peers.iter().find(name) {
+            Some((_, words)) => ("blocked", *words),
+            None => ("pass", ""),
+        };
+        assert_eq!(trial.verdict, verdict, "{trial:?}\n{run}");
+        assert!(trial.reason.contains(words), "want: {words}\ngot: {trial:?}\n{run}");
+        assert!(run.stdout.contains(words), "want: {words}\n{run}");
+    }
+    let blocked = run.report.trials.iter().filter(|trial| trial.verdict == "blocked").count();
+    assert_eq!(blocked, peers.len() * CASES.len(), "{run}");
+}
+
+#[test]
+fn servers_that_announce_themselves() {
+    let faults = [
+        ("never-ready", "server was not ready within 2 s: no ready line on stdout"),
+        (
+            "exits-at-start",
+            "server exited with status 3 before it was ready; its last words: these are my last words",
+        ),
+        ("closes-stdout", "server closed its stdout before it was ready"),
+        ("announces-no-address", "server announced itself wrongly: `here` is no HOST:PORT"),
+        ("announces-hostile-text", r"server announced itself wrongly: `\u{1b}[31mred"),
+    ];
+    let project = faults.iter().fold(project(), |project, (fault, _)| project.server(fault, fault));
+    blocks(&project, &faults);
+}
+
+#[test]
+fn clients() {
+    let faults = [
+        ("never-ready", "client was not ready within 2 s: no hello on stdout"),
+        (
+            "exits-at-start",
+            "client exited with status 3 before it was ready; its last words: these are my last words",
+        ),
+        ("closes-stdout", "client closed its stdout before it was ready"),
+        (
+            "speaks-another-version",
+            "client announced itself wrongly: it speaks version 2 of the peer protocol, and this harness version 1",
+        ),
+        (
+            "takes-no-call",
+            "client announced itself wrongly: it takes no call: max_in_flight is 0, it must be 1 or more",
+        ),
+        (
+            "answers-before-hello",
+            "client announced itself wrongly: it answered before it said hello",
+        ),
+    ];
+    let project = faults.iter().fold(project(), |project, (fault, _)| project.client(fault, fault));
+    blocks(&project, &faults);
+}
+
+#[test]
+fn commands_that_cannot_be_started() {
+    let missing = "cmd = [\"./no-such-program\"]";
+    let words = "could not be started: `./no-such-program`: No such file or directory";
+    let project = project()
+        .peer("server", &format!("server = {{ {missing} }}"))
+        .peer("client", &format!("client = {{ {missing} }}"));
+    blocks(&project, &[("server", words), ("client", words)]);
+}
+
+#[test]
+fn servers_that_say_nothing() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken_address = taken.local_addr().unwrap().to_string();
+    let (fixed_address, nobodys_address) = (free_address(), free_address());
+    let elsewhere = Elsewhere::start("none");
+    let connect = |words: &str| {
+        format!("server = {{ ready = \"connect\", cmd = {} }}", faulty(&format!("server {words}")))
+    };
+    let at = |address: &str| {
+        let cmd = faulty(&format!("server none --silent --listen {address}"));
+        format!("server = {{ ready = \"connect\", address = \"{address}\", cmd = {cmd} }}")
+    };
+    let project = project()
+        .peer("port", &connect("none --silent --listen 127.0.0.1:{port}"))
+        .peer("listen", &connect("none --silent --listen {listen}"))
+        .peer("fixed", &at(&fixed_address))
+        .peer("elsewhere", &format!("server = {{ address = \"{}\" }}", elsewhere.address))
+        .peer("deaf", &connect("never-ready --listen {listen}"))
+        .peer("dead", &connect("exits-at-start --listen {listen}"))
+        .peer("taken", &at(&taken_address))
+        .peer("nowhere", &format!("server = {{ address = \"{nobodys_address}\" }}"))
+        // With a second client, cells of one address must wait for each other.
+        .client("good-too-2", "none");
+    let something_else =
+        format!("could not be started: something else already answers at {taken_address}");
+    let nobody = format!("does not answer at {nobodys_address}: ");
+    blocks(
+        &project,
+        &[
+            ("deaf", "server was not ready within 2 s: its port accepts no connection"),
+            ("dead", "server exited with status 3 before it was ready; its last words:"),
+            ("taken", &something_else),
+            ("nowhere", &nobody),
+        ],
+    );
+    assert!(elsewhere.still_answers());
+}
+
+/// It is not ours to start again: what comes after its death is blocked.
+#[test]
+fn a_server_elsewhere_dies_in_a_call() {
+    let elsewhere = Elsewhere::start(&format!("dies --on {CULPRIT}"));
+    let run = Project::new()
+        .peer("elsewhere", &format!("server = {{ address = \"{}\" }}", elsewhere.address))
+        .client("good", "none --in-flight 1")
+        .run();
+    assert_eq!(run.exit, 1, "{run}");
+    let verdicts: Vec<&str> = run.report.trials.iter().map(|trial| &*trial.verdict).collect();
+    let rest = ["blocked"; CASES.len() - 3];
+    assert_eq!(verdicts, [&["pass", "pass", "crashed"][..], &rest].concat(), "{run}");
+    let words = format!("the server no longer accepts connections at {}", elsewhere.address);
+    assert!(run.report.trials[2].reason.contains(&words), "{run}");
+}
+
+#[test]
+fn builds() {
+    let words = |peer: &str, what: &str| {
+        let server = faulty("server none --listen {listen}");
+        (peer.to_owned(), format!("{what}\nserver = {{ cmd = {server} }}"))
+    };
+    let project = [
+        words("fails", &format!("build = {{ cmd = {} }}", faulty("server exits-at-start"))),
+        words(
+            "never-ends",
+            &format!("build = {{ timeout = \"300ms\", cmd = {} }}", faulty("server never-ready")),
+        ),
+        words("is-missing", "build = { cmd = [\"./no-such-program\"] }"),
+        words("lacks", "requires = [{ program = \"no-such-program\", hint = \"install it\" }]"),
+    ]
+    .iter()
+    .fold(project(), |project, (peer, lines)| project.peer(peer, lines));
+    blocks(
+        &project,
+        &[
+            (
+                "fails",
+                "exited with status 3; its last words: these are my last words; all of it is in",
+            ),
+            ("never-ends", "server never-ready` took longer than 300 ms; its output is in"),
+            ("is-missing", "`./no-such-program` could not be started: No such file or directory"),
+            ("lacks", "no-such-program not found on PATH; install it"),
+        ],
+    );
+}
+
+/// A loopback address at which nobody listened a moment ago.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// A server that the harness does not start.
+struct Elsewhere {
+    process: Child,
+    address: String,
+}
+
+impl Elsewhere {
+    fn start(words: &str) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_faulty-peer"))
+            .arg("server")
+            .args(words.split(' '))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        Self { process, address: line["ready"]["address"].as_str().unwrap().to_owned() }
+    }
+
+    fn still_answers(&self) -> bool {
+        std::net::TcpStream::connect(&self.address).is_ok()
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,270 @@
+//! A client that speaks the peer protocol as it should, but for one fault.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, BufRead as _, BufReader, Write as _},
+    net::TcpStream,
+    thread,
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum};
+use nix::sys::signal::{Signal, raise};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::misdeed::{
+    HOSTILE, WRONG, block_sigterm, die, flood, hang, hang_in_spite_of, hang_with_stdout_closed,
+    leave_a_grandchild,
+};
+
+/// An id that is never reached.
+const UNKNOWN_ID: u64 = 4711;
+
+/// Longer than any grace that a test gives.
+const LATE: Duration = Duration::from_secs(3);
+
+#[derive(Args)]
+pub(crate) struct Client {
+    fault: Fault,
+    /// The case with which a fault in a call shows; every case if there is none.
+    #[arg(long, value_name = "CASE")]
+    on: Option<String>,
+    /// How many calls it says that it takes at once. It makes one after another.
+    #[arg(long, value_name = "CALLS", default_value_t = 8)]
+    in_flight: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Fault {
+    None,
+
+    // At the start.
+    NeverReady,
+    ExitsAtStart,
+    ClosesStdout,
+    SpeaksAnotherVersion,
+    TakesNoCall,
+    AnswersBeforeHello,
+    SaysHelloInHostileText,
+
+    // In a call.
+    Dies,
+    DiesOnce,
+    DiesHavingAnswered,
+    DiesAndLeavesAGrandchild,
+    IsKilled,
+    Hangs,
+    HangsOnce,
+    HangsHavingAnswered,
+    HangsWithStdoutClosed,
+    HangsAfterHalfALine,
+    HangsInALine,
+    AnswersLate,
+    AnswersTwice,
+    AnswersForEver,
+    AnswersUnknownId,
+    AnswersUnknownIdToo,
+    AnswersNothingWeKnow,
+    AnswersNoBase64,
+    AnswersWrongly,
+    RefusesCall,
+    RefusesFirstCall,
+    PrintsGarbage,
+    Floods,
+
+    // In a call, with text that must not be shown as it is.
+    AnswersHostileStatus,
+    RefusesInHostileText,
+    AnswersHostileNonsense,
+    DiesWithHostileText,
+
+    // When asked to stop.
+    IgnoresSigterm,
+    LeavesAGrandchild,
+    ExitsWithAnError,
+}
+
+/// As much of a call as this client needs.
+#[derive(Deserialize)]
+struct Call {
+    id: u64,
+    case: String,
+    target: String,
+    request: String,
+    timeout_ms: u64,
+}
+
+impl Client {
+    pub(crate) fn run(self) {
+        let sigterm = (self.fault == Fault::IgnoresSigterm).then(block_sigterm);
+        for line in io::stdin().lines() {
+            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            if line.get("hello").is_some() {
+                self.say_hello();
+                continue;
+            }
+            let call = Call::deserialize(&line["call"]).unwrap();
+            if self.on.as_ref().is_none_or(|case| *case == call.case) {
+                self.misbehave(&call);
+            } else {
+                say(&call.answered());
+            }
+        }
+        match (self.fault, sigterm) {
+            (_, Some(sigterm)) => hang_in_spite_of(sigterm, "client"),
+            (Fault::LeavesAGrandchild, _) => leave_a_grandchild(),
+            (Fault::ExitsWithAnError, _) => die(),
+            _ => {}
+        }
+    }
+
+    fn say_hello(&self) {
+        let mut hello = json!({
+            "protocol": 1,
+            "implementation": "faulty",
+            "version": "0",
+            "features": [],
+            "max_in_flight": self.in_flight,
+        });
+        match self.fault {
+            Fault::NeverReady => hang(),
+            Fault::ExitsAtStart => die(),
+            Fault::ClosesStdout => hang_with_stdout_closed(),
+            Fault::SpeaksAnotherVersion => hello["protocol"] = 2.into(),
+            Fault::TakesNoCall => hello["max_in_flight"] = 0.into(),
+            Fault::AnswersBeforeHello => say(&result(1, "", 0, "")),
+            Fault::SaysHelloInHostileText => hello["implementation"] = HOSTILE.into(),
+            _ => {}
+        }
+        say(&json!({ "hello": hello }));
+    }
+
+    /// Does to a call what the fault says; what shows elsewhere answers it.
+    fn misbehave(&self, call: &Call) {
+        let is_first_time = || {
+            let flag = format!("has-misbehaved-{}", self.in_flight);
+            OpenOptions::new().write(true).create_new(true).open(flag).is_ok()
+        };
+        match self.fault {
+            Fault::Dies => die(),
+            Fault::DiesOnce if is_first_time() => die(),
+            Fault::DiesHavingAnswered => {
+                say(&call.answered());
+                die();
+            }
+            Fault::DiesAndLeavesAGrandchild => {
+                leave_a_grandchild();
+                die();
+            }
+            Fault::IsKilled => raise(Signal::SIGKILL).unwrap(),
+            Fault::Hangs => hang(),
+            Fault::HangsHavingAnswered => {
+                say(&call.answered());
+                hang();
+            }
+            Fault::HangsOnce if is_first_time() => hang(),
+            Fault::HangsWithStdoutClosed => hang_with_stdout_closed(),
+            Fault::HangsAfterHalfALine => {
+                say(&format!(r#"{{"result":{{"id":{},"mess"#, call.id));
+                hang();
+            }
+            Fault::HangsInALine => {
+                print!(r#"{{"result":{{"id":{},"mess"#, call.id);
+                io::stdout().flush().unwrap();
+                hang();
+            }
+            Fault::AnswersLate => {
+                thread::sleep(Duration::from_millis(call.timeout_ms) + LATE);
+                say(&call.answered());
+            }
+            Fault::AnswersTwice => {
+                say(&call.answered());
+                say(&call.answered());
+            }
+            Fault::AnswersForEver => loop {
+                say(&result(call.id, &call.request, 0, ""));
+            },
+            Fault::AnswersUnknownId => say(&result(UNKNOWN_ID, &call.request, 0, "")),
+            Fault::AnswersUnknownIdToo => {
+                say(&call.answered());
+                say(&result(UNKNOWN_ID, &call.request, 0, ""));
+            }
+            Fault::AnswersNothingWeKnow => say(&json!({ "answer": 42 })),
+            Fault::AnswersNoBase64 => say(&result(call.id, "*", 0, "")),
+            Fault::AnswersWrongly => say(&result(call.id, WRONG, 0, "")),
+            Fault::RefusesCall => say(&refusal(call.id, "not today")),
+            // Calls count from 1, and the case's first comes first.
+            Fault::RefusesFirstCall if call.id % 2 == 1 => say(&refusal(call.id, "not today")),
+            Fault::PrintsGarbage => {
+                print_garbage();
+                say(&call.answered());
+                print_garbage();
+            }
+            Fault::Floods => {
+                flood();
+                say(&call.answered());
+            }
+            Fault::AnswersHostileStatus => say(&result(call.id, "", 13, HOSTILE)),
+            Fault::RefusesInHostileText => say(&refusal(call.id, HOSTILE)),
+            Fault::AnswersHostileNonsense => say(&json!({ HOSTILE: { "id": call.id } })),
+            Fault::DiesWithHostileText => {
+                eprintln!("{HOSTILE}");
+                die();
+            }
+            _ => say(&call.answered()),
+        }
+    }
+}
+
+impl Call {
+    /// Makes the call and reports it.
+    fn answered(&self) -> Value {
+        match self.ask() {
+            Ok(answer) => result(self.id, &answer, 0, ""),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                result(self.id, "", 4, "no answer in time")
+            }
+            Err(error) => result(self.id, "", 14, &format!("connection lost: {error}")),
+        }
+    }
+
+    fn ask(&self) -> io::Result<String> {
+        let mut stream = TcpStream::connect(&self.target)?;
+        stream.set_read_timeout(Some(Duration::from_millis(self.timeout_ms)))?;
+        writeln!(stream, "{} {}", self.case, self.request)?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line)?;
+        line.strip_suffix('\n').map(str::to_owned).ok_or(io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+fn result(id: u64, message: &str, code: i32, status_message: &str) -> Value {
+    let messages = if code == 0 { vec![message] } else { vec![] };
+    json!({ "result": {
+        "id": id,
+        "messages": messages,
+        "status": { "code": code, "message": status_message, "details": "" },
+        "headers": [],
+        "trailers": [],
+    } })
+}
+
+fn refusal(id: u64, why: &str) -> Value {
+    json!({ "unsupported": { "id": id, "why": why } })
+}
+
+/// Lines that are not JSON, or not ours.
+fn print_garbage() {
+    let lines: [&[u8]; 6] =
+        [b"INFO all is well", b"", b"[1]", b"{oops", b"\xff\xfe\0\x1b[31m", b"null"];
+    for line in lines {
+        io::stdout().write_all(&[line, b"\n"].concat()).unwrap();
+    }
+}
+
+fn say(line: &impl std::fmt::Display) {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}").unwrap();
+    stdout.flush().unwrap();
+}
