@@ -21,7 +21,7 @@ GENERATED = $(wildcard py/*_pb2*.py go/pb/*.go) harness/suites/vectors.jsonl
 QUIET := $(if $(wildcard $(CROSSWIRE)),-q)
 
 .DEFAULT_GOAL := help
-.PHONY: help interop test lint generate fixtures bench rust py go harness go-tools
+.PHONY: help interop test lint generate fixtures bench rust py go harness go-tools need-cargo need-go
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,11 +65,15 @@ fixtures: py ## Write the detector's vectors anew, with the answers of NumPy
 bench: py ## Measure the detector beside NumPy and a plain read pass
 	cargo bench -p interop
 
-harness:
-	@cargo build $(QUIET) -p crosswire
+# One command for both, so that their common dependencies are compiled once.
+harness rust: need-cargo
+	@cargo build $(QUIET) --workspace --bins
 
-rust:
-	@cargo build $(QUIET) -p interop --bins
+need-cargo:
+	@command -v cargo >/dev/null || { echo 'cargo not found on PATH; install Rust 1.88 or later from rustup.rs'; exit 1; }
+
+need-go:
+	@command -v go >/dev/null || { echo 'go not found on PATH; install Go 1.26 or later'; exit 1; }
 
 py: $(VENV)/.ready
 
@@ -80,9 +84,9 @@ $(VENV)/.ready: py/requirements.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r py/requirements.txt
 	@touch $@
 
-go:
+go: need-go
 	@cd go && go build -o bin/ ./cmd/...
 
-go-tools:
+go-tools: need-go
 	@cd go && go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go \
 		google.golang.org/grpc/cmd/protoc-gen-go-grpc

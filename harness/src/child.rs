@@ -36,7 +36,7 @@ use crate::{
 
 /// The longest line that is read whole. A 4 MiB message takes 5.6 MiB as base64;
 /// a stream of them takes more, and a flood must not take the memory.
-const MAX_LINE_BYTES: usize = 256 << 20;
+const MAX_LINE_BYTES: usize = 64 << 20;
 
 /// How much of one process's output is kept. A flood must not fill the disk.
 const MAX_LOG_BYTES: usize = 16 << 20;
@@ -319,13 +319,16 @@ impl Log {
 
 impl LogState {
     fn append(&mut self, line: &str) {
-        if self.written_bytes > MAX_LOG_BYTES {
+        let room = MAX_LOG_BYTES.saturating_sub(self.written_bytes);
+        if room == 0 {
             return;
         }
-        self.written_bytes += line.len() + 1;
+        let kept = &line.as_bytes()[..line.len().min(room)];
+        self.written_bytes += kept.len() + 1;
         // A full disk is told by the reports, which must be written too.
-        let _ = writeln!(self.file, "{line}");
-        if self.written_bytes > MAX_LOG_BYTES {
+        let _ = self.file.write_all(kept).and_then(|()| self.file.write_all(b"\n"));
+        if self.written_bytes >= MAX_LOG_BYTES {
+            self.written_bytes = MAX_LOG_BYTES;
             let _ =
                 writeln!(self.file, "--- the rest is not kept: more than {MAX_LOG_BYTES} bytes");
         }

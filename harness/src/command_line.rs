@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::{input::parse_duration, pattern::Pattern};
+
 /// Runs every gRPC client against every gRPC server and says which pairs agree,
 /// which do not, and which side is to blame.
 #[derive(Debug, Parser)]
@@ -74,7 +76,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub require_all: bool,
     /// Stop the whole run after this long, such as 10m, and report what was seen
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub limit: Option<Duration>,
 }
 
@@ -120,14 +122,14 @@ pub enum KnownCommand {
 #[derive(Debug, Args)]
 pub struct KnownAddArgs {
     /// Which servers: a name or *
-    #[arg(long, value_name = "PATTERN")]
-    pub server: String,
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse)]
+    pub server: Pattern,
     /// Which clients: a name or *
-    #[arg(long, value_name = "PATTERN")]
-    pub client: String,
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse)]
+    pub client: Pattern,
     /// Which cases, such as fibonacci/stream/*
-    #[arg(long, value_name = "PATTERN")]
-    pub case: String,
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse)]
+    pub case: Pattern,
     /// How the failure's reason starts, as the report shows it
     #[arg(long, value_name = "TEXT")]
     pub message: String,

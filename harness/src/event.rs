@@ -19,6 +19,8 @@ pub enum Event {
     BuildFinished {
         /// The peer's name.
         peer: String,
+        /// How long it took.
+        took: Duration,
     },
     /// A peer cannot take part.
     PeerBlocked {

@@ -1,6 +1,6 @@
 //! What the process's exit code says. The codes are part of the interface.
 
-/// How a command ended, from the mildest to the gravest where several hold.
+/// How a command ended. Where several hold, `Counts::exit` says which counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Every trial is as it should be.

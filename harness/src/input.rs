@@ -3,6 +3,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// A manifest, suite, contract, known list, filter or argument that is wrong.
@@ -63,6 +64,21 @@ impl From<&str> for Place {
     }
 }
 
+/// The longest duration that can be given. Nothing here takes a day, and clocks
+/// have an end.
+const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A duration such as `500ms`, `30s` or `10m`: at least 1 ms, at most a day.
+///
+/// # Errors
+/// It is none, in words.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|duration| (Duration::from_millis(1)..=MAX_DURATION).contains(duration))
+        .ok_or_else(|| format!("`{text}` is no duration; write 500ms, 30s or 10m, at most 24h"))
+}
+
 /// The text of a file that a user named.
 ///
 /// # Errors
@@ -84,4 +100,18 @@ pub fn parse_toml<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Re
         };
         BadInput::new(place, error.message().replace('\n', ", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_bounds() {
+        assert_eq!(parse_duration("1m 500ms"), Ok(Duration::from_millis(60_500)));
+        assert_eq!(parse_duration("24h"), Ok(MAX_DURATION));
+        for text in ["", "5", "soon", "0s", "1us", "25h", "500000000000y", "-1s"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
 }

@@ -20,6 +20,10 @@ use crate::{
 /// The longest status message that is quoted in a reason.
 const QUOTED_CHARACTERS: usize = 300;
 
+/// How many of the messages that came are reported. More say nothing new, and a
+/// peer may send millions.
+const SHOWN_MESSAGES: usize = 1_000;
+
 /// What a trial came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
@@ -163,7 +167,7 @@ fn excuse(judgement: Judgement, known: &Known) -> Judgement {
         Verdict::Pass => Judgement {
             verdict: Verdict::Fixed,
             reason: format!(
-                "passes, and {place} lists it as a known failure; remove the entry with `crosswire known prune`"
+                "passes, and {place} lists it as a known failure; `crosswire known prune` removes the entry if all that it covers passes"
             ),
             ..judgement
         },
@@ -206,10 +210,14 @@ pub fn expected_value(call: &Call) -> Value {
 }
 
 fn actual_value(call: &Call, answer: &Answer) -> Value {
+    let shown = answer.messages.iter().take(SHOWN_MESSAGES);
     let mut value = json!({
         "code": Code(answer.code).to_string(),
-        "messages": answer.messages.iter().map(|bytes| compare::bytes_value(call, bytes)).collect::<Value>(),
+        "messages": shown.map(|bytes| compare::bytes_value(call, bytes)).collect::<Value>(),
     });
+    if answer.messages.len() > SHOWN_MESSAGES {
+        value["message_count"] = answer.messages.len().into();
+    }
     if !answer.message.is_empty() {
         value["status_message"] = answer.message.as_str().into();
     }

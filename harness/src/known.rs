@@ -161,12 +161,12 @@ pub enum KnownDefect {
 /// A new entry, as text, for [`add`].
 #[derive(Debug, Clone)]
 pub struct NewKnown {
-    /// A pattern.
-    pub server: String,
-    /// A pattern.
-    pub client: String,
-    /// A pattern.
-    pub case: String,
+    /// Which servers.
+    pub server: Pattern,
+    /// Which clients.
+    pub client: Pattern,
+    /// Which cases.
+    pub case: Pattern,
     /// How the trial's reason must start.
     pub message: String,
     /// Why it fails.

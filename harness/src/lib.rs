@@ -22,16 +22,23 @@ pub mod filter;
 pub mod known;
 pub mod plan;
 
-pub mod child;
-pub mod driver;
-pub mod event;
-pub mod guard;
 pub mod observe;
+
+pub mod guard;
+
+pub mod child;
+
+pub mod driver;
+
+pub mod event;
+
 pub mod run;
 
 pub mod judge;
-pub mod report;
+
 pub mod results;
+
+pub mod report;
 
 pub mod command;
 pub mod command_line;

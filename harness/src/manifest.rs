@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{
-    input::{BadInput, parse_toml, read_text},
+    input::{BadInput, parse_duration, parse_toml, read_text},
     pattern::Pattern,
 };
 
@@ -342,8 +342,7 @@ const fn default_build_timeout() -> Duration {
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text)
-        .map_err(|_| D::Error::custom(format!("`{text}` is no duration; write 500ms, 30s or 10m")))
+    parse_duration(&text).map_err(D::Error::custom)
 }
 
 #[cfg(test)]

@@ -43,8 +43,9 @@ impl Project {
         let protos = suite::load_protos(&manifest.protos)?;
         let suites = suite::load(&manifest.suites, &protos, &contract)?;
         let known = match &manifest.known {
-            Some(path) => KnownList::load(path)?,
-            None => KnownList::default(),
+            // `crosswire known add` makes the file.
+            Some(path) if path.exists() => KnownList::load(path)?,
+            _ => KnownList::default(),
         };
         Ok(Self { manifest, contract, suites, known })
     }

@@ -211,7 +211,6 @@ fn bad_input_is_one_line_that_names_the_place() {
             2,
             "names no list of known failures",
         ),
-        (Project::new(), &["known", "prune"], 2, "results.jsonl: cannot be read"),
     ] {
         project.fails(arguments, code, words);
     }

@@ -1,5 +1,7 @@
 """The services, over real sockets."""
 
+from collections.abc import Iterator
+
 import grpc
 import pytest
 from conftest import LIMIT_SECONDS
@@ -10,9 +12,11 @@ from grpc_reflection.v1alpha.reflection_pb2 import (
     ServerReflectionResponse,
 )
 
+import services
 from channel import open_channel
 from fibonacci_pb2 import SequenceRequest
 from fibonacci_pb2_grpc import FibonacciServiceStub
+from fibonacci_sequence import generate_fibonacci
 from outliers_pb2 import Metric, OutliersRequest
 from outliers_pb2_grpc import OutliersStub
 
@@ -50,6 +54,21 @@ def test_sequence_of_93(channel: grpc.Channel):
     )
     assert len(response.element) == 93
     assert response.element[-1] == 7540113804746346429
+
+
+def test_stream_is_computed_as_it_is_read(monkeypatch: pytest.MonkeyPatch):
+    computed = []
+
+    def recorded(count: int) -> Iterator[int]:
+        for element in generate_fibonacci(count):
+            computed.append(element)
+            yield element
+
+    monkeypatch.setattr(services, "generate_fibonacci", recorded)
+    stream = services.FibonacciService().StreamSequence(SequenceRequest(count=93), None)
+    for taken in range(1, 6):
+        next(stream)
+        assert len(computed) <= taken + 1
 
 
 @pytest.mark.parametrize("count", [94, 2**63 - 1])

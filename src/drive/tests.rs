@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::{self, Future};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, duplex};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional, duplex};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tonic::body::Body;
 use tonic::codegen::http;
@@ -28,6 +30,25 @@ async fn start_server() -> String {
     let address = listener.local_addr().expect("an address").to_string();
     tokio::spawn(server::run(vec![listener], future::pending()));
     address
+}
+
+/// Passes connections on to `server`, and counts them.
+async fn count_connections(server: String) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&accepted);
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
+            let server = server.clone();
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(server).await?;
+                copy_bidirectional(&mut near, &mut far).await
+            });
+        }
+    });
+    (address, accepted)
 }
 
 async fn within_limit<T>(test: impl Future<Output = T>) -> T {
@@ -189,9 +210,9 @@ async fn the_deadline_ends_a_stream_that_has_begun() {
 }
 
 #[tokio::test]
-async fn as_many_calls_as_announced_are_open_at_once() {
+async fn as_many_calls_as_announced_are_open_at_once_on_one_connection() {
     const CALLS: usize = super::protocol::MAX_IN_FLIGHT;
-    let server = start_server().await;
+    let (server, accepted) = count_connections(start_server().await).await;
     let (ours, theirs) = duplex(1 << 20);
     let (input, output) = tokio::io::split(theirs);
     let session = run(BufReader::new(input), output);
@@ -223,6 +244,7 @@ async fn as_many_calls_as_announced_are_open_at_once() {
     let answer: Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!(id(&answer), CALLS as u64 - 1);
     assert_eq!(answer["result"]["messages"], json!(["CAE="]));
+    assert_eq!(accepted.load(Ordering::Relaxed), 1, "connections");
 }
 
 #[tokio::test]

@@ -32,15 +32,19 @@ impl FibonacciService for Fibonacci {
         &self,
         request: Request<SequenceRequest>,
     ) -> Result<Response<Self::StreamSequenceStream>, Status> {
-        let elements = tokio_stream::iter(elements(request.into_inner().count));
-        // tonic gathers whatever a stream has ready into one write. To wait a
-        // turn before each element lets the one before leave by itself (FIB-5).
-        let one_at_a_time = elements.then(|element| async {
-            task::yield_now().await;
-            element
-        });
-        Ok(Response::new(Box::pin(one_at_a_time)))
+        Ok(Response::new(Box::pin(one_at_a_time(elements(request.into_inner().count)))))
     }
+}
+
+/// Takes an element from the iterator only when the stream is asked for it.
+///
+/// tonic gathers whatever a stream has ready into one write. To wait a turn
+/// before each element lets the one before leave by itself (FIB-5).
+fn one_at_a_time<T>(elements: impl Iterator<Item = T>) -> impl Stream<Item = T> {
+    tokio_stream::iter(elements).then(|element| async {
+        task::yield_now().await;
+        element
+    })
 }
 
 /// What the stream of `count` elements carries: the elements, as far as they
@@ -62,6 +66,7 @@ fn too_many(count: i64) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::task::{Context, Waker};
     use tonic::Code;
 
@@ -108,5 +113,27 @@ mod tests {
             assert!(stream.as_mut().poll_next(&mut context).is_pending(), "before {count}");
             assert!(stream.as_mut().poll_next(&mut context).is_ready(), "{count}");
         }
+    }
+
+    /// FIB-5.
+    #[tokio::test]
+    async fn elements_are_computed_as_the_stream_is_read() {
+        let computed = Cell::new(0);
+        let counted = elements(93).inspect(|_| computed.set(computed.get() + 1));
+        let mut stream = Box::pin(one_at_a_time(counted));
+
+        for sent in 1..=5 {
+            stream.next().await.expect("an element").expect("no error");
+            assert!(computed.get() <= sent + 1, "{} computed, {sent} sent", computed.get());
+        }
+    }
+
+    /// What was collected knows its length; what is computed on demand does not.
+    #[tokio::test]
+    async fn nothing_is_collected_before_the_stream_is_read() {
+        let request = Request::new(SequenceRequest { count: 93 });
+        let response = Fibonacci.stream_sequence(request).await.expect("a stream");
+        let (at_least, _) = response.into_inner().size_hint();
+        assert!(at_least <= 1, "{at_least} elements are there already");
     }
 }

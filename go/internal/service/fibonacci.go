@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"iter"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -14,15 +15,17 @@ import (
 // sequences serves FibonacciService.
 type sequences struct {
 	pb.UnimplementedFibonacciServiceServer
+	// numbers is fibonacci.Numbers, save where a test counts what is computed.
+	numbers func(count int64) iter.Seq2[int64, int64]
 }
 
-func (sequences) GetSequence(_ context.Context, request *pb.SequenceRequest) (*pb.SequenceResponse, error) {
+func (s sequences) GetSequence(_ context.Context, request *pb.SequenceRequest) (*pb.SequenceResponse, error) {
 	// Before anything is computed: the count may be huge.
 	if err := checkCount(request.GetCount()); err != nil {
 		return nil, err
 	}
 	response := &pb.SequenceResponse{}
-	for _, number := range fibonacci.Numbers(request.GetCount()) {
+	for _, number := range s.numbers(request.GetCount()) {
 		response.Element = append(response.Element, number)
 	}
 	return response, nil
@@ -30,8 +33,8 @@ func (sequences) GetSequence(_ context.Context, request *pb.SequenceRequest) (*p
 
 // StreamSequence computes an element when the one before it has been sent: Send
 // waits while the reader's flow-control window is full.
-func (sequences) StreamSequence(request *pb.SequenceRequest, stream grpc.ServerStreamingServer[pb.SequenceElement]) error {
-	for position, number := range fibonacci.Numbers(request.GetCount()) {
+func (s sequences) StreamSequence(request *pb.SequenceRequest, stream grpc.ServerStreamingServer[pb.SequenceElement]) error {
+	for position, number := range s.numbers(request.GetCount()) {
 		if err := stream.Send(&pb.SequenceElement{Element: number, Count: position}); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
+	"crosswire/go/internal/fibonacci"
 	"crosswire/go/pb"
 )
 
@@ -20,7 +21,7 @@ func NewServer() *grpc.Server {
 		grpc.StreamInterceptor(streamCompression),
 	)
 	pb.RegisterOutliersServer(server, outliers{})
-	pb.RegisterFibonacciServiceServer(server, sequences{})
+	pb.RegisterFibonacciServiceServer(server, sequences{numbers: fibonacci.Numbers})
 
 	// A new health server has "", the server as a whole, as serving already.
 	checks := health.NewServer()

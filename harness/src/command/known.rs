@@ -1,6 +1,6 @@
 //! `crosswire known`: changes the list of known failures.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use serde::Deserialize;
 
@@ -9,8 +9,10 @@ use crate::{
     command_line::{KnownAddArgs, KnownPruneArgs},
     exit::Exit,
     input::{BadInput, read_text},
-    known::{self, Known, NewKnown},
+    known::{self, NewKnown},
+    plan::Selection,
     project::Project,
+    text::count,
 };
 
 pub(super) fn add(project: &Project, arguments: &KnownAddArgs) -> Result<Exit, CommandError> {
@@ -39,26 +41,28 @@ pub(super) fn add(project: &Project, arguments: &KnownAddArgs) -> Result<Exit, C
 
 pub(super) fn prune(project: &Project, arguments: &KnownPruneArgs) -> Result<Exit, CommandError> {
     let path = list_path(project)?;
-    let folder = report_folder(project, arguments.report.as_ref());
-    let last_run = read_results(&folder.join("results.jsonl"))?;
-    let plan = project.plan(&crate::plan::Selection::everything());
-    let names: Vec<_> = plan.names().collect();
-    let is_over = |entry: &Known| {
-        let mut matching = names.iter().filter(|(s, c, case)| entry.matches(s, c, case)).peekable();
-        let is_stale = matching.peek().is_none();
-        is_stale
-            || matching.all(|(server, client, case)| {
-                let key = (*server).to_owned() + "+" + client + "+" + case;
-                last_run.get(&key).is_some_and(|verdict| verdict == "fixed")
-            })
-    };
-    let entries = project.known.entries.iter().enumerate();
-    let over: Vec<usize> =
-        entries.filter(|(_, entry)| is_over(entry)).map(|(position, _)| position).collect();
+    let plan = project.plan(&Selection::everything());
+    let last_run = LastRun::read(report_folder(project, arguments.report.as_ref()))?;
+    let mut over = Vec::new();
+    let mut text = String::new();
+    for (position, entry) in project.known.entries.iter().enumerate() {
+        let trials: Vec<_> =
+            plan.names().filter(|(s, c, case)| entry.matches(s, c, case)).collect();
+        let fixed = trials.iter().filter(|trial| last_run.has_fixed(**trial)).count();
+        if fixed == trials.len() {
+            over.push(position);
+        } else if fixed > 0 {
+            text.push_str(&format!(
+                "kept {}: {fixed} of its {} are fixed; narrow its patterns\n",
+                entry.place,
+                count(trials.len(), "trial")
+            ));
+        }
+    }
     known::remove(path, &over)?;
-    let number = over.len();
-    let noun = if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") };
-    print(&format!("removed {noun} from {}\n", path.display()))?;
+    let noun = if over.len() == 1 { "entry" } else { "entries" };
+    text.push_str(&format!("removed {} {noun} from {}\n", over.len(), path.display()));
+    print(&text)?;
     Ok(Exit::Success)
 }
 
@@ -67,6 +71,11 @@ fn list_path(project: &Project) -> Result<&Path, BadInput> {
         let problem = "names no list of known failures; add `known = \"known.toml\"` to it";
         BadInput::new(project.manifest.path.as_path(), problem)
     })
+}
+
+/// The trials that the last run found fixed; none if there was no run.
+struct LastRun {
+    fixed: BTreeSet<(String, String, String)>,
 }
 
 #[derive(Deserialize)]
@@ -82,15 +91,24 @@ struct Trial {
     verdict: String,
 }
 
-/// The verdicts of the last run, by server, client and case.
-fn read_results(path: &Path) -> Result<BTreeMap<String, String>, BadInput> {
-    let mut verdicts = BTreeMap::new();
-    for line in read_text(path)?.lines() {
-        let line: Line = serde_json::from_str(line)
-            .map_err(|error| BadInput::new(path, format_args!("no report of a run: {error}")))?;
-        if let Some(trial) = line.trial {
-            verdicts.insert(trial.server + "+" + &trial.client + "+" + &trial.case, trial.verdict);
+impl LastRun {
+    fn read(folder: &Path) -> Result<Self, BadInput> {
+        let path = folder.join("results.jsonl");
+        let mut fixed = BTreeSet::new();
+        if path.exists() {
+            for line in read_text(&path)?.lines() {
+                let line: Line = serde_json::from_str(line).map_err(|error| {
+                    BadInput::new(path.as_path(), format_args!("no report of a run: {error}"))
+                })?;
+                if let Some(trial) = line.trial.filter(|trial| trial.verdict == "fixed") {
+                    fixed.insert((trial.server, trial.client, trial.case));
+                }
+            }
         }
+        Ok(Self { fixed })
     }
-    Ok(verdicts)
+
+    fn has_fixed(&self, (server, client, case): (&str, &str, &str)) -> bool {
+        self.fixed.contains(&(server.to_owned(), client.to_owned(), case.to_owned()))
+    }
 }

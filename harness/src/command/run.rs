@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     future::pending,
-    io,
+    io::{self, Read as _},
     path::Path,
     pin::pin,
     sync::Arc,
@@ -78,7 +78,7 @@ pub(super) fn run(
     let stopped = runtime.block_on(session.follow(settings, arguments.limit))?;
     // Pipes that somebody's grandchild holds open may still be read: not awaited.
     runtime.shutdown_background();
-    session.report(project, folder, rerun(manifest), stopped, began.elapsed())
+    session.report(project, folder, rerun(manifest, arguments), stopped, began.elapsed())
 }
 
 /// Says every program that is missing, for `--require-all`.
@@ -98,11 +98,13 @@ fn requirements_are_met(plan: &Plan) -> bool {
 }
 
 /// The command that a failure's `again` line starts with: as this one was called.
-fn rerun(manifest: Option<&Path>) -> Rerun {
+fn rerun(manifest: Option<&Path>, arguments: &RunArgs) -> Rerun {
     let program = std::env::args().next().unwrap_or_else(|| "crosswire".to_owned());
     let mut command = format!("{} run", shell_word(&program));
-    if let Some(path) = manifest {
-        command.push_str(&format!(" --manifest {}", shell_word(&path.display().to_string())));
+    for (option, path) in [("manifest", manifest), ("report", arguments.report.as_deref())] {
+        if let Some(path) = path {
+            command.push_str(&format!(" --{option} {}", shell_word(&path.display().to_string())));
+        }
     }
     Rerun { command }
 }
@@ -125,6 +127,7 @@ struct Session {
     hellos: BTreeMap<String, Hello>,
     blocked: BTreeMap<String, String>,
     notes: Vec<Note>,
+    build: Duration,
     times: Times,
 }
 
@@ -133,6 +136,7 @@ impl Session {
     fn new(plan: Arc<Plan>, folder: &Path) -> Result<Self, CommandError> {
         let path = folder.join("results.jsonl");
         let lines = fs::create_dir_all(folder)
+            .and_then(|()| remove_last_run(folder))
             .and_then(|()| JsonLines::create(&path, &plan, SystemTime::now()))
             .map_err(CommandError::system(format!("{} cannot be written", path.display())))?;
         Ok(Self {
@@ -142,6 +146,7 @@ impl Session {
             hellos: BTreeMap::new(),
             blocked: BTreeMap::new(),
             notes: Vec::new(),
+            build: Duration::ZERO,
             times: Times::default(),
             plan,
         })
@@ -211,6 +216,7 @@ impl Session {
                 let (server, client) = (cell.server.name.clone(), cell.client.name.clone());
                 self.notes.push(Note { server, client, role: *role, text: text.clone() });
             }
+            Event::BuildFinished { took, .. } => self.build += *took,
             Event::CellFinished { times, .. } => self.times += *times,
             _ => {}
         }
@@ -232,11 +238,12 @@ impl Session {
         stopped: Option<String>,
         elapsed: Duration,
     ) -> Result<Exit, CommandError> {
-        let Self { plan, results, lines, hellos, blocked, mut notes, times, .. } = self;
+        let Self { plan, results, lines, hellos, blocked, mut notes, build, times, .. } = self;
         notes.sort();
         let counts = results.counts();
         let exit = counts.exit(stopped.is_some());
-        let summary = Summary { counts, exit, stopped, elapsed, times, hellos, blocked, notes };
+        let summary =
+            Summary { counts, exit, stopped, elapsed, build, times, hellos, blocked, notes };
         let records = results.records();
         let console = Console {
             out: anstream::stdout().lock(),
@@ -248,7 +255,7 @@ impl Session {
         let shown = console.write(&results, &records, &summary);
         lines.finish(&plan, &records, &summary).map_err(unwritable)?;
         let path = folder.join("junit.xml");
-        junit(&records)
+        junit(&records, &summary)
             .map_err(io::Error::other)
             .and_then(|xml| fs::write(&path, xml))
             .map_err(CommandError::system(format!("{} cannot be written", path.display())))?;
@@ -259,6 +266,25 @@ impl Session {
             _ => Ok(exit),
         }
     }
+}
+
+/// Removes the reports of the run before: what is cut off must not look finished.
+/// A folder without results of ours is left alone.
+fn remove_last_run(folder: &Path) -> io::Result<()> {
+    let mut start = [0; b"{\"run\":{".len()];
+    let results = fs::File::open(folder.join("results.jsonl"));
+    if !results.is_ok_and(|mut file| file.read_exact(&mut start).is_ok() && &start == b"{\"run\":{")
+    {
+        return Ok(());
+    }
+    for (path, is_folder) in [(folder.join("junit.xml"), false), (folder.join("logs"), true)] {
+        let removed = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn unwritable(error: io::Error) -> CommandError {

@@ -193,7 +193,7 @@ impl Client {
         let mut late = Vec::new();
         let collect = async {
             while let Some(reply) = replies.recv().await {
-                // It has nothing more to say: what there is of it says enough.
+                // Nothing is due any more, so a flood need not be kept whole.
                 if late.len() < WAITING_REPLIES {
                     late.push(event_of(reply));
                 }

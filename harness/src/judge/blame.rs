@@ -52,13 +52,19 @@ pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blam
         let evidence = "seen of that process itself".to_owned();
         return Some(Blame { side, evidence });
     }
-    let of_server = Record::of(matrix, |other| other.0 == server && other.1 != client, |o| o.1);
-    let of_client = Record::of(matrix, |other| other.1 == client && other.0 != server, |o| o.0);
+    let of_server = Record::of(
+        Side::Server,
+        matrix.iter().filter(|(other, _)| other.0 == server && other.1 != client),
+    );
+    let of_client = Record::of(
+        Side::Client,
+        matrix.iter().filter(|(other, _)| other.1 == client && other.0 != server),
+    );
     let (server_share, client_share) = (of_server.failed_share(), of_client.failed_share());
-    let everything = Record::of(matrix, |_| true, |other| other.0);
+    let nobody_passes = !matrix.values().any(|judgement| has_failed(judgement) == Some(false));
     let (side, evidence) = if of_server.is_empty() && of_client.is_empty() {
         (Side::Unclear, "no other cell ran this case".to_owned())
-    } else if everything.passed.is_empty() {
+    } else if nobody_passes {
         let what = "every cell fails it, so the case itself may be wrong";
         (Side::Unclear, what.to_owned())
     } else if server_share > client_share {
@@ -86,16 +92,21 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// The record of one side's peer, in cells with other peers on the other side.
     fn of(
-        matrix: &CaseMatrix<'a>,
-        is_counted: impl Fn(&(&'a str, &'a str)) -> bool,
-        name: impl Fn(&(&'a str, &'a str)) -> &'a str,
+        side: Side,
+        cells: impl Iterator<Item = (&'a (&'a str, &'a str), &'a &'a Judgement)>,
     ) -> Self {
         let mut record = Self { failed: Vec::new(), passed: Vec::new() };
-        for (cell, judgement) in matrix.iter().filter(|(cell, _)| is_counted(cell)) {
+        for (&(server, client), judgement) in cells {
+            // A failure that names the other side is no evidence against this one.
+            if judgement.side.is_some_and(|named| named != side) {
+                continue;
+            }
+            let other = if side == Side::Server { client } else { server };
             match has_failed(judgement) {
-                Some(true) => record.failed.push(name(cell)),
-                Some(false) => record.passed.push(name(cell)),
+                Some(true) => record.failed.push(other),
+                Some(false) => record.passed.push(other),
                 None => {}
             }
         }
@@ -215,6 +226,28 @@ mod tests {
             assert_eq!(side, expected, "{name}: {evidence}");
         }
         assert_eq!(blamed(&server_a, "b", "a"), None);
+    }
+
+    /// Server a answers client a wrongly, and something happens with client b.
+    #[test]
+    fn a_failure_with_an_owner_is_no_evidence_against_the_other_side() {
+        let failed = |side| Judgement { side, ..Judgement::new(Verdict::Crashed, "") };
+        let (wrong, pass) = (failed(None), Judgement::new(Verdict::Pass, ""));
+        for (name, owner, expected) in [
+            ("client b crashes by itself", Side::Client, Side::Unclear),
+            ("server a crashes too", Side::Server, Side::Server),
+        ] {
+            let crashed = failed(Some(owner));
+            let matrix = CaseMatrix::from([
+                (("a", "a"), &wrong),
+                (("a", "b"), &crashed),
+                (("a", "c"), &pass),
+                (("b", "a"), &pass),
+                (("c", "a"), &pass),
+            ]);
+            let blamed = blame(&matrix, "a", "a").unwrap();
+            assert_eq!(blamed.side, expected, "{name}: {}", blamed.evidence);
+        }
     }
 
     #[test]

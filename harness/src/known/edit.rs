@@ -14,12 +14,12 @@ use crate::input::{BadInput, read_text};
 pub fn add(path: &Path, new: &NewKnown) -> Result<(), BadInput> {
     let mut table = Table::new();
     for (field, text) in [
-        ("server", &new.server),
-        ("client", &new.client),
-        ("case", &new.case),
-        ("message", &new.message),
-        ("reason", &new.reason),
-        ("link", &new.link),
+        ("server", new.server.to_string()),
+        ("client", new.client.to_string()),
+        ("case", new.case.to_string()),
+        ("message", new.message.clone()),
+        ("reason", new.reason.clone()),
+        ("link", new.link.clone()),
     ] {
         table.insert(field, value(text));
     }
@@ -90,12 +90,13 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::pattern::Pattern;
 
     fn new(case: &str) -> NewKnown {
         NewKnown {
-            server: "go".into(),
-            client: "*".into(),
-            case: case.into(),
+            server: Pattern::parse("go").unwrap(),
+            client: Pattern::parse("*").unwrap(),
+            case: Pattern::parse(case).unwrap(),
             message: "expected OK".into(),
             reason: "a \"reason\"".into(),
             link: "v1".into(),
@@ -128,7 +129,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("known.toml");
         fs::write(&path, "# Head.\n").unwrap();
-        let bad = NewKnown { server: "g*".into(), ..new("a") };
+        let bad = NewKnown { reason: " ".into(), ..new("a") };
         assert!(add(&path, &bad).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "# Head.\n");
     }

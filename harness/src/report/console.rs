@@ -186,8 +186,9 @@ impl<W: Write> Console<'_, W> {
         let times = summary.times;
         writeln!(
             self.out,
-            "{} (added up over the cells: start {}, calls {}, stop {})",
+            "{} (build {}; added up over the cells: start {}, calls {}, stop {})",
             seconds(summary.elapsed),
+            seconds(summary.build),
             seconds(times.start),
             seconds(times.calls),
             seconds(times.stop)

@@ -167,6 +167,7 @@ fn footer(summary: &Summary) -> Value {
         value["stopped"] = why.as_str().into();
     }
     value["elapsed_ms"] = millis(summary.elapsed).into();
+    value["build_ms"] = millis(summary.build).into();
     value["start_ms"] = millis(summary.times.start).into();
     value["calls_ms"] = millis(summary.times.calls).into();
     value["stop_ms"] = millis(summary.times.stop).into();

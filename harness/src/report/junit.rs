@@ -2,17 +2,21 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::Summary;
 use crate::{
     judge::{Judgement, Verdict},
     results::Record,
-    text::printable,
+    text::{count, printable},
 };
 
 /// The whole file.
 ///
 /// # Errors
 /// The text cannot be made XML, which would be a defect of the library.
-pub fn junit(records: &[Record<'_>]) -> Result<String, quick_junit::SerializeError> {
+pub fn junit(
+    records: &[Record<'_>],
+    summary: &Summary,
+) -> Result<String, quick_junit::SerializeError> {
     let mut report = Report::new("crosswire");
     for cell in records.chunk_by(|one, next| cell_name(one) == cell_name(next)) {
         let name = cell_name(&cell[0]);
@@ -25,7 +29,19 @@ pub fn junit(records: &[Record<'_>]) -> Result<String, quick_junit::SerializeErr
         }
         report.add_test_suite(suite);
     }
+    if let Some(why) = &summary.stopped {
+        report.add_test_suite(stopped_early(why, summary.counts.not_run));
+    }
     report.to_string()
+}
+
+/// A run that was cut off must not read as a green one.
+fn stopped_early(why: &str, not_run: usize) -> TestSuite {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message(format!("stopped early: {why}; {} not run", count(not_run, "trial")));
+    let mut suite = TestSuite::new("the run");
+    suite.add_test_case(TestCase::new("runs to its end", status));
+    suite
 }
 
 fn cell_name(record: &Record<'_>) -> String {

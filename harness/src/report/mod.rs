@@ -26,6 +26,8 @@ pub struct Summary {
     pub stopped: Option<String>,
     /// From the first build to the last process's end.
     pub elapsed: Duration,
+    /// What building the peers took, one after another.
+    pub build: Duration,
     /// Where the time of the cells went, added up over them.
     pub times: Times,
     /// What each client said of itself.

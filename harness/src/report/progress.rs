@@ -17,7 +17,7 @@ use crate::{
     text::{count, shorten},
 };
 
-/// A trial that runs longer is named on the live line.
+/// What takes longer is named: a trial on the live line, a build on a plain one.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// The progress of a run.
@@ -27,8 +27,16 @@ pub struct Progress {
     finished_cells: usize,
     running: BTreeMap<(usize, usize), Instant>,
     started: BTreeMap<usize, Instant>,
-    building: Option<String>,
+    building: Option<Building>,
     blocked: BTreeSet<String>,
+}
+
+/// A build that runs.
+#[derive(Debug)]
+struct Building {
+    peer: String,
+    since: Instant,
+    is_said: bool,
 }
 
 impl Progress {
@@ -54,7 +62,10 @@ impl Progress {
     /// Takes note of an event. `results` has it already.
     pub fn event(&mut self, event: &Event, plan: &Plan, results: &Results) {
         match event {
-            Event::BuildStarted { peer } => self.building = Some(peer.clone()),
+            Event::BuildStarted { peer } => {
+                let (peer, since) = (peer.clone(), Instant::now());
+                self.building = Some(Building { peer, since, is_said: false });
+            }
             Event::BuildFinished { .. } => self.building = None,
             Event::PeerBlocked { peer, .. } => {
                 self.blocked.insert(peer.clone());
@@ -78,12 +89,13 @@ impl Progress {
     }
 
     /// Draws the live line anew.
-    pub fn tick(&self, plan: &Plan, results: &Results) {
+    pub fn tick(&mut self, plan: &Plan, results: &Results) {
+        self.say_slow_build();
         let Some(line) = &self.line else { return };
         let counts = results.counts();
         line.set_position(u64::try_from(counts.judged()).unwrap_or(u64::MAX));
         let mut message = match &self.building {
-            Some(peer) => format!("building {peer}"),
+            Some(building) => format!("building {}", building.peer),
             None => format!("{}/{} cells", self.finished_cells, self.cells_to_run(plan)),
         };
         if counts.unexpected() > 0 {
@@ -109,6 +121,21 @@ impl Progress {
     pub fn finish(&self) {
         if let Some(line) = &self.line {
             line.finish_and_clear();
+        }
+    }
+
+    /// A plain line for a build that has something to do; most have not.
+    fn say_slow_build(&mut self) {
+        if self.line.is_some() {
+            return;
+        }
+        if let Some(building) = &mut self.building
+            && !building.is_said
+            && building.since.elapsed() >= SLOW
+        {
+            building.is_said = true;
+            let text = format!("building {}", building.peer);
+            self.say(&text);
         }
     }
 
@@ -153,6 +180,7 @@ impl Progress {
     /// What the run is about to do, in one line.
     pub fn begin(&self, plan: &Plan, jobs: usize) {
         let (cells, trials) = (count(plan.cells.len(), "cell"), count(plan.trial_count(), "trial"));
-        self.say(&format!("{cells}, {trials}, {jobs} cells at a time"));
+        let jobs = count(jobs, "cell");
+        self.say(&format!("{cells}, {trials}, {jobs} at a time"));
     }
 }

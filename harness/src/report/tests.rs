@@ -55,6 +55,7 @@ fn run() -> (Arc<Plan>, Results, Summary) {
         counts,
         stopped: None,
         elapsed: 4 * second,
+        build: second,
         times: Times { start: second, calls: 2 * second, stop: second },
         hellos: BTreeMap::new(),
         blocked: BTreeMap::from([("gone".to_owned(), "gone not found on PATH; get it".to_owned())]),
@@ -163,8 +164,17 @@ fn the_console_shows_failures_then_the_matrix() {
 
 #[test]
 fn junit_has_a_suite_for_each_cell() {
-    let (_, results, _) = run();
-    insta::assert_snapshot!(junit(&results.records()).unwrap());
+    let (_, results, summary) = run();
+    insta::assert_snapshot!(junit(&results.records(), &summary).unwrap());
+}
+
+#[test]
+fn a_run_that_was_cut_off_is_an_error_in_junit() {
+    let (_, results, mut summary) = run();
+    summary.stopped = Some("interrupted (SIGINT)".into());
+    summary.counts.not_run = 7;
+    let text = junit(&results.records(), &summary).unwrap();
+    assert!(text.contains("stopped early: interrupted (SIGINT); 7 trials not run"), "{text}");
 }
 
 #[test]
@@ -193,8 +203,8 @@ fn an_interrupted_file_has_what_was_seen_until_then() {
 
 #[test]
 fn no_control_character_reaches_the_console_or_the_xml() {
-    let (_, results, _) = run();
-    for text in [console(), junit(&results.records()).unwrap()] {
+    let (_, results, summary) = run();
+    for text in [console(), junit(&results.records(), &summary).unwrap()] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     }
 }

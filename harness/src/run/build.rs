@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Context;
 use crate::{
@@ -29,8 +29,9 @@ pub(super) async fn prepare(peer: &Peer, context: Context) -> Result<(), String>
     }
     let Some(build) = &peer.build else { return Ok(()) };
     context.send(Event::BuildStarted { peer: peer.name.clone() });
+    let began = Instant::now();
     let result = run_build(peer, build, context.clone()).await;
-    context.send(Event::BuildFinished { peer: peer.name.clone() });
+    context.send(Event::BuildFinished { peer: peer.name.clone(), took: began.elapsed() });
     result
 }
 

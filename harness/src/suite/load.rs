@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     contract::Contract,
-    input::{BadInput, Place, parse_toml, read_text},
+    input::{BadInput, Place, parse_duration, parse_toml, read_text},
 };
 
 /// The deadline of a call that names none. Long beside any answer, so that only
@@ -317,10 +317,7 @@ impl CaseReader<'_> {
         let (request, is_raw) = read_request(request, raw.request_hex, input)?;
         let timeout = match raw.timeout {
             None => DEFAULT_TIMEOUT,
-            Some(text) => humantime::parse_duration(&text)
-                .ok()
-                .filter(|timeout| timeout.as_millis() > 0)
-                .ok_or_else(|| format!("timeout `{text}`; write 500ms or 30s"))?,
+            Some(text) => parse_duration(&text).map_err(|why| format!("timeout: {why}"))?,
         };
         check_metadata(&raw.metadata)?;
         Ok(Call {
@@ -393,21 +390,30 @@ fn read_hex(text: &str) -> Result<Vec<u8>, String> {
     Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
+/// What is sent: `grpc-` names are the library's own to set.
 fn check_metadata(metadata: &[(String, String)]) -> Result<(), String> {
+    check_names_of(metadata)?;
     for (name, value) in metadata {
+        if name.starts_with("grpc-") {
+            return Err(format!("metadata `{name}`: names that start with grpc- are reserved"));
+        }
         if name.ends_with("-bin") && STANDARD.decode(value).is_err() {
             return Err(format!(
                 "metadata `{name}`: the value of a `-bin` name is base64, with its padding"
             ));
         }
-        let is_legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
-        if name.is_empty() || !name.chars().all(is_legal) || name.starts_with("grpc-") {
-            return Err(format!(
-                "metadata `{name}`; names are lower-case letters, digits, `_`, `-` and `.`, and do not start with grpc-"
-            ));
-        }
     }
     Ok(())
+}
+
+fn check_names_of(metadata: &[(String, String)]) -> Result<(), String> {
+    let is_legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
+    match metadata.iter().find(|(name, _)| name.is_empty() || !name.chars().all(is_legal)) {
+        None => Ok(()),
+        Some((name, _)) => Err(format!(
+            "metadata `{name}`: names are lower-case letters, digits, `_`, `-` and `.`"
+        )),
+    }
 }
 
 fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expect, String> {
@@ -421,6 +427,14 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
         .map(|name| from_json(Value::String(name)))
         .collect::<Result<_, String>>()
         .map_err(|why| format!("expect.code: {why}"))?;
+    if codes.is_empty() {
+        return Err("expect.code: an empty list".to_owned());
+    }
+    if raw.approx.is_some_and(|approx| !(approx.relative >= 0.0 && approx.absolute >= 0.0)) {
+        return Err("expect.approx: a tolerance is 0 or more".to_owned());
+    }
+    check_names_of(&raw.headers).map_err(|why| format!("expect.headers: {why}"))?;
+    check_names_of(&raw.trailers).map_err(|why| format!("expect.trailers: {why}"))?;
     let messages = match (raw.messages, output) {
         (None, _) => None,
         (Some(_), None) => {
@@ -441,7 +455,6 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
         (Some(_), Some(_)) => {
             return Err("expect: both `messages` and `message_count`; give one".to_owned());
         }
-        (None, None) if codes.is_empty() => return Err("expect.code: an empty list".to_owned()),
         (None, None) if codes.contains(&Code::OK) => {
             return Err("expect: nothing is checked; give `messages` or `message_count`".to_owned());
         }

@@ -146,11 +146,23 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         (format!("{NAMED}{call}expect = {{ code = [] }}"), "expect.code: an empty list"),
         (
+            format!("{NAMED}{call}expect = {{ code = [], messages = [] }}"),
+            "expect.code: an empty list",
+        ),
+        (
+            format!("{NAMED}{call}expect = {{ messages = [], approx = {{ relative = -1 }} }}"),
+            "expect.approx: a tolerance is 0 or more",
+        ),
+        (
+            format!("{NAMED}{call}expect = {{ messages = [], trailers = [[\"K\", \"v\"]] }}"),
+            "expect.trailers: metadata `K`",
+        ),
+        (
             format!("{NAMED}{call}expect = {{ messages = [{{ y = 1.5 }}] }}"),
             "expect.messages[0].y: ",
         ),
         (format!("{NAMED}{call}expect = {{ messages = [], message_count = 1 }}"), "give one"),
-        (format!("{NAMED}{call}timeout = \"soon\"\n{fine}"), "timeout `soon`"),
+        (format!("{NAMED}{call}timeout = \"soon\"\n{fine}"), "timeout: `soon` is no duration"),
         (format!("{NAMED}{call}metadata = [[\"Upper\", \"v\"]]\n{fine}"), "metadata `Upper`"),
         (
             format!("{NAMED}{call}metadata = [[\"a-bin\", \"AA\"]]\n{fine}"),

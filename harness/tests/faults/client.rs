@@ -40,7 +40,11 @@ fn none() {
 #[test]
 fn dies() {
     let words = "the client exited with status 3; its last words: these are my last words";
-    finds(&with_client("dies").run(), "crashed", words);
+    let run = with_client("dies").run();
+    finds(&run, "crashed", words);
+    // It died twice. The words of the one that died first are not the other's.
+    let mut culprits = run.report.trials.iter().filter(|trial| trial.is_culprit());
+    assert!(culprits.all(|trial| trial.reason == words), "{run}");
 }
 
 #[test]
@@ -262,7 +266,10 @@ fn refuses_the_first_of_two_calls() {
 
 #[test]
 fn prints_garbage() {
-    with_client("prints-garbage").run().passes();
+    let project = with_client("prints-garbage");
+    project.run().passes();
+    let log = std::fs::read(project.path("report/logs/good+bad-single/client.log")).unwrap();
+    assert!(String::from_utf8_lossy(&log).contains("stdout: INFO all is well"));
 }
 
 #[test]

@@ -4,6 +4,9 @@
 //! fault or none: the right trial must get the right verdict, words and blame,
 //! every other trial must pass, no process may be left, and nothing may wait for
 //! ever. What holds of every run is checked in `support`.
+//!
+//! On Linux only: what processes are left is read from `/proc`.
+#![cfg(target_os = "linux")]
 
 mod client;
 mod server;

@@ -46,7 +46,7 @@ const CONTRACT: &str = "
 | ECHO-1 | MUST | The answer is the request. | here |
 ";
 
-/// A project with an echo service, eight cases and the peers that are added.
+/// A project with an echo service, a dozen cases and the peers that are added.
 pub(crate) struct Project {
     folder: tempfile::TempDir,
     limits: BTreeMap<&'static str, &'static str>,
@@ -198,15 +198,15 @@ impl Project {
         assert!(is_clean, "left behind: {left:?}");
     }
 
-    /// The command line of every process that has the mark. Only Linux tells.
+    /// The command line of every process that has the mark.
     pub(crate) fn processes(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
         let mark = format!("{MARK}={}", self.folder.path().display());
         let has_mark = |folder: &PathBuf| {
             let variables = fs::read(folder.join("environ")).unwrap_or_default();
             variables.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes())
         };
-        entries
+        fs::read_dir("/proc")
+            .unwrap()
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(has_mark)
             .map(|folder| {

@@ -194,7 +194,7 @@ impl Client {
             Fault::AnswersNoBase64 => say(&result(call.id, "*", 0, "")),
             Fault::AnswersWrongly => say(&result(call.id, WRONG, 0, "")),
             Fault::RefusesCall => say(&refusal(call.id, "not today")),
-            // Calls count from 1, and the case's first comes first.
+            // Ids count from 1, and each of the cases before has one call.
             Fault::RefusesFirstCall if call.id % 2 == 1 => say(&refusal(call.id, "not today")),
             Fault::PrintsGarbage => {
                 print_garbage();
@@ -256,8 +256,15 @@ fn refusal(id: u64, why: &str) -> Value {
 
 /// Lines that are not JSON, or not ours.
 fn print_garbage() {
-    let lines: [&[u8]; 6] =
-        [b"INFO all is well", b"", b"[1]", b"{oops", b"\xff\xfe\0\x1b[31m", b"null"];
+    let lines: [&[u8]; 7] = [
+        b"INFO all is well",
+        b"",
+        b"[1]",
+        b"{oops",
+        br#"{"log":"\ud800"}"#,
+        b"\xff\xfe\0\x1b[31m",
+        b"null",
+    ];
     for line in lines {
         io::stdout().write_all(&[line, b"\n"].concat()).unwrap();
     }
