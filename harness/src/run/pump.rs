@@ -35,8 +35,10 @@ pub(super) struct Incident {
     pub(super) outcome: Outcome,
     /// The trials that may have caused it: those in flight and not answered.
     pub(super) in_flight: Vec<Started>,
-    /// Which of them the outcome belongs to if none causes it again.
-    pub(super) suspects: Vec<usize>,
+    /// Who stands for it if none causes it again: it happened, and must cost a
+    /// trial, but no more than one. The one that waited longest, or the last one
+    /// that was decided.
+    pub(super) suspect: Option<usize>,
     /// The last trial that was decided with these processes.
     pub(super) last_decided: Option<usize>,
     /// Whether it can have been caused by no other trial than the one in flight.
@@ -277,7 +279,7 @@ impl<'a> Pump<'a> {
         }
         // Those in flight are not to blame for it, and must not wait for it.
         Some(Incident {
-            suspects: vec![],
+            suspect: None,
             last_decided: None,
             is_certain: false,
             ..self.incident(outcome, true)
@@ -338,9 +340,7 @@ impl<'a> Pump<'a> {
             text::duration(waited.saturating_sub(grace)),
             text::duration(grace),
         );
-        let mut incident = self.incident(Outcome::Hung { why }, false);
-        incident.suspects.truncate(1);
-        incident
+        self.incident(Outcome::Hung { why }, false)
     }
 
     fn incident(&mut self, outcome: Outcome, server_is_fine: bool) -> Incident {
@@ -351,7 +351,7 @@ impl<'a> Pump<'a> {
             .collect();
         Incident {
             outcome,
-            suspects: in_flight.iter().map(|started| started.trial).collect(),
+            suspect: in_flight.first().map(|started| started.trial).or(self.last_decided),
             last_decided: self.last_decided,
             is_certain: in_flight.len() == 1 && self.last_decided.is_none(),
             in_flight,

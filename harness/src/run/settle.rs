@@ -13,7 +13,10 @@ use super::{
     cell::{AtHand, CellRun, Ending},
     pump::{Incident, Observed, Started},
 };
-use crate::observe::{Outcome, Role};
+use crate::{
+    observe::{Outcome, Role},
+    text::count,
+};
 
 /// How far trying again has come.
 #[derive(Default)]
@@ -43,19 +46,29 @@ impl<'a> CellRun<'a> {
             result = self.try_again(&incident, &mut progress, at_hand).await;
         }
         let is_open = !progress.is_explained && !matches!(result, Err(Ending::Stopped));
+        let suspect = incident.suspect.filter(|_| is_open);
+        let remark = match incident.in_flight.len() {
+            0 | 1 => "run again alone, the case was answered".to_owned(),
+            number => format!(
+                "run again alone, the case was answered, and so was each of the {} beside it",
+                count(number - 1, "trial")
+            ),
+        };
         for (position, &Started { trial, elapsed }) in incident.in_flight.iter().enumerate().rev() {
             let is_tried = position < progress.tried;
-            // It happened all the same, and who caused it cannot be found out.
-            let is_blamed = is_open && incident.suspects.contains(&trial);
-            match (is_tried, is_blamed) {
+            match (is_tried, suspect == Some(trial)) {
+                // It happened all the same, and who caused it cannot be found out.
                 (true, true) => {
-                    let remark = "run again alone, the case was answered";
-                    self.observed((trial, with_remark(&incident.outcome, remark), elapsed));
+                    self.observed((trial, with_remark(&incident.outcome, &remark), elapsed));
                 }
                 (false, true) => self.observed((trial, incident.outcome.clone(), elapsed)),
                 (false, false) => queue.push_front(trial),
                 (true, false) => {}
             }
+        }
+        if let (Some(trial), []) = (suspect, &incident.in_flight[..]) {
+            let remark = "this came after the case was answered, and not again when it ran alone";
+            self.observed((trial, with_remark(&incident.outcome, remark), Duration::ZERO));
         }
         result
     }
