@@ -5,9 +5,9 @@
 //!
 //! `manifest → suites → plan → run (child, driver) → observe → judge → report`
 //!
-//! A module uses earlier stages, never later ones; only `command` joins them.
-//! `plan` and `judge` are pure. Only `child`, `guard`, `driver`, `report` and the
-//! loaders do input and output; the runner sends events, and only reporters print.
+//! A module uses those above it, never one below; only `command` joins the stages.
+//! `plan` and `judge` are pure. Only `guard`, `child`, `driver`, `report` and the
+//! loaders do input and output; the runner sends events and never prints.
 
 pub mod exit;
 pub mod input;
@@ -40,6 +40,8 @@ pub mod results;
 
 pub mod report;
 
-pub mod command;
-pub mod command_line;
 pub mod project;
+
+pub mod command_line;
+
+pub mod command;

@@ -15,7 +15,7 @@ use crate::{
     event::Event,
     observe::{Answer, Outcome, Role},
     plan::{Cell, Trial},
-    suite::Call,
+    suite::{Call, Code},
     text,
 };
 
@@ -216,7 +216,7 @@ impl<'a> Pump<'a> {
     ) -> Option<Incident> {
         match event {
             ClientEvent::Answered { id, answer } => {
-                if LOST_CONNECTION_CODES.contains(&answer.code)
+                if self.may_be_lost(id, answer.code)
                     && let Some(how) = self.server.is_gone().await
                 {
                     return Some(self.server_died(&how));
@@ -263,6 +263,17 @@ impl<'a> Pump<'a> {
         };
         self.decided(trial, outcome, observe);
         None
+    }
+
+    /// Whether this answer may mean that the server has died. One that the case
+    /// allows does not: asking costs the server a connection, which is traffic too.
+    fn may_be_lost(&self, id: u64, code: i32) -> bool {
+        let call = self.given.get(&id).map(|given| {
+            let case = &self.cell.trials[given.trial].case;
+            &case.calls[given.call]
+        });
+        let is_allowed = call.is_some_and(|call| call.expect.codes.contains(&Code(code)));
+        LOST_CONNECTION_CODES.contains(&code) && !is_allowed
     }
 
     fn repeated(
