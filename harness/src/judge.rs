@@ -231,5 +231,4 @@ fn actual_value(call: &Call, answer: &Answer) -> Value {
 }
 
 #[cfg(test)]
-#[path = "judge/tests.rs"]
 mod tests;

@@ -504,5 +504,4 @@ fn described(
 }
 
 #[cfg(test)]
-#[path = "load_tests.rs"]
 mod tests;
