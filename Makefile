@@ -32,7 +32,7 @@ interop: harness ## Run every client against every server and print the matrix
 test: harness rust py go ## Run every test of all three languages and of the harness
 	@echo '--- Rust'
 	CROSSWIRE_PEERS_UNDER_TEST='$(PEERS_UNDER_TEST)' cargo test --workspace
-	$(if $(SEEDS),CROSSWIRE_SEEDS='$(abspath $(SEEDS))' cargo test -p crosswire --test seeds -- --ignored)
+	$(if $(SEEDS),CROSSWIRE_SEEDS='$(abspath $(SEEDS))' cargo test --workspace --test seeds -- --ignored)
 	@echo '--- Python'
 	cd py && .venv/bin/python -m pytest
 	@echo '--- Go'
