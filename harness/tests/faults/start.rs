@@ -90,7 +90,7 @@ fn commands_that_cannot_be_started() {
 fn servers_that_say_nothing() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken_address = taken.local_addr().unwrap().to_string();
-    let (fixed_address, nobodys_address) = (free_address(), free_address());
+    let (fixed_address, nobodys_address) = (free_address("127.77.0.1"), free_address("127.77.0.2"));
     let elsewhere = Elsewhere::start("none");
     let connect = |words: &str| {
         format!("server = {{ ready = \"connect\", cmd = {} }}", faulty(&format!("server {words}")))
@@ -172,9 +172,10 @@ fn builds() {
     );
 }
 
-/// A loopback address at which nobody listened a moment ago.
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+/// An address of this host with a free port. Not every test's host, 127.0.0.1: a
+/// test that runs beside this one would sooner or later be given the same port.
+fn free_address(host: &str) -> String {
+    TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().to_string()
 }
 
 /// A server that the harness does not start.
