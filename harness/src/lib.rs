@@ -3,11 +3,12 @@
 //!
 //! The modules stand in the order of the pipeline:
 //!
-//! `manifest → suites → plan → run (child, driver) → observe → judge → report`
+//! `manifest → suites → plan → run (child, driver, tap) → observe → rules, judge → report`
 //!
 //! A module uses those above it, never one below; only `command` joins the stages.
-//! `plan` and `judge` are pure. Only `guard`, `child`, `driver`, `report` and the
-//! loaders do input and output; the runner sends events and never prints.
+//! `plan`, `wire`, `rules` and `judge` are pure. Only `guard`, `child`, `driver`,
+//! `tap`, `report` and the loaders do input and output; the runner sends events and
+//! never prints.
 
 pub mod exit;
 pub mod input;
@@ -29,6 +30,12 @@ pub mod guard;
 pub mod child;
 
 pub mod driver;
+
+pub mod wire;
+
+pub mod tap;
+
+pub mod rules;
 
 pub mod event;
 

@@ -1,0 +1,140 @@
+//! The encoding that every canonical encoder writes: fields ascend, defaults are
+//! left out, repeated numbers are packed, and nothing is longer than it need be.
+
+use std::ops::Range;
+
+use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor};
+
+use super::protobuf::{RawField, Reader, Value};
+
+/// How deep messages are followed.
+const MAX_DEPTH: usize = 32;
+
+/// Where an encoding departs from the canonical one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Deviation {
+    /// The bytes in question.
+    pub(super) bytes: Range<usize>,
+    /// What is odd about them.
+    pub(super) what: String,
+}
+
+/// The first departure from the canonical encoding in a message that parses.
+/// Unknown fields are nobody's fault: who does not know them cannot judge them.
+pub(super) fn first_deviation(descriptor: &MessageDescriptor, bytes: &[u8]) -> Option<Deviation> {
+    message(descriptor, bytes, MAX_DEPTH)
+}
+
+fn message(descriptor: &MessageDescriptor, bytes: &[u8], depth: usize) -> Option<Deviation> {
+    let mut reader = Reader::new(bytes);
+    let mut last = 0;
+    while let Some(field) = reader.field() {
+        let Some(known) = descriptor.get_field(field.number) else { continue };
+        let deviation = if !field.has_short_tag {
+            Some("its tag is longer than it need be".to_owned())
+        } else if field.number < last {
+            Some(format!("it comes after field {last}"))
+        } else if field.number == last && may_be_once(&known, field.value) {
+            Some("it is there more than once".to_owned())
+        } else {
+            value(descriptor, &known, field.value)
+        };
+        if let Some(what) = deviation {
+            let what = format!("field {}: {what}", known.full_name());
+            return Some(Deviation { bytes: field.bytes, what });
+        }
+        last = field.number;
+        if let (Kind::Message(inner), Value::Bytes(content, _)) = (known.kind(), field.value)
+            && depth > 0
+            && let Some(deviation) = message(&inner, content, depth - 1)
+        {
+            return Some(inside(&field, content, deviation));
+        }
+    }
+    None
+}
+
+/// A packed list is written once, as a single value is.
+fn may_be_once(known: &FieldDescriptor, value: Value<'_>) -> bool {
+    let is_packed_run = known.is_packed() && matches!(value, Value::Bytes(..));
+    known.cardinality() != Cardinality::Repeated || is_packed_run
+}
+
+fn value(message: &MessageDescriptor, known: &FieldDescriptor, value: Value<'_>) -> Option<String> {
+    if known.is_packed() {
+        return packed(known, value);
+    }
+    // In a map's entry, some encoders write a default key or value, and some do not.
+    let omits_default = !known.supports_presence()
+        && known.cardinality() != Cardinality::Repeated
+        && !message.is_map_entry();
+    let is_default = match value {
+        Value::Varint(number, _) => number == 0,
+        Value::Fixed(bytes) => bytes.iter().all(|byte| *byte == 0),
+        Value::Bytes(bytes, _) => bytes.is_empty(),
+    };
+    match value {
+        Value::Varint(_, false) => Some("its number is longer than it need be".to_owned()),
+        Value::Bytes(_, false) => Some("its length is longer than it need be".to_owned()),
+        Value::Varint(number, _) if !fits(&known.kind(), number) => {
+            Some("its number is out of its type's range".to_owned())
+        }
+        _ if omits_default && is_default => Some("its default value is written".to_owned()),
+        _ => None,
+    }
+}
+
+fn packed(known: &FieldDescriptor, value: Value<'_>) -> Option<String> {
+    let Value::Bytes(content, is_short) = value else {
+        return Some("it is not packed".to_owned());
+    };
+    if !is_short {
+        return Some("its length is longer than it need be".to_owned());
+    }
+    if content.is_empty() {
+        return Some("it is packed and empty".to_owned());
+    }
+    if is_fixed(&known.kind()) {
+        return None;
+    }
+    let mut reader = Reader::new(content);
+    while let Some((number, is_short)) = reader.varint() {
+        if !is_short {
+            return Some("a number in it is longer than it need be".to_owned());
+        }
+        if !fits(&known.kind(), number) {
+            return Some("a number in it is out of its type's range".to_owned());
+        }
+    }
+    None
+}
+
+const fn is_fixed(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Double
+            | Kind::Float
+            | Kind::Fixed32
+            | Kind::Fixed64
+            | Kind::Sfixed32
+            | Kind::Sfixed64
+    )
+}
+
+/// Whether a number is one that its type's encoder writes. Negative numbers of
+/// 32 bits are written with 64.
+fn fits(kind: &Kind, number: u64) -> bool {
+    match kind {
+        Kind::Bool => number <= 1,
+        Kind::Uint32 | Kind::Sint32 => u32::try_from(number).is_ok(),
+        Kind::Int32 | Kind::Enum(_) => i32::try_from(number.cast_signed()).is_ok(),
+        _ => true,
+    }
+}
+
+/// A deviation within a field, placed in the message around it.
+fn inside(field: &RawField<'_>, content: &[u8], deviation: Deviation) -> Deviation {
+    let start = field.bytes.end - content.len();
+    let bytes = start + deviation.bytes.start..start + deviation.bytes.end;
+    Deviation { bytes, ..deviation }
+}

@@ -1,0 +1,154 @@
+//! Rules of the connection, as far as they touch a call.
+
+use std::time::Duration;
+
+use super::{Breach, Exchange};
+use crate::{
+    observe::Role,
+    wire::{
+        frame::{kind, kind_name},
+        transcript::{Asked, Debt, Opening, What},
+    },
+};
+
+/// An answer is overdue when so much time has passed since the question, and its
+/// debtor has sent so many frames meanwhile: it is alive, writes, and does not
+/// answer. Time alone proves nothing on a machine that is busy, and frames alone
+/// may have been on their way.
+const OVERDUE_AFTER: Duration = Duration::from_secs(1);
+const OVERDUE_FRAMES: u64 = 8;
+
+/// Each side's first frame is SETTINGS. (The preface is what makes a connection
+/// HTTP/2 at all: without it there is no transcript, and a note says so.)
+pub(super) fn begins_with_settings(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let first = &exchange.transcript.connection.first_frame;
+    let breach = |side: Role| {
+        let kind = (*first.of(side)).filter(|kind| *kind != kind::SETTINGS)?;
+        let what = format!("the connection begins with {}, not SETTINGS", kind_name(kind));
+        Some(Breach { side, what, offset: 0, bytes: vec![kind].into() })
+    };
+    [Role::Client, Role::Server].into_iter().filter_map(breach).collect()
+}
+
+/// SETTINGS are acknowledged, and nothing else is.
+pub(super) fn settings_are_acknowledged(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let undue = exchange
+        .transcript
+        .events()
+        .filter(|event| matches!(event.what, What::SettingsAck { is_due: false }));
+    let undue = undue.map(|event| Breach::of(event, "an acknowledgement without SETTINGS"));
+    let overdue = overdue(exchange, |asked| asked == Asked::Settings);
+    undue.chain(overdue.map(|debt| owed(debt, "SETTINGS are not acknowledged"))).collect()
+}
+
+/// PING is answered with the same bytes.
+pub(super) fn pings_are_answered(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let undue = exchange
+        .transcript
+        .events()
+        .filter(|event| matches!(event.what, What::Pong { is_due: false, .. }));
+    let undue = undue.map(|event| Breach::of(event, "an answer to a PING that was not sent"));
+    let overdue = overdue(exchange, |asked| matches!(asked, Asked::Ping(_)));
+    undue.chain(overdue.map(|debt| owed(debt, "PING is not answered"))).collect()
+}
+
+fn overdue<'a>(
+    exchange: &Exchange<'a>,
+    is_it: impl Fn(Asked) -> bool,
+) -> impl Iterator<Item = &'a Debt> {
+    let debts = exchange.transcript.connection.debts.iter();
+    debts.filter(move |debt| {
+        is_it(debt.asked)
+            && debt.frames_since >= OVERDUE_FRAMES
+            && debt.last_frame.saturating_sub(debt.since) >= OVERDUE_AFTER
+    })
+}
+
+fn owed(debt: &Debt, what: &str) -> Breach {
+    let Debt { debtor, frames_since, .. } = debt;
+    let waited = debt.last_frame.saturating_sub(debt.since);
+    let what = format!("{what}: {frames_since} other frames came within {waited:.1?}");
+    Breach { side: *debtor, what, offset: debt.offset, bytes: debt.quote.clone() }
+}
+
+/// Nobody sends more DATA than the windows allow.
+pub(super) fn windows_are_not_overrun(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let events = exchange.transcript.events();
+    events
+        .filter_map(|event| match event.what {
+            What::Data { stream_window, .. } if stream_window < 0 => {
+                Some((event, "the stream's", stream_window))
+            }
+            What::Data { connection_window, .. } if connection_window < 0 => {
+                Some((event, "the connection's", connection_window))
+            }
+            _ => None,
+        })
+        .map(|(event, whose, window)| {
+            Breach::of(event, format!("DATA overruns {whose} window by {} bytes", -window))
+        })
+        .collect()
+}
+
+/// No frame is longer than the other side takes.
+pub(super) fn frames_are_not_too_long(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let events = exchange.transcript.events();
+    events
+        .filter_map(|event| match event.what {
+            What::TooLong { kind, length, limit } => {
+                let name = kind_name(kind);
+                Some(Breach::of(
+                    event,
+                    format!("{name} of {length} bytes; at most {limit} are taken"),
+                ))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// No more streams are open than the server takes.
+pub(super) fn streams_are_not_too_many(exchange: &Exchange<'_>) -> Vec<Breach> {
+    opening(exchange, |stream, opening| {
+        let Opening { open_streams, limit, .. } = opening;
+        (open_streams > limit).then(|| {
+            format!(
+                "with stream {stream}, {open_streams} streams are open; at most {limit} are taken"
+            )
+        })
+    })
+}
+
+/// Streams have odd ids, which rise and are never used again.
+pub(super) fn stream_ids_are_odd_and_rise(exchange: &Exchange<'_>) -> Vec<Breach> {
+    opening(exchange, |stream, Opening { highest_before, .. }| {
+        if stream.is_multiple_of(2) {
+            Some(format!("a client's stream has the even id {stream}"))
+        } else if stream <= highest_before {
+            Some(format!("stream {stream} is opened after stream {highest_before}"))
+        } else {
+            None
+        }
+    })
+}
+
+/// After a GOAWAY that the client has read, it opens no stream above its last.
+pub(super) fn goaway_is_heeded(exchange: &Exchange<'_>) -> Vec<Breach> {
+    opening(exchange, |stream, Opening { known_goaway, .. }| {
+        let last = known_goaway.filter(|last| stream > *last)?;
+        Some(format!("stream {stream} is opened after GOAWAY with last stream {last}"))
+    })
+}
+
+fn opening(exchange: &Exchange<'_>, judge: impl Fn(u32, Opening) -> Option<String>) -> Vec<Breach> {
+    let transcript = exchange.transcript;
+    let events = transcript.events();
+    events
+        .filter_map(|event| match event.what {
+            What::Opened(opening) => {
+                judge(transcript.stream, opening).map(|what| Breach::of(event, what))
+            }
+            _ => None,
+        })
+        .collect()
+}

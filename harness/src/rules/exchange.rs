@@ -1,0 +1,93 @@
+//! What a rule is judged by.
+
+use std::borrow::Cow;
+
+use prost_reflect::MessageDescriptor;
+
+use crate::{
+    observe::{Answer, Role},
+    suite::Call,
+    wire::{
+        message::{InflateError, Message, inflate},
+        transcript::{Block, Event, Transcript},
+    },
+};
+
+/// One call on the wire, with what the client was asked and what it answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Exchange<'a> {
+    /// What passed.
+    pub transcript: &'a Transcript,
+    /// What passed before for the same call.
+    pub earlier: &'a [Transcript],
+    /// What the client was asked to do.
+    pub call: &'a Call,
+    /// What it says came of it, if it said so.
+    pub answer: Option<&'a Answer>,
+}
+
+impl<'a> Exchange<'a> {
+    /// The request's header block.
+    pub(super) fn request(&self) -> Option<Block<'a>> {
+        self.transcript.blocks(Role::Client).next()
+    }
+
+    /// The response's first header block.
+    pub(super) fn response(&self) -> Option<Block<'a>> {
+        self.transcript.blocks(Role::Server).next()
+    }
+
+    /// The header block that ends the response.
+    pub(super) fn trailers(&self) -> Option<Block<'a>> {
+        self.transcript.blocks(Role::Server).find(|block| block.ends_stream)
+    }
+
+    /// Whether the server sent a status, right or wrong.
+    pub(super) fn has_status(&self) -> bool {
+        self.transcript.blocks(Role::Server).any(|block| block.value("grpc-status").is_some())
+    }
+
+    /// The fields of a name in all of a side's blocks.
+    pub(super) fn values(
+        &self,
+        side: Role,
+        name: &'a str,
+    ) -> impl Iterator<Item = (&'a Event, &'a [u8])> + use<'a> {
+        let blocks = self.transcript.blocks(side);
+        blocks.flat_map(move |block| block.values(name).map(move |value| (block.event, value)))
+    }
+
+    /// Messages of both sides, with the encoding that their side named.
+    pub(super) fn messages(
+        &self,
+    ) -> impl Iterator<Item = (&'a Event, &'a Message, Option<&'a [u8]>)> + use<'a> {
+        let transcript = self.transcript;
+        [Role::Client, Role::Server].into_iter().flat_map(move |side| {
+            let encoding = transcript.blocks(side).next().and_then(|b| b.value("grpc-encoding"));
+            transcript.messages(side).map(move |(event, message)| (event, message, encoding))
+        })
+    }
+
+    /// The type of a side's messages, if the method is known.
+    pub(super) fn message_type(&self, side: Role) -> Option<MessageDescriptor> {
+        let method = self.call.method.descriptor.as_ref()?;
+        Some(match side {
+            Role::Client => method.input(),
+            Role::Server => method.output(),
+        })
+    }
+}
+
+/// A message's payload, decompressed if need be; `None` if it was not kept.
+pub(super) fn plain<'a>(
+    message: &'a Message,
+    encoding: Option<&[u8]>,
+) -> Option<Result<Cow<'a, [u8]>, InflateError>> {
+    let payload = message.payload.as_deref()?;
+    Some(match (message.flag, encoding) {
+        (0, _) => Ok(Cow::Borrowed(payload)),
+        (_, encoding) => {
+            inflate(encoding.unwrap_or_default(), payload).map(|bytes| Cow::Owned(bytes.into()))
+        }
+    })
+}

@@ -1,0 +1,112 @@
+//! Rules of messages, whichever side sends them.
+
+use prost_reflect::DynamicMessage;
+
+use super::{Breach, Exchange, canonical::first_deviation, exchange::plain};
+use crate::{
+    observe::Role,
+    wire::{message::InflateError, transcript::What},
+};
+
+/// `grpc-encoding` at most once, and named when a message is compressed.
+pub(super) fn encoding_is_named(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    for side in [Role::Client, Role::Server] {
+        let repeated = exchange.values(side, "grpc-encoding").skip(1);
+        breaches
+            .extend(repeated.map(|(event, value)| {
+                Breach::quoting(event, value, "more than one grpc-encoding")
+            }));
+    }
+    let is_unnamed = |encoding: Option<&[u8]>| encoding.is_none_or(|name| name == b"identity");
+    let unnamed =
+        exchange.messages().filter(|(_, m, encoding)| m.flag == 1 && is_unnamed(*encoding));
+    let what = "a compressed message without a grpc-encoding that says how";
+    breaches.extend(unnamed.map(|(event, ..)| Breach::of(event, what)));
+    breaches
+}
+
+/// What is marked as compressed decompresses.
+pub(super) fn compressed_messages_decompress(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let compressed = exchange.messages().filter(|(_, message, _)| message.flag == 1);
+    compressed
+        .filter_map(|(event, message, encoding)| {
+            let named = encoding.filter(|name| *name != b"identity")?;
+            match plain(message, Some(named))? {
+                Err(InflateError::Malformed(_)) => {
+                    let name = named.escape_ascii();
+                    Some(Breach::of(event, format!("a compressed message that is no {name}")))
+                }
+                // Whatever is not known here, or too long, is not judged.
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// The flag of a message is 0 or 1.
+pub(super) fn flag_is_zero_or_one(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let wrong = exchange.messages().filter(|(_, message, _)| message.flag > 1);
+    wrong
+        .map(|(event, m, _)| Breach::of(event, format!("a message with flag {}", m.flag)))
+        .collect()
+}
+
+/// Nothing is left over at END_STREAM.
+pub(super) fn are_whole(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let events = exchange.transcript.events();
+    events
+        .filter_map(|event| match &event.what {
+            What::Fragment(fragment) => {
+                let what = format!(
+                    "the stream ends within a message: {} of 5 bytes of its prefix, and {} bytes of its payload",
+                    fragment.prefix.len(),
+                    fragment.payload_bytes,
+                );
+                Some(Breach::of(event, what))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// The payload parses as the method's type. What the client was told to send as it
+/// is, is the case's matter.
+pub(super) fn parse_as_their_type(exchange: &Exchange<'_>) -> Vec<Breach> {
+    payloads(exchange, |descriptor, payload| {
+        let error = DynamicMessage::decode(descriptor.clone(), payload).err()?;
+        Some((
+            0..payload.len(),
+            format!("a message that is no {}: {error}", descriptor.full_name()),
+        ))
+    })
+}
+
+/// The payload is what a canonical encoder writes.
+pub(super) fn are_canonical(exchange: &Exchange<'_>) -> Vec<Breach> {
+    payloads(exchange, |descriptor, payload| {
+        DynamicMessage::decode(descriptor.clone(), payload).ok()?;
+        let deviation = first_deviation(descriptor, payload)?;
+        Some((deviation.bytes, format!("not the canonical encoding: {}", deviation.what)))
+    })
+}
+
+type Found = (std::ops::Range<usize>, String);
+
+/// Judges every payload that can be read; the range says what to quote.
+fn payloads(
+    exchange: &Exchange<'_>,
+    judge: impl Fn(&prost_reflect::MessageDescriptor, &[u8]) -> Option<Found>,
+) -> Vec<Breach> {
+    let breach =
+        |(event, message, encoding): (&crate::wire::transcript::Event, _, Option<&[u8]>)| {
+            if event.from == Role::Client && exchange.call.raw {
+                return None;
+            }
+            let descriptor = exchange.message_type(event.from)?;
+            let payload = plain(message, encoding)?.ok()?;
+            let (bytes, what) = judge(&descriptor, &payload)?;
+            Some(Breach::quoting(event, payload.get(bytes).unwrap_or_default(), what))
+        };
+    exchange.messages().filter_map(breach).collect()
+}

@@ -1,0 +1,163 @@
+//! The rules of the wire: what each side must send, judged from transcripts. Pure.
+//!
+//! One small function a rule, named in [`RULES`] with its id in `docs/contract.md`,
+//! where its level, text and source stand. All rules judge every call; whoever sent
+//! the bytes is the one who broke the rule.
+
+mod canonical;
+mod connection;
+mod exchange;
+mod messages;
+mod metadata;
+mod protobuf;
+mod request;
+mod response;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use bytes::Bytes;
+
+pub use exchange::Exchange;
+
+use crate::{
+    contract::Level,
+    observe::{Answer, Role},
+    suite::Call,
+    text::shorten,
+    wire::transcript::{Event, Transcript},
+};
+
+/// How much of the offending bytes is shown.
+const SHOWN_BYTES: usize = 48;
+
+/// Judges one rule by one call.
+type Check = fn(&Exchange<'_>) -> Vec<Breach>;
+
+/// A rule of the contract with the function that judges it.
+#[derive(Debug, Clone, Copy)]
+pub struct WireRule {
+    /// Its id in the contract, where its text and source stand.
+    pub id: &'static str,
+    /// How binding it is; the contract says the same.
+    pub level: Level,
+    check: Check,
+}
+
+/// Every rule that is judged from a transcript.
+pub const RULES: &[WireRule] = &[
+    must("WIRE-1", request::names_a_method),
+    must("WIRE-2", metadata::pseudo_headers_stand_first),
+    must("WIRE-3", request::te_is_trailers),
+    must("WIRE-4", request::content_type_is_grpc),
+    must("WIRE-5", request::timeout_is_well_formed),
+    must("WIRE-6", request::timeout_is_the_callers),
+    must("WIRE-7", messages::encoding_is_named),
+    must("WIRE-8", request::ends_with_data),
+    must("WIRE-9", request::has_one_message),
+    must("WIRE-10", request::is_not_repeated),
+    must("WIRE-11", metadata::names_are_legal),
+    must("WIRE-12", metadata::binary_values_are_base64),
+    should("WIRE-13", metadata::binary_values_are_unpadded),
+    must("WIRE-14", response::begins_as_grpc),
+    must("WIRE-15", response::has_one_status),
+    must("WIRE-16", response::ends_with_its_trailers),
+    must("WIRE-17", response::has_trailers_after_data),
+    must("WIRE-18", response::message_is_percent_encoded),
+    should("WIRE-19", response::success_has_no_message),
+    must("WIRE-20", response::details_agree_with_the_status),
+    must("WIRE-21", response::encoding_was_offered),
+    must("WIRE-22", messages::compressed_messages_decompress),
+    must("WIRE-23", messages::flag_is_zero_or_one),
+    must("WIRE-24", messages::are_whole),
+    must("WIRE-25", messages::parse_as_their_type),
+    should("WIRE-26", messages::are_canonical),
+    must("WIRE-27", connection::begins_with_settings),
+    must("WIRE-28", connection::settings_are_acknowledged),
+    must("WIRE-29", connection::pings_are_answered),
+    must("WIRE-30", connection::windows_are_not_overrun),
+    must("WIRE-31", connection::frames_are_not_too_long),
+    must("WIRE-32", connection::streams_are_not_too_many),
+    must("WIRE-33", connection::stream_ids_are_odd_and_rise),
+    must("WIRE-34", connection::goaway_is_heeded),
+    must("WIRE-35", request::giving_up_is_a_reset),
+    must("WIRE-36", status::nothing_is_reported_after_a_reset),
+    should("WIRE-37", response::early_status_is_followed_by_a_reset),
+    must("WIRE-38", status::http_status_is_translated),
+    must("WIRE-39", status::reset_is_translated),
+    must("WIRE-40", status::no_status_is_no_success),
+];
+
+const fn must(id: &'static str, check: Check) -> WireRule {
+    WireRule { id, level: Level::Must, check }
+}
+
+const fn should(id: &'static str, check: Check) -> WireRule {
+    WireRule { id, level: Level::Should, check }
+}
+
+/// A rule that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The rule's id.
+    pub rule: &'static str,
+    /// How binding it is.
+    pub level: Level,
+    /// Who broke it, and how.
+    pub breach: Breach,
+}
+
+/// What was wrong, without the rule that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// Who sent it.
+    pub side: Role,
+    /// What is wrong; hostile text in it is quoted, not escaped.
+    pub what: String,
+    /// Where the bytes stand, counted from the start of this side's direction.
+    pub offset: u64,
+    /// The offending bytes, or the first of them.
+    pub bytes: Bytes,
+}
+
+impl Breach {
+    fn of(event: &Event, what: impl Into<String>) -> Self {
+        Self::quoting(event, &event.quote, what)
+    }
+
+    fn quoting(event: &Event, bytes: &[u8], what: impl Into<String>) -> Self {
+        let bytes = Bytes::copy_from_slice(&bytes[..bytes.len().min(SHOWN_BYTES)]);
+        Self { side: event.from, what: what.into(), offset: event.offset, bytes }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Breach { side, what, offset, bytes } = &self.breach;
+        write!(formatter, "{} ({}): the {side}: {what}", self.rule, self.level)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let text = shorten(&bytes.escape_ascii().to_string(), 4 * SHOWN_BYTES);
+        write!(formatter, "; at byte {offset} of what it sent: `{text}`")
+    }
+}
+
+/// Judges all rules by a call: its transcripts in order, the last being the one that
+/// the answer came from. A transcript that is not whole breaks no rule.
+#[must_use]
+pub fn check(transcripts: &[Transcript], call: &Call, answer: Option<&Answer>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (index, transcript) in transcripts.iter().enumerate().filter(|(_, t)| t.is_whole) {
+        let is_last = index + 1 == transcripts.len();
+        let answer = answer.filter(|_| is_last);
+        let exchange = Exchange { transcript, earlier: &transcripts[..index], call, answer };
+        for WireRule { id, level, check } in RULES {
+            let breaches = check(&exchange).into_iter();
+            violations.extend(breaches.map(|breach| Violation { rule: id, level: *level, breach }));
+        }
+    }
+    violations
+}

@@ -1,0 +1,212 @@
+//! Rules of requests.
+
+use std::time::Duration;
+
+use super::{Breach, Exchange, metadata::field_breach};
+use crate::{
+    observe::Role,
+    wire::{
+        headers::Field,
+        transcript::{Block, Closing, What},
+    },
+};
+
+/// HTTP/2's error code of a cancelled stream.
+const CANCEL: u32 = 8;
+
+/// The share of a deadline by which a `grpc-timeout` may be longer: one part of so
+/// many. gRPC's C core writes three digits, rounded up (`10100m` for 10 s), and ends
+/// the call in time by its own clock.
+const ROUNDED_PART: u32 = 100;
+
+/// gRPC's code of a call whose deadline has passed.
+const DEADLINE_EXCEEDED: i32 = 4;
+
+/// `:method` POST, `:scheme` http or https, `:path` /Service/Method.
+pub(super) fn names_a_method(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(request) = exchange.request() else { return Vec::new() };
+    let is_path = |value: &[u8]| {
+        let path = value.strip_prefix(b"/").unwrap_or_default();
+        let slash = path.iter().rposition(|byte| *byte == b'/');
+        slash.is_some_and(|slash| slash > 0 && slash + 1 < path.len())
+    };
+    let mut breaches = Vec::new();
+    let mut demand = |name: &str, is_right: &dyn Fn(&[u8]) -> bool, wanted: &str| {
+        let value = request.value(name);
+        if !value.is_some_and(is_right) {
+            let bytes = value.map_or_else(|| request.event.quote.to_vec(), <[u8]>::to_vec);
+            breaches.push(Breach::quoting(
+                request.event,
+                &bytes,
+                format!("{name} is not {wanted}"),
+            ));
+        }
+    };
+    demand(":method", &|value| value == b"POST", "POST");
+    demand(":scheme", &|value| value == b"http" || value == b"https", "http or https");
+    demand(":path", &is_path, "/Service/Method");
+    breaches
+}
+
+/// `te: trailers`, once.
+pub(super) fn te_is_trailers(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(request) = exchange.request() else { return Vec::new() };
+    let values: Vec<&[u8]> = request.values("te").collect();
+    if values == [b"trailers"] {
+        return Vec::new();
+    }
+    let bytes = values.join(&b", "[..]);
+    vec![Breach::quoting(request.event, &bytes, "te is not `trailers`, once")]
+}
+
+/// One gRPC content-type.
+pub(super) fn content_type_is_grpc(exchange: &Exchange<'_>) -> Vec<Breach> {
+    exchange.request().and_then(bad_content_type).into_iter().collect()
+}
+
+/// What is wrong with a block's content-type.
+pub(super) fn bad_content_type(block: Block<'_>) -> Option<Breach> {
+    let is_grpc = |value: &[u8]| match value.strip_prefix(b"application/grpc") {
+        Some([]) => true,
+        Some([b'+', codec @ ..]) => !codec.is_empty() && codec.iter().all(u8::is_ascii_graphic),
+        _ => false,
+    };
+    let values: Vec<&[u8]> = block.values("content-type").collect();
+    let what = match values[..] {
+        [value] if is_grpc(value) => return None,
+        [] => "no content-type",
+        [_] => "a content-type that is neither application/grpc nor application/grpc+CODEC",
+        _ => "more than one content-type",
+    };
+    Some(Breach::quoting(block.event, &values.join(&b", "[..]), what))
+}
+
+/// `grpc-timeout` at most once: 1 to 8 digits and a unit.
+pub(super) fn timeout_is_well_formed(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(request) = exchange.request() else { return Vec::new() };
+    let fields = request.fields.iter().filter(|field| field.name == b"grpc-timeout");
+    let what = |(index, field): (usize, &Field)| {
+        let what = if index > 0 {
+            "more than one grpc-timeout"
+        } else if parse_timeout(&field.value).is_none() {
+            "a grpc-timeout that is not 1 to 8 digits and one of H M S m u n"
+        } else {
+            return None;
+        };
+        Some(field_breach(request.event, field, what))
+    };
+    fields.enumerate().filter_map(what).collect()
+}
+
+/// `grpc-timeout` is there when the caller asked for a deadline, and not longer but
+/// for rounding.
+pub(super) fn timeout_is_the_callers(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(request) = exchange.request() else { return Vec::new() };
+    let asked = exchange.call.timeout;
+    let Some(value) = request.value("grpc-timeout") else {
+        let what = format!("no grpc-timeout, although the caller asked for {asked:?}");
+        return vec![Breach::of(request.event, what)];
+    };
+    match parse_timeout(value) {
+        Some(sent) if sent > asked + asked / ROUNDED_PART => {
+            let what =
+                format!("a grpc-timeout longer than the {asked:?} that the caller asked for");
+            vec![Breach::quoting(request.event, value, what)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn parse_timeout(value: &[u8]) -> Option<Duration> {
+    let (unit, digits) = value.split_last()?;
+    if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(match unit {
+        b'H' => Duration::from_secs(number * 3600),
+        b'M' => Duration::from_secs(number * 60),
+        b'S' => Duration::from_secs(number),
+        b'm' => Duration::from_millis(number),
+        b'u' => Duration::from_micros(number),
+        b'n' => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// No trailers on a request; END_STREAM is on DATA.
+pub(super) fn ends_with_data(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let blocks = exchange.transcript.blocks(Role::Client).enumerate();
+    blocks
+        .filter_map(|(index, block)| {
+            let what = match (index, block.ends_stream) {
+                (0, false) => return None,
+                (0, true) => "END_STREAM on the request's HEADERS; it belongs on DATA",
+                _ => "trailers on a request",
+            };
+            Some(Breach::of(block.event, what))
+        })
+        .collect()
+}
+
+/// One message, if the method takes one.
+pub(super) fn has_one_message(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let descriptor = exchange.call.method.descriptor.as_ref();
+    if descriptor.is_none_or(prost_reflect::MethodDescriptor::is_client_streaming) {
+        return Vec::new();
+    }
+    let transcript = exchange.transcript;
+    let mut breaches: Vec<Breach> = transcript
+        .messages(Role::Client)
+        .skip(1)
+        .map(|(event, _)| Breach::of(event, "another message; the method takes one"))
+        .collect();
+    if let Some(end) = transcript.end(Role::Client)
+        && transcript.messages(Role::Client).next().is_none()
+    {
+        breaches.push(Breach::of(end, "the request ends without a message; the method takes one"));
+    }
+    breaches
+}
+
+/// One request for a call, once a response to it has begun.
+pub(super) fn is_not_repeated(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let has_response = |earlier: &crate::wire::transcript::Transcript| {
+        earlier.is_whole && earlier.blocks(Role::Server).next().is_some()
+    };
+    match (exchange.earlier.iter().any(has_response), exchange.request()) {
+        (true, Some(request)) => {
+            vec![Breach::of(request.event, "the call again, although a response had begun")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A client that cancels, or whose deadline passes, sends RST_STREAM(CANCEL),
+/// unless the response is over by then.
+pub(super) fn giving_up_is_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Exchange { transcript, call, answer, .. } = exchange;
+    let Some(answer) = answer else { return Vec::new() };
+    let reported = answer.messages.len();
+    let cancels = call.cancel_after_messages.is_some_and(|count| reported >= count as usize);
+    let is_late = answer.code == DEADLINE_EXCEEDED && !exchange.has_status();
+    if !cancels && !is_late {
+        return Vec::new();
+    }
+    let is_over = transcript.end(Role::Server).is_some()
+        || transcript.reset(Role::Server).is_some()
+        || transcript.events().any(|event| matches!(event.what, What::Closed(Closing::Abort)));
+    match (transcript.reset(Role::Client), exchange.request()) {
+        (Some((_, CANCEL)), _) => Vec::new(),
+        (Some((event, code)), _) if !is_over => {
+            vec![Breach::of(
+                event,
+                format!("the call is given up with RST_STREAM({code}), not CANCEL"),
+            )]
+        }
+        (None, Some(request)) if !is_over => {
+            vec![Breach::of(request.event, "the call is given up without RST_STREAM(CANCEL)")]
+        }
+        _ => Vec::new(),
+    }
+}

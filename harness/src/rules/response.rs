@@ -1,0 +1,167 @@
+//! Rules of responses.
+
+use super::{
+    Breach, Exchange,
+    metadata::{decode, field_breach},
+    protobuf::status_code,
+    request::bad_content_type,
+};
+use crate::{
+    observe::Role,
+    wire::transcript::{Event, What},
+};
+
+const NO_ERROR: u32 = 0;
+
+/// The first block has `:status` 200 and one gRPC content-type.
+pub(super) fn begins_as_grpc(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(response) = exchange.response() else { return Vec::new() };
+    let status = response.value(":status").unwrap_or_default();
+    let bad_status =
+        (status != b"200").then(|| Breach::quoting(response.event, status, ":status is not 200"));
+    bad_status.into_iter().chain(bad_content_type(response)).collect()
+}
+
+/// `grpc-status` once, in the block that ends the response, decimal 0 to 16.
+pub(super) fn has_one_status(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(trailers) = exchange.trailers() else { return Vec::new() };
+    let values: Vec<&[u8]> = trailers.values("grpc-status").collect();
+    let what = match values[..] {
+        [value] if status_of(value).is_some() => return Vec::new(),
+        [] => "no grpc-status in the trailers",
+        [_] => "a grpc-status that is not decimal 0 to 16",
+        _ => "more than one grpc-status",
+    };
+    vec![Breach::quoting(trailers.event, &values.join(&b", "[..]), what)]
+}
+
+fn status_of(value: &[u8]) -> Option<i32> {
+    let code: i32 = std::str::from_utf8(value).ok()?.parse().ok()?;
+    ((0..=16).contains(&code) && code.to_string().as_bytes() == value).then_some(code)
+}
+
+/// END_STREAM is on the trailers' HEADERS, and nothing follows.
+pub(super) fn ends_with_its_trailers(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let transcript = exchange.transcript;
+    let blocks = transcript.blocks(Role::Server).skip(1).filter(|block| !block.ends_stream);
+    let unended = blocks.map(|block| Breach::of(block.event, "trailers without END_STREAM"));
+    let late = transcript.events().filter_map(|event| match event.what {
+        What::AfterEnd { kind, stream } => {
+            let name = crate::wire::frame::kind_name(kind);
+            Some(Breach::of(event, format!("{name} on stream {stream}, which this side had ended")))
+        }
+        _ => None,
+    });
+    unended.chain(late).collect()
+}
+
+/// A response with DATA ends with trailers, and has no status before them.
+pub(super) fn has_trailers_after_data(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let is_end = |event: &&Event| matches!(event.what, What::Data { ends_stream: true, .. });
+    let ends = exchange.transcript.sent_by(Role::Server).filter(is_end);
+    let ends = ends.map(|event| Breach::of(event, "END_STREAM on DATA; trailers must follow"));
+    let early = exchange.response().filter(|response| !response.ends_stream);
+    let early = early.into_iter().flat_map(|response| {
+        let fields = response.fields.iter().filter(|field| field.name == b"grpc-status");
+        fields.map(move |field| {
+            field_breach(response.event, field, "grpc-status in a first block that is not the last")
+        })
+    });
+    ends.chain(early).collect()
+}
+
+/// `grpc-message` at most once, percent-encoded.
+pub(super) fn message_is_percent_encoded(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let values = exchange.values(Role::Server, "grpc-message").enumerate();
+    values
+        .filter_map(|(index, (event, value))| {
+            let what = if index > 0 {
+                "more than one grpc-message"
+            } else if !is_percent_encoded(value) {
+                "a grpc-message that is not percent-encoded"
+            } else {
+                return None;
+            };
+            Some(Breach::quoting(event, value, what))
+        })
+        .collect()
+}
+
+fn is_percent_encoded(value: &[u8]) -> bool {
+    let mut rest = value;
+    while let [first, after @ ..] = rest {
+        rest = match (first, after) {
+            (b'%', [a, b, after @ ..]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => after,
+            (b'%', _) => return false,
+            (b' '..=b'~', after) => after,
+            _ => return false,
+        };
+    }
+    true
+}
+
+/// No text beside status 0.
+pub(super) fn success_has_no_message(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let trailers = exchange.trailers().filter(|block| block.value("grpc-status") == Some(b"0"));
+    let Some(trailers) = trailers else { return Vec::new() };
+    let texts = trailers.values("grpc-message").filter(|text| !text.is_empty());
+    let breach = |text| Breach::quoting(trailers.event, text, "a grpc-message beside status 0");
+    texts.map(breach).collect()
+}
+
+/// `grpc-status-details-bin` at most once, a google.rpc.Status of the same code.
+pub(super) fn details_agree_with_the_status(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let values = exchange.values(Role::Server, "grpc-status-details-bin").enumerate();
+    let status = exchange.trailers().and_then(|block| status_of(block.value("grpc-status")?));
+    values
+        .filter_map(|(index, (event, value))| {
+            let what = match decode(value).map(|bytes| status_code(&bytes)) {
+                _ if index > 0 => "more than one grpc-status-details-bin".to_owned(),
+                None => "a grpc-status-details-bin that is not base64".to_owned(),
+                Some(None) => "a grpc-status-details-bin that is no google.rpc.Status".to_owned(),
+                Some(Some(code)) => match status {
+                    Some(status) if status != code => {
+                        format!(
+                            "code {code} in grpc-status-details-bin beside grpc-status {status}"
+                        )
+                    }
+                    _ => return None,
+                },
+            };
+            Some(Breach::quoting(event, value, what))
+        })
+        .collect()
+}
+
+/// The response's encoding was offered by the request.
+pub(super) fn encoding_was_offered(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(response) = exchange.response() else { return Vec::new() };
+    let offers: Vec<&[u8]> = exchange
+        .values(Role::Client, "grpc-accept-encoding")
+        .flat_map(|(_, value)| value.split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .collect();
+    let is_offered = |encoding: &&[u8]| *encoding == b"identity" || offers.contains(encoding);
+    let encodings = response.values("grpc-encoding").filter(|encoding| !is_offered(encoding));
+    let what = "a grpc-encoding that the request's grpc-accept-encoding does not offer";
+    encodings.map(|encoding| Breach::quoting(response.event, encoding, what)).collect()
+}
+
+/// A status that comes while the request goes on is followed by
+/// RST_STREAM(NO_ERROR). A request that ends by itself right then needs none.
+pub(super) fn early_status_is_followed_by_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let events: Vec<&Event> = exchange.transcript.events().collect();
+    let is_end = |event: &&Event| event.from == Role::Server && event.ends_stream();
+    let Some(position) = events.iter().position(is_end) else { return Vec::new() };
+    let (before, after) = events.split_at(position);
+    let has_ended = |event: &&Event| event.from == Role::Client && event.ends_stream();
+    if before.iter().any(has_ended) || after.iter().any(has_ended) {
+        return Vec::new();
+    }
+    let has_reset =
+        |event: &&Event| event.from == Role::Server && event.what == What::Reset { code: NO_ERROR };
+    if after.iter().any(has_reset) {
+        return Vec::new();
+    }
+    vec![Breach::of(events[position], "an early status without RST_STREAM(NO_ERROR) after it")]
+}

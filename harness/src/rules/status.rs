@@ -1,0 +1,123 @@
+//! Rules of the status that a client reports, where the server gave none.
+
+use super::{Breach, Exchange};
+use crate::{
+    observe::{Answer, Role},
+    suite::Code,
+    wire::transcript::{Event, What},
+};
+
+const OK: i32 = 0;
+const CANCELLED: i32 = 1;
+const UNKNOWN: i32 = 2;
+const DEADLINE_EXCEEDED: i32 = 4;
+const PERMISSION_DENIED: i32 = 7;
+const RESOURCE_EXHAUSTED: i32 = 8;
+const UNIMPLEMENTED: i32 = 12;
+const INTERNAL: i32 = 13;
+const UNAVAILABLE: i32 = 14;
+const UNAUTHENTICATED: i32 = 16;
+
+/// No message is reported that came after the client had reset the stream, nor one
+/// that never came.
+pub(super) fn nothing_is_reported_after_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(answer) = exchange.answer else { return Vec::new() };
+    let is_reset =
+        |event: &&Event| event.from == Role::Client && matches!(event.what, What::Reset { .. });
+    let before = exchange.transcript.events().take_while(|event| !is_reset(event));
+    let is_message =
+        |event: &&Event| event.from == Role::Server && matches!(event.what, What::Message(_));
+    let passed = before.filter(is_message).count();
+    let reported = answer.messages.len();
+    if reported <= passed {
+        return Vec::new();
+    }
+    let what = format!("{reported} messages are reported, and {passed} came in time");
+    client(exchange, what)
+}
+
+/// An HTTP status without a gRPC status is reported as the specification says.
+pub(super) fn http_status_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let status = exchange.response().and_then(|response| response.value(":status"));
+    let Some(status) = status.filter(|status| *status != b"200") else { return Vec::new() };
+    if exchange.has_status() {
+        return Vec::new();
+    }
+    let expected = match status {
+        b"400" => INTERNAL,
+        b"401" => UNAUTHENTICATED,
+        b"403" => PERMISSION_DENIED,
+        b"404" => UNIMPLEMENTED,
+        b"429" | b"502" | b"503" | b"504" => UNAVAILABLE,
+        _ => UNKNOWN,
+    };
+    let status = status.escape_ascii();
+    translated(exchange, expected, &format!("HTTP status {status} without a grpc-status"))
+}
+
+/// A server's RST_STREAM is reported as the specification says.
+pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let transcript = exchange.transcript;
+    let Some((event, code)) = transcript.reset(Role::Server) else { return Vec::new() };
+    let is_over = transcript.end(Role::Server).is_some()
+        || transcript.reset(Role::Client).is_some_and(|(reset, _)| reset.at <= event.at);
+    if is_over {
+        return Vec::new();
+    }
+    let (name, expected) = match code {
+        0 => ("NO_ERROR", INTERNAL),
+        1 => ("PROTOCOL_ERROR", INTERNAL),
+        2 => ("INTERNAL_ERROR", INTERNAL),
+        3 => ("FLOW_CONTROL_ERROR", INTERNAL),
+        4 => ("SETTINGS_TIMEOUT", INTERNAL),
+        6 => ("FRAME_SIZE_ERROR", INTERNAL),
+        7 => ("REFUSED_STREAM", UNAVAILABLE),
+        8 => ("CANCEL", CANCELLED),
+        9 => ("COMPRESSION_ERROR", INTERNAL),
+        10 => ("CONNECT_ERROR", INTERNAL),
+        11 => ("ENHANCE_YOUR_CALM", RESOURCE_EXHAUSTED),
+        12 => ("INADEQUATE_SECURITY", PERMISSION_DENIED),
+        // STREAM_CLOSED and the rest have no translation.
+        _ => return Vec::new(),
+    };
+    translated(exchange, expected, &format!("RST_STREAM({name})"))
+}
+
+/// A call without any status never succeeded.
+pub(super) fn no_status_is_no_success(exchange: &Exchange<'_>) -> Vec<Breach> {
+    match exchange.answer {
+        Some(Answer { code: OK, .. }) if !exchange.has_status() => {
+            client(exchange, "OK is reported, and the server sent no status".to_owned())
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A deadline that has passed may always be reported as what it is.
+fn translated(exchange: &Exchange<'_>, expected: i32, seen: &str) -> Vec<Breach> {
+    let Some(answer) = exchange.answer else { return Vec::new() };
+    let is_late = answer.code == DEADLINE_EXCEEDED && has_timed_out(exchange);
+    if answer.code == expected || is_late {
+        return Vec::new();
+    }
+    let (reported, expected) = (Code(answer.code), Code(expected));
+    client(exchange, format!("{seen} is reported as {reported}, not {expected}"))
+}
+
+fn has_timed_out(exchange: &Exchange<'_>) -> bool {
+    let transcript = exchange.transcript;
+    let opened = transcript.events().find(|event| matches!(event.what, What::Opened(_)));
+    let last = transcript.sent_by(Role::Server).next_back();
+    match (opened, last) {
+        (Some(opened), Some(last)) => last.at.saturating_sub(opened.at) >= exchange.call.timeout,
+        _ => false,
+    }
+}
+
+/// What the client reports is its own doing; what it read is shown.
+fn client(exchange: &Exchange<'_>, what: String) -> Vec<Breach> {
+    let event = exchange.transcript.sent_by(Role::Server).next_back();
+    let (offset, bytes) =
+        event.map(|event| (event.offset, event.quote.clone())).unwrap_or_default();
+    vec![Breach { side: Role::Client, what, offset, bytes }]
+}

@@ -1,0 +1,146 @@
+//! Every rule, broken in each way in which it can be broken, and lawful variations
+//! that break none. All rules judge every call here, as they do in a run.
+
+mod connections;
+mod legal;
+mod reported;
+mod requests;
+mod responses;
+
+use std::{path::Path, time::Duration};
+
+use super::check;
+use crate::{
+    observe::Answer,
+    suite::{Call, Code, Expect, Method, load_protos},
+    wire::{
+        frame::flag,
+        sample::{REQUEST, RESPONSE, TRAILERS, Wire, data, headers, message},
+    },
+};
+
+type Fields = Vec<(&'static str, &'static str)>;
+
+/// A call of a method of this repository's own services.
+fn call(service: &str, method: &str) -> Call {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
+    let protos = load_protos(&folder).unwrap();
+    let service = protos.get_service_by_name(service).unwrap();
+    let descriptor = service.methods().find(|known| known.name() == method).unwrap();
+    Call {
+        method: Method {
+            path: format!("{}/{method}", service.full_name()),
+            descriptor: Some(descriptor),
+        },
+        request: Vec::new(),
+        raw: false,
+        timeout: Duration::from_secs(5),
+        metadata: Vec::new(),
+        compression: None,
+        cancel_after_messages: None,
+        expect: Expect {
+            codes: vec![Code::OK],
+            messages: None,
+            message_count: None,
+            status_message: None,
+            approx: None,
+            headers: Vec::new(),
+            trailers: Vec::new(),
+        },
+    }
+}
+
+fn get_sequence() -> Call {
+    call("FibonacciService", "GetSequence")
+}
+
+fn stream_sequence() -> Call {
+    call("FibonacciService", "StreamSequence")
+}
+
+/// Every violation of what is on the wire, as `RULE side: what`.
+fn violations(wire: &mut Wire, call: &Call, answer: Option<&Answer>) -> Vec<String> {
+    let mut transcripts = wire.connection.take_finished();
+    transcripts.extend(wire.connection.take_open(None));
+    assert!(!transcripts.is_empty(), "nothing is there to be judged");
+    assert!(transcripts.iter().all(|transcript| transcript.is_whole));
+    let found = check(&transcripts, call, answer).into_iter();
+    found.map(|v| format!("{} {}: {}", v.rule, v.breach.side, v.breach.what)).collect()
+}
+
+/// The violations are the expected ones, each given by how it begins.
+#[track_caller]
+fn assert_violations(name: &str, found: &[String], expected: &[&str]) {
+    let is_right = found.len() == expected.len()
+        && found.iter().zip(expected).all(|(found, expected)| found.starts_with(expected));
+    assert!(is_right, "{name}: found {found:#?}, expected {expected:#?}");
+}
+
+/// An ordinary unary call, with other header fields.
+fn exchange(
+    request: &[(&str, &str)],
+    response: &[(&str, &str)],
+    trailers: &[(&str, &str)],
+) -> Wire {
+    let mut wire = Wire::new();
+    wire.request(1, request).server(&headers(1, 0, response));
+    wire.server(&data(1, 0, &message(0, b"\x0a\x02\0\x01")));
+    wire.server(&headers(1, flag::END_STREAM, trailers));
+    wire
+}
+
+fn request_of(fields: &[(&'static str, &'static str)]) -> Wire {
+    exchange(fields, RESPONSE, TRAILERS)
+}
+
+/// The fields with one replaced, or added at the end.
+fn with(
+    fields: &[(&'static str, &'static str)],
+    name: &'static str,
+    value: &'static str,
+) -> Fields {
+    let mut fields = fields.to_vec();
+    match fields.iter_mut().find(|field| field.0 == name) {
+        Some(field) => field.1 = value,
+        None => fields.push((name, value)),
+    }
+    fields
+}
+
+/// The fields with one more at the end.
+fn and(fields: &[(&'static str, &'static str)], name: &'static str, value: &'static str) -> Fields {
+    [fields, &[(name, value)]].concat()
+}
+
+fn without(fields: &[(&'static str, &'static str)], name: &str) -> Fields {
+    fields.iter().copied().filter(|field| field.0 != name).collect()
+}
+
+fn answer(code: i32, messages: usize) -> Answer {
+    Answer { code, messages: vec![Vec::new(); messages], ..Answer::default() }
+}
+
+#[test]
+fn a_violation_says_who_what_and_where() {
+    let mut wire = request_of(&with(REQUEST, "te", "tr\u{1b}ailers"));
+    let transcript = wire.call();
+    let found = check(&[transcript], &get_sequence(), None);
+    let text: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        text,
+        [
+            "WIRE-3 (MUST): the client: te is not `trailers`, once; at byte 42 of what it sent: `tr\\x1bailers`"
+        ]
+    );
+}
+
+#[test]
+fn a_transcript_that_is_not_whole_breaks_no_rule() {
+    let mut transcript = request_of(&[]).connection.take_open(None).pop();
+    assert!(transcript.is_none(), "without :method there is no call");
+    transcript = Some(request_of(&with(REQUEST, "te", "")).call());
+    let mut transcript = transcript.unwrap();
+    assert_eq!(check(std::slice::from_ref(&transcript), &get_sequence(), None).len(), 1);
+    transcript.is_whole = false;
+    assert_eq!(check(&[transcript], &get_sequence(), None), []);
+}

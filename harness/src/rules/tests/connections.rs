@@ -1,0 +1,161 @@
+//! Rules of connections, broken.
+
+use super::*;
+use crate::wire::{
+    frame::{PREFACE, kind},
+    sample::{frame, goaway, ping, settings, settings_ack, window_update},
+};
+
+#[test]
+fn settings_come_first() {
+    let mut wire = Wire::silent();
+    wire.client(PREFACE)
+        .client(&window_update(0, 1))
+        .client(&settings(&[]))
+        .server(&settings_ack());
+    wire.server(&settings(&[])).client(&settings_ack());
+    wire.request(1, REQUEST).response(1);
+    let expected = ["WIRE-27 client: the connection begins with WINDOW_UPDATE"];
+    assert_violations("client", &violations(&mut wire, &get_sequence(), None), &expected);
+
+    let mut wire = Wire::silent();
+    wire.client(PREFACE).client(&settings(&[])).server(&ping(0, [0; 8]));
+    wire.client(&ping(flag::ACK, [0; 8])).server(&settings(&[])).client(&settings_ack());
+    wire.server(&settings_ack()).request(1, REQUEST).response(1);
+    let expected = ["WIRE-27 server: the connection begins with PING"];
+    assert_violations("server", &violations(&mut wire, &get_sequence(), None), &expected);
+}
+
+#[test]
+fn questions_are_answered() {
+    type Ask = fn(&mut Wire) -> &mut Wire;
+    let cases: [(&str, Ask, &str); 4] = [
+        (
+            "server's SETTINGS",
+            |w| w.server(&settings(&[])),
+            "WIRE-28 client: SETTINGS are not acknowledged",
+        ),
+        (
+            "client's SETTINGS",
+            |w| w.client(&settings(&[])),
+            "WIRE-28 server: SETTINGS are not acknowledged",
+        ),
+        ("server's PING", |w| w.server(&ping(0, [7; 8])), "WIRE-29 client: PING is not answered"),
+        ("client's PING", |w| w.client(&ping(0, [7; 8])), "WIRE-29 server: PING is not answered"),
+    ];
+    for (name, ask, expected) in cases {
+        for (later, frames, is_overdue) in [(1500, 8, true), (1500, 7, false), (900, 20, false)] {
+            let mut wire = Wire::new();
+            wire.client(&headers(1, 0, REQUEST));
+            ask(&mut wire);
+            wire.now += Duration::from_millis(later);
+            for _ in 0..frames {
+                wire.client(&frame(0x77, 0, 1, b"")).server(&frame(0x77, 0, 1, b""));
+            }
+            let expected = if is_overdue { &[expected][..] } else { &[] };
+            let found = violations(&mut wire, &get_sequence(), None);
+            assert_violations(&format!("{name} {later} {frames}"), &found, expected);
+        }
+    }
+}
+
+#[test]
+fn answers_have_a_question() {
+    type Send = fn(&mut Wire) -> &mut Wire;
+    let cases: [(&str, Send, &str); 4] = [
+        (
+            "client acknowledges",
+            |w| w.client(&settings_ack()),
+            "WIRE-28 client: an acknowledgement without",
+        ),
+        (
+            "server acknowledges",
+            |w| w.server(&settings_ack()),
+            "WIRE-28 server: an acknowledgement without",
+        ),
+        (
+            "client answers",
+            |w| w.client(&ping(flag::ACK, [1; 8])),
+            "WIRE-29 client: an answer to a PING",
+        ),
+        (
+            "other bytes",
+            |w| w.client(&ping(0, [1; 8])).server(&ping(flag::ACK, [2; 8])),
+            "WIRE-29 server: an answer to a PING",
+        ),
+    ];
+    for (name, send, expected) in cases {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST);
+        send(&mut wire);
+        wire.response(1);
+        assert_violations(name, &violations(&mut wire, &get_sequence(), None), &[expected]);
+    }
+}
+
+#[test]
+fn windows_and_limits() {
+    let chunk = |stream, size| data(stream, 0, &vec![0; size]);
+    let mut wire = Wire::new();
+    wire.server(&settings(&[(4, 10), (5, 16_400)])).client(&settings_ack());
+    wire.client(&headers(1, 0, REQUEST)).client(&data(1, 0, b"\0\0\0\0\x20\x08\x02\0\0\0"));
+    wire.client(&data(1, 0, b"\0"));
+    let expected = ["WIRE-30 client: DATA overruns the stream's window by 1 bytes"];
+    assert_violations("stream", &violations(&mut wire, &get_sequence(), None), &expected);
+
+    let mut wire = Wire::new();
+    wire.client(&settings(&[(4, 1 << 20)])).server(&settings_ack());
+    wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
+    for size in [16_384, 16_384, 16_384, 16_383, 1] {
+        wire.server(&chunk(1, size));
+    }
+    let found = violations(&mut wire, &get_sequence(), None);
+    let expected = ["WIRE-30 server: DATA overruns the connection's window by 1 bytes"];
+    // Zeros are empty messages, whose number is not the matter here.
+    let found: Vec<String> = found.into_iter().filter(|text| !text.contains("25")).collect();
+    assert_violations("connection", &found, &expected);
+
+    let mut wire = Wire::new();
+    wire.client(&headers(1, 0, REQUEST)).client(&frame(kind::PRIORITY, 0, 1, &[0; 16_385]));
+    let expected = ["WIRE-31 client: PRIORITY of 16385 bytes; at most 16384"];
+    assert_violations("frame", &violations(&mut wire, &get_sequence(), None), &expected);
+}
+
+#[test]
+fn streams() {
+    let open = |stream| headers(stream, 0, REQUEST);
+    let mut wire = Wire::new();
+    wire.server(&settings(&[(3, 1)])).client(&settings_ack()).client(&open(1)).client(&open(3));
+    let expected = ["WIRE-32 client: with stream 3, 2 streams are open; at most 1"];
+    assert_violations("too many", &violations(&mut wire, &get_sequence(), None), &expected);
+
+    let mut wire = Wire::new();
+    wire.client(&open(2));
+    let expected = ["WIRE-33 client: a client's stream has the even id 2"];
+    assert_violations("even", &violations(&mut wire, &get_sequence(), None), &expected);
+
+    let mut wire = Wire::new();
+    wire.client(&open(5)).client(&open(3));
+    let expected = ["WIRE-33 client: stream 3 is opened after stream 5"];
+    assert_violations("falling", &violations(&mut wire, &get_sequence(), None), &expected);
+
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST).response(1);
+    let _ = wire.call();
+    wire.request(1, REQUEST).response(1);
+    let expected = ["WIRE-33 client: stream 1 is opened after stream 1"];
+    assert_violations("used again", &violations(&mut wire, &get_sequence(), None), &expected);
+
+    for (name, answers, expected) in [
+        ("read", true, &["WIRE-34 client: stream 1 is opened after GOAWAY with last stream 0"][..]),
+        ("perhaps not read", false, &[]),
+    ] {
+        let mut wire = Wire::new();
+        wire.server(&goaway(0, 0)).server(&ping(0, [0; 8]));
+        if answers {
+            wire.client(&ping(flag::ACK, [0; 8]));
+        }
+        wire.request(1, REQUEST).response(1);
+        assert_violations(name, &violations(&mut wire, &get_sequence(), None), expected);
+    }
+}

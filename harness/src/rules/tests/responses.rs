@@ -1,0 +1,287 @@
+//! Rules of responses, broken.
+
+use super::*;
+use crate::wire::{
+    frame::kind,
+    sample::{frame, reset},
+};
+
+#[test]
+fn the_first_block_of_a_response() {
+    for (name, fields, expected) in [
+        (
+            "status 502",
+            with(RESPONSE, ":status", "502"),
+            &["WIRE-14 server: :status is not 200"][..],
+        ),
+        ("no status", without(RESPONSE, ":status"), &["WIRE-14 server: :status is not 200"]),
+        (
+            "status twice",
+            [RESPONSE[0], RESPONSE[0], RESPONSE[1]].to_vec(),
+            &["WIRE-2 server: a pseudo-header is here twice"],
+        ),
+        (
+            "status last",
+            [RESPONSE[1], RESPONSE[0]].to_vec(),
+            &["WIRE-2 server: a pseudo-header after"],
+        ),
+        (
+            "a path",
+            [(":path", "/"), RESPONSE[0], RESPONSE[1]].to_vec(),
+            &["WIRE-2 server: a pseudo-header that this block"],
+        ),
+        (
+            "no content-type",
+            without(RESPONSE, "content-type"),
+            &["WIRE-14 server: no content-type"],
+        ),
+        ("HTML", with(RESPONSE, "content-type", "text/html"), &["WIRE-14 server: a content-type"]),
+        (
+            "an early status",
+            and(RESPONSE, "grpc-status", "0"),
+            &["WIRE-17 server: grpc-status in a first block"],
+        ),
+        (
+            "encoding twice",
+            [RESPONSE, &[("grpc-encoding", "identity"); 2]].concat(),
+            &["WIRE-7 server: more than one"],
+        ),
+        (
+            "an encoding that was not offered",
+            and(RESPONSE, "grpc-encoding", "gzip"),
+            &["WIRE-21 server: a grpc-encoding"],
+        ),
+        ("upper case", and(RESPONSE, "Date", "v"), &["WIRE-11 server: a header name"]),
+        ("bad -bin", and(RESPONSE, "k-bin", "!"), &["WIRE-12 server: a -bin value"]),
+        (
+            "padded -bin",
+            and(RESPONSE, "k-bin", "YQ=="),
+            &["WIRE-13 server: a -bin value with padding"],
+        ),
+    ] {
+        let found = violations(&mut exchange(REQUEST, &fields, TRAILERS), &get_sequence(), None);
+        assert_violations(name, &found, expected);
+    }
+    let accepts = and(REQUEST, "grpc-accept-encoding", "deflate");
+    let zips = and(RESPONSE, "grpc-encoding", "gzip");
+    let found = violations(&mut exchange(&accepts, &zips, TRAILERS), &get_sequence(), None);
+    assert_violations("another was offered", &found, &["WIRE-21 server: a grpc-encoding"]);
+}
+
+#[test]
+fn trailers() {
+    let status = |value| vec![("grpc-status", value)];
+    let failed = |name, value| vec![("grpc-status", "13"), (name, value)];
+    let details = |value| vec![("grpc-status", "11"), ("grpc-status-details-bin", value)];
+    for (name, fields, expected) in [
+        ("no status", vec![("k", "v")], &["WIRE-15 server: no grpc-status"][..]),
+        ("a status that is a word", status("abc"), &["WIRE-15 server: a grpc-status that"]),
+        ("an empty status", status(""), &["WIRE-15 server: a grpc-status that"]),
+        ("a leading zero", status("03"), &["WIRE-15 server: a grpc-status that"]),
+        ("a plus", status("+3"), &["WIRE-15 server: a grpc-status that"]),
+        ("17", status("17"), &["WIRE-15 server: a grpc-status that"]),
+        ("-1", status("-1"), &["WIRE-15 server: a grpc-status that"]),
+        ("status twice", [status("0"), status("0")].concat(), &["WIRE-15 server: more than one"]),
+        (
+            "a pseudo-header",
+            vec![(":status", "200"), ("grpc-status", "0")],
+            &["WIRE-2 server: a pseudo-header that"],
+        ),
+        (
+            "a message that is not encoded",
+            failed("grpc-message", "caf\u{e9}"),
+            &["WIRE-18 server: a grpc-message that"],
+        ),
+        (
+            "a control character",
+            failed("grpc-message", "a\tb"),
+            &["WIRE-18 server: a grpc-message that"],
+        ),
+        ("a bare percent", failed("grpc-message", "50%"), &["WIRE-18 server: a grpc-message that"]),
+        ("half an escape", failed("grpc-message", "%2"), &["WIRE-18 server: a grpc-message that"]),
+        ("no escape", failed("grpc-message", "%zz"), &["WIRE-18 server: a grpc-message that"]),
+        ("delete", failed("grpc-message", "\u{7f}"), &["WIRE-18 server: a grpc-message that"]),
+        (
+            "two messages",
+            [failed("grpc-message", "a"), vec![("grpc-message", "b")]].concat(),
+            &["WIRE-18 server: more than one"],
+        ),
+        (
+            "a message beside OK",
+            [status("0"), vec![("grpc-message", "fine")]].concat(),
+            &["WIRE-19 server: a grpc-message"],
+        ),
+        (
+            "details that are no base64",
+            details("!"),
+            &["WIRE-12 server", "WIRE-20 server: a grpc-status-details-bin that is not base64"],
+        ),
+        (
+            "details that are no Status",
+            details("CA"),
+            &["WIRE-20 server: a grpc-status-details-bin that is no google"],
+        ),
+        (
+            "details of another code",
+            details("CAw"),
+            &["WIRE-20 server: code 12 in grpc-status-details-bin beside grpc-status 11"],
+        ),
+        (
+            "two details",
+            [details("CAs"), vec![("grpc-status-details-bin", "CAs")]].concat(),
+            &["WIRE-20 server: more than one"],
+        ),
+    ] {
+        let found = violations(&mut exchange(REQUEST, RESPONSE, &fields), &get_sequence(), None);
+        assert_violations(name, &found, expected);
+    }
+}
+
+#[test]
+fn the_end_of_a_response() {
+    type Send = fn(&mut Wire) -> &mut Wire;
+    let cases: [(&str, Send, &[&str]); 8] = [
+        (
+            "END_STREAM on DATA",
+            |w| {
+                w.server(&headers(1, 0, RESPONSE)).server(&data(
+                    1,
+                    flag::END_STREAM,
+                    &message(0, b""),
+                ))
+            },
+            &["WIRE-17 server: END_STREAM on DATA"],
+        ),
+        (
+            "trailers without END_STREAM",
+            |w| {
+                w.server(&headers(1, 0, RESPONSE))
+                    .server(&headers(1, 0, TRAILERS))
+                    .server(&headers(1, flag::END_STREAM, TRAILERS))
+            },
+            &["WIRE-16 server: trailers without END_STREAM"],
+        ),
+        (
+            "the end of Trailers-Only on an empty DATA",
+            |w| {
+                w.server(&headers(1, 0, &[RESPONSE, TRAILERS].concat())).server(&data(
+                    1,
+                    flag::END_STREAM,
+                    b"",
+                ))
+            },
+            &["WIRE-17 server: END_STREAM on DATA", "WIRE-17 server: grpc-status in a first block"],
+        ),
+        (
+            "a bare 431",
+            |w| w.server(&headers(1, flag::END_STREAM, &[(":status", "431")])),
+            &[
+                "WIRE-14 server: :status",
+                "WIRE-14 server: no content-type",
+                "WIRE-15 server: no grpc-status",
+            ],
+        ),
+        (
+            "a message cut short",
+            |w| {
+                w.server(&headers(1, 0, RESPONSE))
+                    .server(&data(1, 0, b"\0\0\0\0\x02a"))
+                    .server(&headers(1, flag::END_STREAM, TRAILERS))
+            },
+            &[
+                "WIRE-24 server: the stream ends within a message: 5 of 5 bytes of its prefix, and 1",
+            ],
+        ),
+        (
+            "flag 1 and no encoding",
+            |w| {
+                w.server(&headers(1, 0, RESPONSE))
+                    .server(&data(1, 0, &message(1, b"")))
+                    .server(&headers(1, flag::END_STREAM, TRAILERS))
+            },
+            &["WIRE-7 server: a compressed message"],
+        ),
+        (
+            "flag 3",
+            |w| {
+                w.server(&headers(1, 0, RESPONSE))
+                    .server(&data(1, 0, &message(3, b"")))
+                    .server(&headers(1, flag::END_STREAM, TRAILERS))
+            },
+            &["WIRE-23 server: a message with flag 3"],
+        ),
+        (
+            "another type",
+            |w| {
+                w.server(&headers(1, 0, RESPONSE))
+                    .server(&data(1, 0, &message(0, b"\x0d")))
+                    .server(&headers(1, flag::END_STREAM, TRAILERS))
+            },
+            &["WIRE-25 server: a message that is no SequenceResponse"],
+        ),
+    ];
+    for (name, send, expected) in cases {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST);
+        send(&mut wire);
+        assert_violations(name, &violations(&mut wire, &get_sequence(), None), expected);
+    }
+}
+
+#[test]
+fn what_follows_the_end_is_a_violation_of_the_call_that_is_open_then() {
+    for (name, late) in [
+        ("DATA", data(1, 0, b"x")),
+        ("HEADERS", headers(1, flag::END_STREAM, TRAILERS)),
+        ("empty DATA", frame(kind::DATA, flag::END_STREAM, 1, b"")),
+    ] {
+        let mut wire = Wire::new();
+        wire.client(&headers(1, 0, REQUEST)).client(&data(1, 0, &message(0, b"\x08\x02")));
+        wire.response(1).server(&late).server(&reset(1, 0));
+        let found = violations(&mut wire, &get_sequence(), None);
+        assert_violations(name, &found, &["WIRE-16 server: "]);
+    }
+}
+
+#[test]
+fn canonical_responses() {
+    let odd = "WIRE-26 server: not the canonical encoding: field SequenceResponse.element: ";
+    for (name, payload, what) in [
+        ("not packed", &b"\x08\x01"[..], "it is not packed"),
+        ("packed twice", b"\x0a\x01\x01\x0a\x01\x02", "it is there more than once"),
+        ("packed and empty", b"\x0a\0", "it is packed and empty"),
+        ("a long number", b"\x0a\x02\x81\0", "a number in it is longer"),
+        ("a long length", b"\x0a\x81\0\x01", "its length is longer"),
+    ] {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
+        wire.server(&data(1, 0, &message(0, payload)));
+        wire.server(&headers(1, flag::END_STREAM, TRAILERS));
+        let found = violations(&mut wire, &get_sequence(), None);
+        assert_violations(name, &found, &[&format!("{odd}{what}")]);
+    }
+}
+
+#[test]
+fn an_early_status_is_followed_by_a_reset() {
+    let refused = [RESPONSE, &[("grpc-status", "12")]].concat();
+    let expected = "WIRE-37 server: an early status without RST_STREAM(NO_ERROR)";
+    type Then = fn(&mut Wire) -> &mut Wire;
+    let cases: [(&str, Then, &[&str]); 5] = [
+        ("NO_ERROR", |w| w.server(&reset(1, 0)), &[]),
+        ("nothing", |w| w, &[expected]),
+        ("CANCEL", |w| w.server(&reset(1, 8)), &[expected]),
+        ("the client gives up", |w| w.client(&reset(1, 8)), &[expected]),
+        (
+            "the request ends",
+            |w| w.client(&data(1, flag::END_STREAM, &message(0, b"\x08\x02"))),
+            &[],
+        ),
+    ];
+    for (name, then, expected) in cases {
+        let mut wire = Wire::new();
+        wire.client(&headers(1, 0, REQUEST)).server(&headers(1, flag::END_STREAM, &refused));
+        then(&mut wire);
+        assert_violations(name, &violations(&mut wire, &get_sequence(), None), expected);
+    }
+}

@@ -1,0 +1,89 @@
+//! The tap: the client's target, which passes everything on to the server and
+//! reads a copy.
+//!
+//! `forward` moves bytes, on a thread of its own, so that nothing else that the
+//! harness does can hold them up. `watch` reads the copies, on another. Between
+//! them is a queue that never makes the first wait for the second: when it is full,
+//! copies are dropped, the connection's calls are no longer whole, and the
+//! transcript says so.
+
+mod forward;
+mod queue;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    net::lookup_host,
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use crate::wire::transcript::{Note, Transcript};
+
+/// A running tap. Dropped, it closes its port and its connections.
+#[derive(Debug)]
+pub struct Tap {
+    address: SocketAddr,
+    watch: queue::Sender,
+    /// Its end tells the forwarding thread to stop.
+    _running: mpsc::Sender<()>,
+}
+
+/// By what a call is found again on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// The value of its `x-crosswire-call`.
+    Call(u64),
+    /// It has none, so that nothing is added to what the client sends. Such calls
+    /// are run alone, and all that is on the wire meanwhile is theirs.
+    Pristine,
+}
+
+/// What was seen of a call.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Its streams, in the order in which they ended. More than one is a retry.
+    pub transcripts: Vec<Transcript>,
+    /// What could not be read of any connection so far.
+    pub notes: Vec<Note>,
+}
+
+impl Tap {
+    /// Listens on a free port of loopback for the clients of a server.
+    ///
+    /// # Errors
+    /// The server's address has no meaning, or the system gives no port or thread.
+    pub async fn start(server: &str) -> io::Result<Self> {
+        let servers: Vec<SocketAddr> = lookup_host(server).await?.collect();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (watch, copies) = queue::queue();
+        let (running, stop) = mpsc::channel(1);
+        watch::spawn(copies)?;
+        forward::spawn(listener, servers, watch.clone(), stop)?;
+        Ok(Self { address, watch, _running: running })
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What was seen of a call, which is then forgotten. Waits until its stream has
+    /// ended, for as long as the limit; after that, the call is handed out as far
+    /// as it has come.
+    pub async fn take(&self, key: Key, limit: Duration) -> Seen {
+        let (reply, mut seen) = oneshot::channel();
+        self.watch.ask(key, reply);
+        if let Ok(seen) = timeout(limit, &mut seen).await {
+            return seen.unwrap_or_default();
+        }
+        self.watch.hurry(key);
+        seen.await.unwrap_or_default()
+    }
+}

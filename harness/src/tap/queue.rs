@@ -1,0 +1,125 @@
+//! The queue between the thread that moves bytes and the one that reads copies.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{Key, Seen};
+use crate::{observe::Role, wire::transcript::Closing};
+
+/// How many bytes of copies may wait. Reading is faster than a peer can write
+/// gRPC; only a flood gets here.
+const MAX_WAITING_BYTES: usize = 128 << 20;
+
+/// Something for the watching thread.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A client has connected.
+    Opened { connection: u64 },
+    /// Bytes are about to be passed on.
+    Passed { connection: u64, from: Role, bytes: Bytes, at: Duration },
+    /// Bytes were passed on without a copy.
+    Missed { connection: u64, from: Role, at: Duration },
+    /// One side sends nothing more.
+    Closed { connection: u64, from: Role, closing: Closing, at: Duration },
+    /// The connection is gone.
+    Gone { connection: u64 },
+    /// Somebody asks for a call.
+    Asked { key: Key, reply: oneshot::Sender<Seen> },
+    /// Who asked for a call waits no longer.
+    Hurried { key: Key },
+}
+
+/// The end that never waits.
+#[derive(Debug, Clone)]
+pub(super) struct Sender {
+    items: mpsc::Sender<Item>,
+    waiting_bytes: Arc<AtomicUsize>,
+}
+
+/// The end that is read.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    items: mpsc::Receiver<Item>,
+    waiting_bytes: Arc<AtomicUsize>,
+}
+
+pub(super) fn queue() -> (Sender, Receiver) {
+    let (sender, receiver) = mpsc::channel();
+    let waiting_bytes = Arc::new(AtomicUsize::new(0));
+    let sender = Sender { items: sender, waiting_bytes: Arc::clone(&waiting_bytes) };
+    (sender, Receiver { items: receiver, waiting_bytes })
+}
+
+impl Sender {
+    /// Hands over a copy, or says that there was none.
+    pub(super) fn passed(&self, connection: u64, from: Role, bytes: Bytes, at: Duration) {
+        let waiting = self.waiting_bytes.load(Ordering::Relaxed);
+        let item = if waiting + bytes.len() > MAX_WAITING_BYTES {
+            Item::Missed { connection, from, at }
+        } else {
+            self.waiting_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+            Item::Passed { connection, from, bytes, at }
+        };
+        self.send(item);
+    }
+
+    pub(super) fn ask(&self, key: Key, reply: oneshot::Sender<Seen>) {
+        self.send(Item::Asked { key, reply });
+    }
+
+    pub(super) fn hurry(&self, key: Key) {
+        self.send(Item::Hurried { key });
+    }
+
+    /// A failed send means that nobody reads any more; the traffic goes on.
+    pub(super) fn send(&self, item: Item) {
+        let _ = self.items.send(item);
+    }
+}
+
+impl Receiver {
+    /// The next item; `None` when there will be no more.
+    pub(super) fn next(&self) -> Option<Item> {
+        self.items.recv().ok().inspect(|item| self.read(item))
+    }
+
+    /// The next item, if one waits.
+    pub(super) fn waiting(&self) -> Option<Item> {
+        self.items.try_recv().ok().inspect(|item| self.read(item))
+    }
+
+    fn read(&self, item: &Item) {
+        if let Item::Passed { bytes, .. } = item {
+            self.waiting_bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_drops_copies_and_says_so() {
+        let (sender, receiver) = queue();
+        let bytes = Bytes::from(vec![0; MAX_WAITING_BYTES / 2]);
+        for _ in 0..3 {
+            sender.passed(0, Role::Client, bytes.clone(), Duration::ZERO);
+        }
+        assert!(matches!(receiver.waiting(), Some(Item::Passed { .. })));
+        assert!(matches!(receiver.waiting(), Some(Item::Passed { .. })));
+        assert!(matches!(receiver.waiting(), Some(Item::Missed { .. })));
+        sender.passed(0, Role::Client, bytes, Duration::ZERO);
+        assert!(matches!(receiver.next(), Some(Item::Passed { .. })));
+        assert!(receiver.waiting().is_none());
+    }
+}

@@ -1,0 +1,453 @@
+//! One connection: frames to streams, and what belongs to all of them.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::{Buf as _, Bytes};
+
+use super::{
+    control::Control,
+    frame::{Frame, FrameError, FrameReader, flag, kind, kind_name},
+    headers::{Fields, HeaderDecoder},
+    stream::{Budget, Stream},
+    transcript::{
+        CALL_ENTRY, Closing, ConnectionFacts, Event, Note, Opening, Pair, Transcript, What, other,
+    },
+};
+use crate::observe::Role;
+
+/// The longest header block that is put together.
+const MAX_BLOCK_BYTES: usize = 1 << 20;
+
+/// How many streams may be open and still be followed.
+const MAX_STREAMS: usize = 4096;
+
+/// How many streams that have ended are remembered, to tell a frame that comes
+/// too late from one of a stream that never was.
+const MAX_ENDED: usize = 256;
+
+/// How many of the connection's events between two calls are kept for the next.
+const MAX_BETWEEN_CALLS: usize = 256;
+
+/// How many notes are kept.
+const MAX_NOTES: usize = 32;
+
+/// Watches one connection.
+#[derive(Debug)]
+pub struct Connection {
+    facts: ConnectionFacts,
+    readers: Pair<FrameReader>,
+    decoders: Pair<HeaderDecoder>,
+    control: Control,
+    /// The header block that each side has begun.
+    blocks: Pair<Option<OpenBlock>>,
+    streams: BTreeMap<u32, Stream>,
+    budget: Budget,
+    ended: VecDeque<Ended>,
+    highest: u32,
+    between_calls: Vec<Arc<Event>>,
+    finished: Vec<Transcript>,
+    /// It cannot be read any further.
+    is_lost: bool,
+    has_closed: Pair<bool>,
+}
+
+#[derive(Debug)]
+struct OpenBlock {
+    kind: u8,
+    ends_stream: bool,
+    bytes: Vec<u8>,
+    event: Event,
+    stream: u32,
+}
+
+/// A stream that was forgotten, with the sides that had ended or reset it.
+#[derive(Debug)]
+struct Ended {
+    stream: u32,
+    has_stopped: Pair<bool>,
+}
+
+impl Connection {
+    /// A connection of which nothing was seen yet.
+    #[must_use]
+    pub fn new(number: u64) -> Self {
+        Self {
+            facts: ConnectionFacts { number, ..ConnectionFacts::default() },
+            readers: Pair {
+                client: FrameReader::new(Role::Client),
+                server: FrameReader::new(Role::Server),
+            },
+            decoders: Pair::default(),
+            control: Control::default(),
+            blocks: Pair::default(),
+            streams: BTreeMap::new(),
+            budget: Budget::default(),
+            ended: VecDeque::new(),
+            highest: 0,
+            between_calls: Vec::new(),
+            finished: Vec::new(),
+            is_lost: false,
+            has_closed: Pair::default(),
+        }
+    }
+
+    /// Takes the next bytes of one side, which passed at this time.
+    pub fn bytes(&mut self, from: Role, bytes: &[u8], at: Duration) {
+        if self.is_lost {
+            return;
+        }
+        self.readers.of_mut(from).push(bytes);
+        while !self.is_lost {
+            match self.readers.of_mut(from).next_frame() {
+                Ok(Some(frame)) => self.frame(from, &frame, at),
+                Ok(None) => return,
+                Err(error) => self.lose(from, at, error.to_string()),
+            }
+        }
+    }
+
+    /// One side sends nothing more.
+    pub fn closed(&mut self, from: Role, closing: Closing, at: Duration) {
+        if mem::replace(self.has_closed.of_mut(from), true) {
+            return;
+        }
+        let (offset, left_over) = {
+            let reader = self.readers.of(from);
+            (reader.offset(), reader.left_over())
+        };
+        if left_over > 0 && !self.is_lost {
+            self.note(from, at, format!("the connection ends within a frame ({left_over} bytes)"));
+        }
+        let what = What::Closed(closing);
+        self.share(Event { at, from, offset, size_bytes: 0, quote: Bytes::new(), what });
+        let has_ended = self.has_closed.client && self.has_closed.server;
+        if closing == Closing::Abort || has_ended {
+            self.finish_all();
+        }
+    }
+
+    /// Nothing more will pass, in either direction.
+    pub fn gone(&mut self) {
+        self.finish_all();
+    }
+
+    /// Bytes passed that were not read: whatever follows means nothing.
+    pub fn lose(&mut self, from: Role, at: Duration, why: impl Into<String>) {
+        self.note(from, at, why.into());
+        self.is_lost = true;
+        self.readers =
+            Pair { client: FrameReader::new(Role::Client), server: FrameReader::new(Role::Server) };
+        self.blocks = Pair::default();
+        for stream in self.streams.values_mut() {
+            stream.transcript.is_whole = false;
+        }
+        self.finish_all();
+    }
+
+    /// The calls that have ended since this was asked last.
+    pub fn take_finished(&mut self) -> Vec<Transcript> {
+        mem::take(&mut self.finished)
+    }
+
+    /// The calls of this key that are open, as far as they have come. They are
+    /// not followed any further.
+    pub fn take_open(&mut self, call: Option<u64>) -> Vec<Transcript> {
+        let ids: Vec<u32> = self
+            .streams
+            .iter()
+            .filter(|(_, s)| s.transcript.call == call)
+            .map(|(id, _)| *id)
+            .collect();
+        ids.into_iter().filter_map(|id| self.forget(id)).collect()
+    }
+
+    /// Whether a call of this key is open.
+    #[must_use]
+    pub fn has_open(&self, call: Option<u64>) -> bool {
+        self.streams.values().any(|stream| stream.transcript.call == call)
+    }
+
+    /// What could not be read so far.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.facts.notes
+    }
+
+    fn frame(&mut self, from: Role, frame: &Frame, at: Duration) {
+        let bare = Event {
+            at,
+            from,
+            offset: frame.offset,
+            size_bytes: frame.size_bytes(),
+            quote: frame.quote(),
+            what: What::Other { kind: frame.kind },
+        };
+        self.facts.first_frame.of_mut(from).get_or_insert(frame.kind);
+        self.control.frame_passed(&bare);
+        let limit = self.control.announced.of(other(from)).max_frame_bytes();
+        if frame.length() > limit {
+            let what = What::TooLong { kind: frame.kind, length: frame.length(), limit };
+            self.record(frame.stream, Event { what, ..bare.clone() });
+        }
+        if self.blocks.of(from).is_some() && frame.kind != kind::CONTINUATION {
+            let name = kind_name(frame.kind);
+            return self.lose(from, at, format!("{name} within a header block"));
+        }
+        let result = match frame.kind {
+            kind::DATA => self.data(frame, bare),
+            kind::HEADERS | kind::PUSH_PROMISE => self.headers(frame, bare),
+            kind::CONTINUATION => self.continuation(frame, from, at),
+            kind::RST_STREAM => self.reset(frame, bare),
+            kind::SETTINGS => self.control.settings(frame, bare).map(|event| self.share(event)),
+            kind::PING => self.control.ping(frame, bare).map(|event| self.share(event)),
+            kind::GOAWAY => self.control.goaway(frame, bare).map(|event| self.share(event)),
+            kind::WINDOW_UPDATE => self.window_update(frame, bare),
+            _ => {
+                self.record(frame.stream, bare);
+                Ok(())
+            }
+        };
+        match result {
+            Ok(()) => {}
+            Err(error) if error.is_fatal() => self.lose(from, at, error.to_string()),
+            Err(error) => self.note(from, at, format!("{}: {error}", kind_name(frame.kind))),
+        }
+        self.finish(frame.stream);
+    }
+
+    fn data(&mut self, frame: &Frame, bare: Event) -> Result<(), FrameError> {
+        let (from, length) = (bare.from, frame.length());
+        let connection_window = self.control.windows.of_mut(from);
+        *connection_window -= i64::from(length);
+        let connection_window = *connection_window;
+        let initial = i64::from(self.control.announced.of(other(from)).initial_window_bytes());
+        let stream = self.streams.get_mut(&frame.stream);
+        let Some(stream) = stream.filter(|stream| !stream.has_stopped(from)) else {
+            self.record_late(frame.stream, frame.kind, bare);
+            return Ok(());
+        };
+        let granted = &mut stream.halves.of_mut(from).granted_bytes;
+        *granted -= i64::from(length);
+        let stream_window = *granted + initial;
+        let ends_stream = frame.has(flag::END_STREAM);
+        let what = What::Data { length, ends_stream, stream_window, connection_window };
+        let event = Event { what, ..bare };
+        stream.record(event.clone(), &mut self.budget);
+        let content = frame.content()?;
+        stream.content(&event, &content, &mut self.budget);
+        if ends_stream {
+            stream.ends(&event, &mut self.budget);
+        }
+        Ok(())
+    }
+
+    fn headers(&mut self, frame: &Frame, event: Event) -> Result<(), FrameError> {
+        let mut content = frame.content().map_err(|_| FrameError::HeaderBlock)?;
+        if frame.kind == kind::PUSH_PROMISE {
+            // The promised stream stands before the block.
+            content.try_get_u32().map_err(|_| FrameError::HeaderBlock)?;
+        }
+        let from = event.from;
+        let block = OpenBlock {
+            kind: frame.kind,
+            ends_stream: frame.kind == kind::HEADERS && frame.has(flag::END_STREAM),
+            bytes: content.to_vec(),
+            event,
+            stream: frame.stream,
+        };
+        if frame.has(flag::END_HEADERS) {
+            self.block(block);
+        } else {
+            *self.blocks.of_mut(from) = Some(block);
+        }
+        Ok(())
+    }
+
+    fn continuation(&mut self, frame: &Frame, from: Role, at: Duration) -> Result<(), FrameError> {
+        let block = self.blocks.of_mut(from).take().filter(|block| block.stream == frame.stream);
+        let mut block = block.ok_or(FrameError::HeaderBlock)?;
+        if block.bytes.len() + frame.payload.len() > MAX_BLOCK_BYTES {
+            self.lose(from, at, format!("a header block of more than {MAX_BLOCK_BYTES} bytes"));
+            return Ok(());
+        }
+        block.bytes.extend_from_slice(&frame.payload);
+        block.event.size_bytes += frame.size_bytes();
+        if frame.has(flag::END_HEADERS) {
+            self.block(block);
+        } else {
+            *self.blocks.of_mut(from) = Some(block);
+        }
+        Ok(())
+    }
+
+    /// A block is whole.
+    fn block(&mut self, block: OpenBlock) {
+        let OpenBlock { kind, ends_stream, bytes, event, stream } = block;
+        let (from, at) = (event.from, event.at);
+        let allowed = self.control.announced.of(other(from)).header_table_bytes();
+        let decoder = self.decoders.of_mut(from);
+        decoder.allow_table_size(allowed);
+        let fields = match decoder.decode(&bytes) {
+            Ok(fields) => fields,
+            Err(error) => return self.lose(from, at, error.to_string()),
+        };
+        if kind == kind::PUSH_PROMISE {
+            return self.record(stream, event);
+        }
+        let opens = from == Role::Client && fields.list.iter().any(|f| f.name == b":method");
+        if opens && !self.streams.contains_key(&stream) {
+            self.open(stream, &fields, &event);
+        }
+        let Some(state) = self.streams.get_mut(&stream).filter(|s| !s.has_stopped(from)) else {
+            return self.record_late(stream, kind, event);
+        };
+        state.transcript.is_whole &= !fields.is_cut;
+        let event = Event { what: What::Headers { fields, ends_stream }, ..event };
+        if ends_stream {
+            let last = event.clone();
+            state.record(event, &mut self.budget);
+            state.ends(&last, &mut self.budget);
+        } else {
+            state.record(event, &mut self.budget);
+        }
+        self.finish(stream);
+    }
+
+    fn open(&mut self, id: u32, fields: &Fields, event: &Event) {
+        if self.streams.len() == MAX_STREAMS {
+            self.note(event.from, event.at, format!("more than {MAX_STREAMS} streams are open"));
+            return;
+        }
+        let mut stream = Stream::new(id, mem::take(&mut self.between_calls), &mut self.budget);
+        let entry = fields.list.iter().find(|field| field.name == CALL_ENTRY.as_bytes());
+        stream.transcript.call = entry
+            .and_then(|field| std::str::from_utf8(&field.value).ok())
+            .and_then(|value| value.parse().ok());
+        let opening = Opening {
+            highest_before: self.highest,
+            open_streams: u32::try_from(self.streams.len() + 1).unwrap_or(u32::MAX),
+            limit: self.control.announced.server.max_streams(),
+            known_goaway: self.control.known_goaway(),
+        };
+        stream.record(Event { what: What::Opened(opening), ..event.clone() }, &mut self.budget);
+        self.ended.retain(|ended| ended.stream != id);
+        self.highest = self.highest.max(id);
+        self.streams.insert(id, stream);
+    }
+
+    fn reset(&mut self, frame: &Frame, bare: Event) -> Result<(), FrameError> {
+        let code = frame.fixed().map(u32::from_be_bytes)?;
+        // A side may reset what it has ended, and what the other side has reset.
+        if let Some(stream) = self.streams.get_mut(&frame.stream) {
+            stream.halves.of_mut(bare.from).has_reset = true;
+            stream.record(Event { what: What::Reset { code }, ..bare }, &mut self.budget);
+        }
+        Ok(())
+    }
+
+    fn window_update(&mut self, frame: &Frame, bare: Event) -> Result<(), FrameError> {
+        let increment = frame.fixed().map(u32::from_be_bytes)? & 0x7fff_ffff;
+        if frame.stream == 0 {
+            let event = self.control.window_update(increment, bare);
+            self.share(event);
+        } else if let Some(stream) = self.streams.get_mut(&frame.stream) {
+            let granted = &mut stream.halves.of_mut(other(bare.from)).granted_bytes;
+            *granted = granted.saturating_add(i64::from(increment));
+            stream
+                .record(Event { what: What::WindowUpdate { increment }, ..bare }, &mut self.budget);
+        }
+        Ok(())
+    }
+
+    /// An event of a stream, or of the connection if there is no such stream.
+    fn record(&mut self, stream: u32, event: Event) {
+        match self.streams.get_mut(&stream) {
+            Some(stream) => stream.record(event, &mut self.budget),
+            None => self.share(event),
+        }
+    }
+
+    /// An event of the connection belongs to every open call, and if there is
+    /// none to the next.
+    fn share(&mut self, event: Event) {
+        let event = Arc::new(event);
+        if self.streams.is_empty() {
+            if self.between_calls.len() < MAX_BETWEEN_CALLS {
+                self.between_calls.push(event);
+            }
+            return;
+        }
+        let calls = self.streams.len();
+        for stream in self.streams.values_mut() {
+            stream.share(Arc::clone(&event), calls, &mut self.budget);
+        }
+    }
+
+    /// DATA or HEADERS on a stream that is not open for its sender.
+    fn record_late(&mut self, stream: u32, kind: u8, event: Event) {
+        let from = event.from;
+        let had_stopped = match self.streams.get(&stream) {
+            Some(state) => state.has_stopped(from),
+            None => {
+                self.ended.iter().any(|ended| ended.stream == stream && *ended.has_stopped.of(from))
+            }
+        };
+        if had_stopped {
+            self.record(stream, Event { what: What::AfterEnd { kind, stream }, ..event });
+        } else if stream > self.highest || stream == 0 {
+            let name = kind_name(kind);
+            self.note(from, event.at, format!("{name} on stream {stream}, which is not open"));
+        }
+        // Else the other side had reset it, and this one did not know yet.
+    }
+
+    /// Hands out a stream if it is closed.
+    fn finish(&mut self, id: u32) {
+        if self.streams.get(&id).is_some_and(Stream::is_closed) {
+            let transcript = self.forget(id);
+            self.finished.extend(transcript);
+        }
+    }
+
+    fn finish_all(&mut self) {
+        let ids: Vec<u32> = self.streams.keys().copied().collect();
+        for id in ids {
+            let transcript = self.forget(id);
+            self.finished.extend(transcript);
+        }
+    }
+
+    fn forget(&mut self, id: u32) -> Option<Transcript> {
+        let stream = self.streams.remove(&id)?;
+        if self.ended.len() == MAX_ENDED {
+            self.ended.pop_front();
+        }
+        let has_stopped = Pair {
+            client: stream.has_stopped(Role::Client),
+            server: stream.has_stopped(Role::Server),
+        };
+        self.ended.push_back(Ended { stream: id, has_stopped });
+        let is_finished = stream.is_closed();
+        let debts = self.control.debts.clone();
+        let announced = &self.control.announced;
+        let takes_true_binary = Pair {
+            client: announced.client.takes_true_binary,
+            server: announced.server.takes_true_binary,
+        };
+        let connection = ConnectionFacts { debts, takes_true_binary, ..self.facts.clone() };
+        let transcript = stream.release(&mut self.budget);
+        Some(Transcript { connection, is_finished, ..transcript })
+    }
+
+    fn note(&mut self, from: Role, at: Duration, text: String) {
+        if self.facts.notes.len() < MAX_NOTES {
+            let offset = self.readers.of(from).offset();
+            self.facts.notes.push(Note { at, from, offset, text });
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What two sides agree on for a whole connection: SETTINGS, PING, GOAWAY and
+//! the connection's windows.
+
+use bytes::{Buf as _, Bytes};
+
+use super::{
+    frame::{Frame, FrameError, flag},
+    settings::{Announced, DEFAULT_WINDOW_BYTES},
+    transcript::{Asked, Debt, Event, Pair, What, other},
+};
+use crate::observe::Role;
+
+/// How many debts are kept; a flood of PINGs must not take the memory.
+const MAX_DEBTS: usize = 64;
+
+/// How many GOAWAYs are kept. A graceful end takes two.
+const MAX_GOAWAYS: usize = 16;
+
+/// How much of GOAWAY's text is kept.
+const MAX_DEBUG_BYTES: usize = 256;
+
+/// The state of a connection apart from its streams.
+#[derive(Debug)]
+pub(super) struct Control {
+    /// What each side set for the other.
+    pub(super) announced: Pair<Announced>,
+    /// How much each side may still send on the connection.
+    pub(super) windows: Pair<i64>,
+    /// What is owed.
+    pub(super) debts: Vec<Debt>,
+    goaways: Vec<GoAway>,
+}
+
+/// A server's GOAWAY.
+#[derive(Debug)]
+struct GoAway {
+    last: u32,
+    offset: u64,
+    /// Whether the client has answered something that came after it, and so has
+    /// read it. Until then, a new stream may have crossed it.
+    is_known: bool,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        let window = i64::from(DEFAULT_WINDOW_BYTES);
+        Self {
+            announced: Pair::default(),
+            windows: Pair { client: window, server: window },
+            debts: Vec::new(),
+            goaways: Vec::new(),
+        }
+    }
+}
+
+impl Control {
+    /// A frame passed, whatever it is.
+    pub(super) fn frame_passed(&mut self, event: &Event) {
+        for debt in self.debts.iter_mut().filter(|debt| debt.debtor == event.from) {
+            debt.frames_since += 1;
+            debt.last_frame = event.at;
+        }
+    }
+
+    /// The lowest last stream of the GOAWAYs that the client has read for certain.
+    pub(super) fn known_goaway(&self) -> Option<u32> {
+        self.goaways.iter().filter(|goaway| goaway.is_known).map(|goaway| goaway.last).min()
+    }
+
+    pub(super) fn settings(&mut self, frame: &Frame, bare: Event) -> Result<Event, FrameError> {
+        if frame.has(flag::ACK) {
+            let is_due = self.announced.of_mut(other(bare.from)).acknowledge();
+            self.settle(bare.from, Asked::Settings);
+            return Ok(Event { what: What::SettingsAck { is_due }, ..bare });
+        }
+        if !frame.payload.len().is_multiple_of(6) {
+            return Err(FrameError::Size);
+        }
+        let settings: Vec<(u16, u32)> = frame
+            .payload
+            .chunks_exact(6)
+            .map(|mut entry| (entry.get_u16(), entry.get_u32()))
+            .collect();
+        self.announced.of_mut(bare.from).announce(&settings)?;
+        self.owe(&bare, Asked::Settings);
+        Ok(Event { what: What::Settings(settings), ..bare })
+    }
+
+    pub(super) fn ping(&mut self, frame: &Frame, bare: Event) -> Result<Event, FrameError> {
+        let data = frame.fixed()?;
+        let what = if frame.has(flag::ACK) {
+            What::Pong { data, is_due: self.settle(bare.from, Asked::Ping(data)) }
+        } else {
+            self.owe(&bare, Asked::Ping(data));
+            What::Ping(data)
+        };
+        Ok(Event { what, ..bare })
+    }
+
+    pub(super) fn goaway(&mut self, frame: &Frame, bare: Event) -> Result<Event, FrameError> {
+        let mut payload = frame.payload.clone();
+        let last = payload.try_get_u32().map_err(|_| FrameError::Size)? & 0x7fff_ffff;
+        let code = payload.try_get_u32().map_err(|_| FrameError::Size)?;
+        if bare.from == Role::Server && self.goaways.len() < MAX_GOAWAYS {
+            self.goaways.push(GoAway { last, offset: bare.offset, is_known: false });
+        }
+        let debug = Bytes::copy_from_slice(&payload[..payload.len().min(MAX_DEBUG_BYTES)]);
+        Ok(Event { what: What::GoAway { last, code, debug }, ..bare })
+    }
+
+    pub(super) fn window_update(&mut self, increment: u32, bare: Event) -> Event {
+        let window = self.windows.of_mut(other(bare.from));
+        *window = window.saturating_add(i64::from(increment));
+        Event { what: What::ConnectionWindowUpdate { increment }, ..bare }
+    }
+
+    fn owe(&mut self, question: &Event, asked: Asked) {
+        if self.debts.len() == MAX_DEBTS {
+            return;
+        }
+        self.debts.push(Debt {
+            debtor: other(question.from),
+            asked,
+            since: question.at,
+            offset: question.offset,
+            quote: question.quote.clone(),
+            frames_since: 0,
+            last_frame: question.at,
+        });
+    }
+
+    /// Settles a side's oldest debt of this kind; false if there is none.
+    fn settle(&mut self, debtor: Role, asked: Asked) -> bool {
+        let is_it = |debt: &Debt| debt.debtor == debtor && debt.asked == asked;
+        let Some(position) = self.debts.iter().position(is_it) else { return false };
+        let question_offset = self.debts.remove(position).offset;
+        if debtor == Role::Client {
+            // Who answers a question has read everything that was sent before it.
+            for goaway in &mut self.goaways {
+                goaway.is_known |= goaway.offset < question_offset;
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,178 @@
+//! Writes the bytes of connections, right and wrong ones, for tests.
+
+use std::time::Duration;
+
+use super::{
+    connection::Connection,
+    frame::{HEADER_BYTES, PREFACE, flag, kind},
+    transcript::Transcript,
+};
+use crate::observe::Role;
+
+/// A frame.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
+    frame.extend_from_slice(&length[1..]);
+    frame.extend_from_slice(&[kind, flags]);
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// A header block: every field literal, nothing indexed.
+pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0);
+        for text in [name, value] {
+            let length = text.len();
+            if length < 127 {
+                block.push(u8::try_from(length).unwrap());
+            } else {
+                let rest = length - 127;
+                block.push(127);
+                block.push(0x80 | u8::try_from(rest % 128).unwrap());
+                block.push(u8::try_from(rest / 128).unwrap());
+            }
+            block.extend_from_slice(text.as_bytes());
+        }
+    }
+    block
+}
+
+/// HEADERS with the whole block.
+pub(crate) fn headers(stream: u32, flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
+    frame(kind::HEADERS, flag::END_HEADERS | flags, stream, &block(fields))
+}
+
+/// DATA.
+pub(crate) fn data(stream: u32, flags: u8, content: &[u8]) -> Vec<u8> {
+    frame(kind::DATA, flags, stream, content)
+}
+
+/// A length-prefixed message.
+pub(crate) fn message(flag: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&[flag], &length[..], payload].concat()
+}
+
+/// SETTINGS.
+pub(crate) fn settings(settings: &[(u16, u32)]) -> Vec<u8> {
+    let entries = settings
+        .iter()
+        .flat_map(|(setting, value)| setting.to_be_bytes().into_iter().chain(value.to_be_bytes()));
+    frame(kind::SETTINGS, 0, 0, &entries.collect::<Vec<u8>>())
+}
+
+/// An acknowledgement of SETTINGS.
+pub(crate) fn settings_ack() -> Vec<u8> {
+    frame(kind::SETTINGS, flag::ACK, 0, b"")
+}
+
+/// PING or its answer.
+pub(crate) fn ping(flags: u8, data: [u8; 8]) -> Vec<u8> {
+    frame(kind::PING, flags, 0, &data)
+}
+
+/// RST_STREAM.
+pub(crate) fn reset(stream: u32, code: u32) -> Vec<u8> {
+    frame(kind::RST_STREAM, 0, stream, &code.to_be_bytes())
+}
+
+/// WINDOW_UPDATE.
+pub(crate) fn window_update(stream: u32, increment: u32) -> Vec<u8> {
+    frame(kind::WINDOW_UPDATE, 0, stream, &increment.to_be_bytes())
+}
+
+/// GOAWAY.
+pub(crate) fn goaway(last: u32, code: u32) -> Vec<u8> {
+    frame(kind::GOAWAY, 0, 0, &[last.to_be_bytes(), code.to_be_bytes()].concat())
+}
+
+/// The fields of an ordinary request.
+pub(crate) const REQUEST: &[(&str, &str)] = &[
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":path", "/FibonacciService/GetSequence"),
+    (":authority", "127.0.0.1:1"),
+    ("te", "trailers"),
+    ("content-type", "application/grpc"),
+    ("grpc-timeout", "5S"),
+];
+
+/// The fields of an ordinary response.
+pub(crate) const RESPONSE: &[(&str, &str)] =
+    &[(":status", "200"), ("content-type", "application/grpc")];
+
+/// The fields that end a good response.
+pub(crate) const TRAILERS: &[(&str, &str)] = &[("grpc-status", "0")];
+
+/// A connection that is watched while a test writes it.
+pub(crate) struct Wire {
+    pub(crate) connection: Connection,
+    /// The time of the next bytes.
+    pub(crate) now: Duration,
+    piece: usize,
+}
+
+impl Wire {
+    /// A connection of which nothing was sent.
+    pub(crate) fn silent() -> Self {
+        Self { connection: Connection::new(0), now: Duration::ZERO, piece: usize::MAX }
+    }
+
+    /// A connection whose sides have greeted each other.
+    pub(crate) fn new() -> Self {
+        Self::in_pieces(usize::MAX)
+    }
+
+    /// Likewise; all bytes come in pieces of this size.
+    pub(crate) fn in_pieces(piece: usize) -> Self {
+        let mut wire = Self { piece, ..Self::silent() };
+        wire.client(PREFACE).client(&settings(&[]));
+        wire.server(&settings(&[])).server(&settings_ack()).client(&settings_ack());
+        wire
+    }
+
+    pub(crate) fn client(&mut self, bytes: &[u8]) -> &mut Self {
+        self.send(Role::Client, bytes)
+    }
+
+    pub(crate) fn server(&mut self, bytes: &[u8]) -> &mut Self {
+        self.send(Role::Server, bytes)
+    }
+
+    pub(crate) fn send(&mut self, from: Role, bytes: &[u8]) -> &mut Self {
+        for piece in bytes.chunks(self.piece) {
+            self.connection.bytes(from, piece, self.now);
+        }
+        self.now += Duration::from_millis(1);
+        self
+    }
+
+    /// An ordinary request on a stream, but for its fields.
+    pub(crate) fn request(&mut self, stream: u32, fields: &[(&str, &str)]) -> &mut Self {
+        self.client(&headers(stream, 0, fields));
+        self.client(&data(stream, flag::END_STREAM, &message(0, b"\x08\x02")))
+    }
+
+    /// An ordinary response.
+    pub(crate) fn response(&mut self, stream: u32) -> &mut Self {
+        self.server(&headers(stream, 0, RESPONSE));
+        self.server(&data(stream, 0, &message(0, b"\x0a\x02\0\x01")));
+        self.server(&headers(stream, flag::END_STREAM, TRAILERS))
+    }
+
+    /// The one call that has ended.
+    pub(crate) fn call(&mut self) -> Transcript {
+        let mut finished = self.connection.take_finished();
+        assert_eq!(finished.len(), 1, "calls that have ended");
+        finished.remove(0)
+    }
+
+    /// The text of every note.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.connection.notes().iter().map(|note| note.text.clone()).collect()
+    }
+}

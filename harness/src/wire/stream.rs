@@ -1,0 +1,139 @@
+//! One call's stream while it is open.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    message::{Message, MessageReader, PREFIX_BYTES},
+    transcript::{ConnectionFacts, Event, Pair, Transcript, What},
+};
+use crate::observe::Role;
+
+/// The most that is kept of one call. What follows then is not read; the call is
+/// not whole, and nothing is judged by it.
+const MAX_CALL_BYTES: usize = 96 << 20;
+
+/// The most that is kept of all open calls of one connection. Each has
+/// its share of the connection's events, so calls multiply what a peer sends.
+const MAX_CONNECTION_BYTES: usize = 256 << 20;
+
+/// How many bytes of a message are quoted with its prefix.
+const QUOTED_BYTES: usize = 59;
+
+/// A stream and what was seen of it.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) transcript: Transcript,
+    pub(super) halves: Pair<Half>,
+}
+
+/// How much is kept of all open calls of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    kept_bytes: usize,
+}
+
+/// One side's half of a stream.
+#[derive(Debug, Default)]
+pub(super) struct Half {
+    pub(super) has_ended: bool,
+    pub(super) has_reset: bool,
+    /// What WINDOW_UPDATE gave this side, less what it sent. The window itself is
+    /// this and the initial window, which may change meanwhile.
+    pub(super) granted_bytes: i64,
+    messages: MessageReader,
+}
+
+impl Stream {
+    /// A stream that begins with events of its connection from before it.
+    pub(super) fn new(id: u32, before: Vec<Arc<Event>>, budget: &mut Budget) -> Self {
+        let transcript = Transcript {
+            call: None,
+            stream: id,
+            events: Vec::new(),
+            connection: ConnectionFacts::default(),
+            is_whole: true,
+            is_finished: false,
+            kept_bytes: 0,
+        };
+        let mut stream = Self { transcript, halves: Pair::default() };
+        before.into_iter().for_each(|event| stream.share(event, 1, budget));
+        stream
+    }
+
+    pub(super) fn record(&mut self, event: Event, budget: &mut Budget) {
+        self.share(Arc::new(event), 1, budget);
+    }
+
+    /// Records an event that so many calls have in common.
+    pub(super) fn share(&mut self, event: Arc<Event>, calls: usize, budget: &mut Budget) {
+        let share = size_of::<Arc<Event>>() + event.kept_bytes() / calls.max(1);
+        if self.keep(share, budget) {
+            self.transcript.events.push(event);
+        }
+    }
+
+    /// Takes the content of a DATA frame whose own event is `data`.
+    pub(super) fn content(&mut self, data: &Event, content: &[u8], budget: &mut Budget) {
+        // A message is paid for when its bytes come, not when it is whole.
+        if !self.keep(content.len(), budget) {
+            return;
+        }
+        let mut messages = Vec::new();
+        let reader = &mut self.halves.of_mut(data.from).messages;
+        reader.push(content, |message| messages.push(message));
+        for message in messages {
+            let quote = quote(&message);
+            let size_bytes = (PREFIX_BYTES + message.length as usize) as u64;
+            let what = What::Message(message);
+            self.record(Event { quote, size_bytes, what, ..data.clone() }, budget);
+        }
+    }
+
+    /// A side ended its half with the frame of this event.
+    pub(super) fn ends(&mut self, last: &Event, budget: &mut Budget) {
+        let half = self.halves.of_mut(last.from);
+        half.has_ended = true;
+        let Some(fragment) = half.messages.fragment() else { return };
+        let quote = Bytes::copy_from_slice(&fragment.prefix);
+        self.record(Event { quote, what: What::Fragment(fragment), ..last.clone() }, budget);
+    }
+
+    /// Ends the watching of this stream.
+    pub(super) fn release(self, budget: &mut Budget) -> Transcript {
+        budget.kept_bytes -= self.transcript.kept_bytes;
+        self.transcript
+    }
+
+    fn keep(&mut self, bytes: usize, budget: &mut Budget) -> bool {
+        let has_room = self.transcript.kept_bytes + bytes <= MAX_CALL_BYTES
+            && budget.kept_bytes + bytes <= MAX_CONNECTION_BYTES;
+        self.transcript.is_whole &= has_room;
+        // Once something is missing, the rest has no meaning.
+        if !self.transcript.is_whole {
+            return false;
+        }
+        self.transcript.kept_bytes += bytes;
+        budget.kept_bytes += bytes;
+        true
+    }
+
+    pub(super) const fn has_stopped(&self, role: Role) -> bool {
+        let half = self.halves.of(role);
+        half.has_ended || half.has_reset
+    }
+
+    pub(super) const fn is_closed(&self) -> bool {
+        let (client, server) = (&self.halves.client, &self.halves.server);
+        client.has_reset || server.has_reset || (client.has_ended && server.has_ended)
+    }
+}
+
+fn quote(message: &Message) -> Bytes {
+    let mut quote = vec![message.flag];
+    quote.extend_from_slice(&message.length.to_be_bytes());
+    let payload = message.payload.as_deref().unwrap_or_default();
+    quote.extend_from_slice(&payload[..payload.len().min(QUOTED_BYTES)]);
+    quote.into()
+}

@@ -1,0 +1,312 @@
+//! Whole connections: what is right is read without a note, whatever its pieces;
+//! what is wrong becomes one.
+
+use std::time::Duration;
+
+use super::{
+    connection::Connection,
+    frame::{flag, kind},
+    sample::*,
+    transcript::{Closing, Event, Transcript, What},
+};
+use crate::observe::Role;
+
+/// The events of a call in a few words.
+fn words(transcript: &Transcript) -> Vec<String> {
+    let word = |event: &Event| match &event.what {
+        What::Opened(opening) => format!("opened {}", opening.open_streams),
+        What::Headers { fields, ends_stream } => {
+            format!("headers {}{}", fields.list.len(), if *ends_stream { " end" } else { "" })
+        }
+        What::Data { length, ends_stream, .. } => {
+            format!("data {length}{}", if *ends_stream { " end" } else { "" })
+        }
+        What::Message(message) => format!("message {:?}", message.payload.as_deref().unwrap()),
+        other => format!("{other:?}"),
+    };
+    transcript
+        .events()
+        .filter(|e| !is_greeting(e))
+        .map(|e| format!("{}: {}", e.from, word(e)))
+        .collect()
+}
+
+fn is_greeting(event: &Event) -> bool {
+    matches!(event.what, What::Settings(_) | What::SettingsAck { .. })
+}
+
+const ORDINARY: [&str; 8] = [
+    "client: opened 1",
+    "client: headers 7",
+    "client: data 7 end",
+    "client: message [8, 2]",
+    "server: headers 2",
+    "server: data 9",
+    "server: message [10, 2, 0, 1]",
+    "server: headers 1 end",
+];
+
+#[test]
+fn a_call_is_the_same_whatever_the_pieces() {
+    for piece in [1, 2, 3, 7, 8, 9, 10, 64, usize::MAX] {
+        let mut wire = Wire::in_pieces(piece);
+        let transcript = wire.request(1, REQUEST).response(1).call();
+        assert_eq!(words(&transcript), ORDINARY, "pieces of {piece}");
+        assert!(transcript.is_whole && transcript.is_finished);
+        assert_eq!(wire.notes(), [""; 0]);
+    }
+}
+
+#[test]
+fn the_cuts_of_frames_mean_nothing_to_messages() {
+    let mut wire = Wire::new();
+    wire.client(&headers(1, 0, REQUEST));
+    for byte in message(0, b"\x08\x02") {
+        wire.client(&data(1, 0, &[byte]));
+    }
+    wire.client(&data(1, flag::END_STREAM, b"")).response(1);
+    let transcript = wire.call();
+    let messages: Vec<_> =
+        transcript.messages(Role::Client).map(|(_, m)| m.payload.clone().unwrap()).collect();
+    assert_eq!(messages, ["\x08\x02"]);
+    assert!(transcript.events().all(|event| !matches!(event.what, What::Fragment(_))));
+}
+
+#[test]
+fn padding_continuation_and_unknown_frames_are_read_over() {
+    let mut wire = Wire::new();
+    let block = block(REQUEST);
+    let (first, rest) = block.split_at(10);
+    let padded = [&[3][..], &message(0, b"\x08\x02"), &[0; 3]].concat();
+    wire.client(&frame(kind::HEADERS, 0, 1, first))
+        .client(&frame(kind::CONTINUATION, 0, 1, b""))
+        .client(&frame(kind::CONTINUATION, flag::END_HEADERS, 1, rest))
+        .client(&frame(kind::PRIORITY, 0, 1, &[0; 5]))
+        .client(&frame(0x77, 0xff, 1, b"whatever"))
+        .client(&data(1, flag::END_STREAM | flag::PADDED, &padded))
+        .response(1);
+    let mut expected: Vec<String> = ORDINARY.map(str::to_owned).to_vec();
+    expected[2] = "client: data 11 end".to_owned();
+    expected.insert(2, format!("client: {:?}", What::Other { kind: kind::PRIORITY }));
+    expected.insert(3, format!("client: {:?}", What::Other { kind: 0x77 }));
+    assert_eq!(words(&wire.call()), expected);
+    assert_eq!(wire.notes(), [""; 0]);
+}
+
+#[test]
+fn interleaved_streams_are_told_apart() {
+    let mut wire = Wire::new();
+    let entry = |id| [REQUEST, &[("x-crosswire-call", id)]].concat();
+    wire.client(&headers(1, 0, &entry("7"))).client(&headers(3, 0, &entry("8")));
+    for byte in message(0, b"\x08\x02") {
+        wire.client(&data(3, 0, &[byte])).client(&data(1, 0, &[byte]));
+    }
+    wire.client(&data(3, flag::END_STREAM, b"")).client(&data(1, flag::END_STREAM, b""));
+    assert!(wire.connection.has_open(Some(7)) && !wire.connection.has_open(None));
+    wire.response(3).response(1);
+    let calls: Vec<_> = wire.connection.take_finished();
+    let seen: Vec<_> =
+        calls.iter().map(|t| (t.stream, t.call, t.messages(Role::Client).count())).collect();
+    assert_eq!(seen, [(3, Some(8), 1), (1, Some(7), 1)]);
+}
+
+#[test]
+fn windows_are_accounted_for_each_stream_and_for_the_connection() {
+    let windows = |transcript: &Transcript| -> Vec<(i64, i64)> {
+        let window = |event: &Event| match event.what {
+            What::Data { stream_window, connection_window, .. } => {
+                Some((stream_window, connection_window))
+            }
+            _ => None,
+        };
+        transcript.sent_by(Role::Client).filter_map(window).collect()
+    };
+    let mut wire = Wire::new();
+    wire.client(&headers(1, 0, REQUEST)).client(&data(1, 0, &[0; 535]));
+    wire.server(&window_update(1, 1000)).server(&window_update(0, 100));
+    wire.client(&data(1, 0, &[0; 1000]));
+    // A smaller initial window binds once it is acknowledged, open streams too.
+    wire.server(&settings(&[(4, 2000)])).client(&data(1, 0, b""));
+    wire.client(&settings_ack()).client(&data(1, 0, b"")).client(&reset(1, 8));
+    let expected = [(65_000, 65_000), (65_000, 64_100), (65_000, 64_100), (1465, 64_100)];
+    assert_eq!(windows(&wire.call()), expected);
+}
+
+#[test]
+fn what_belongs_to_the_connection_belongs_to_every_open_call_or_the_next() {
+    let mut wire = Wire::new();
+    wire.server(&ping(0, *b"01234567")).client(&ping(flag::ACK, *b"01234567"));
+    wire.request(1, REQUEST).server(&goaway(1, 0)).response(1);
+    let transcript = wire.call();
+    let words = words(&transcript);
+    assert_eq!(words[0], "server: Ping([48, 49, 50, 51, 52, 53, 54, 55])");
+    assert!(words[1].ends_with("is_due: true }"), "{}", words[1]);
+    assert!(words.iter().any(|word| word.starts_with("server: GoAway")), "{words:?}");
+}
+
+#[test]
+fn what_cannot_be_read_becomes_a_note() {
+    type Send = fn(&mut Wire);
+    let cases: [(&str, Send, &str); 8] = [
+        ("no preface", |w| *w = tls(), "the connection does not begin with the HTTP/2 preface"),
+        (
+            "padding",
+            |w| _ = w.client(&data(1, 8, b"\x05a")),
+            "DATA: the padding is longer than the frame",
+        ),
+        (
+            "a short RST_STREAM",
+            |w| _ = w.client(&frame(3, 0, 1, b"abc")),
+            "RST_STREAM: the frame's size is wrong for its type",
+        ),
+        (
+            "SETTINGS",
+            |w| _ = w.server(&frame(4, 0, 0, b"abc")),
+            "SETTINGS: the frame's size is wrong for its type",
+        ),
+        (
+            "HPACK",
+            |w| _ = w.server(&frame(1, 4, 1, &[0x80])),
+            "a header block is no HPACK: Header index out of bounds",
+        ),
+        (
+            "CONTINUATION alone",
+            |w| _ = w.client(&frame(9, 4, 1, b"")),
+            "a header block cannot be put together from its frames",
+        ),
+        (
+            "DATA within a block",
+            |w| _ = w.server(&frame(1, 0, 1, b"")).server(&data(1, 0, b"")),
+            "DATA within a header block",
+        ),
+        (
+            "a stream that is not open",
+            |w| _ = w.server(&data(9, 0, b"")),
+            "DATA on stream 9, which is not open",
+        ),
+    ];
+    for (name, send, expected) in cases {
+        let mut wire = Wire::new();
+        wire.client(&headers(1, 0, REQUEST));
+        send(&mut wire);
+        assert_eq!(wire.notes(), [expected], "{name}");
+    }
+}
+
+fn tls() -> Wire {
+    let mut wire = Wire::silent();
+    wire.client(&[0x16, 3, 1, 0, 200]).server(&[0x16, 3, 3]);
+    wire
+}
+
+#[test]
+fn a_call_that_cannot_be_followed_is_not_whole() {
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST);
+    wire.connection.lose(Role::Server, wire.now, "bytes passed that were not read");
+    let transcript = wire.call();
+    assert!(!transcript.is_whole && !transcript.is_finished);
+    assert_eq!(transcript.connection.notes.len(), 1);
+    wire.server(b"anything at all");
+    assert_eq!(wire.notes().len(), 1);
+}
+
+#[test]
+fn a_connection_that_ends_ends_its_calls() {
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
+    wire.connection.closed(Role::Server, Closing::Abort, wire.now);
+    let transcript = wire.call();
+    assert!(transcript.is_whole && !transcript.is_finished);
+    assert_eq!(transcript.events().next_back().unwrap().what, What::Closed(Closing::Abort));
+}
+
+#[test]
+fn a_frame_after_the_end_is_kept_and_one_that_crossed_a_reset_is_not() {
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST).response(1).server(&data(1, 0, b"late"));
+    wire.request(3, REQUEST).client(&reset(3, 8)).server(&data(3, 0, b"crossed"));
+    wire.request(5, REQUEST).response(5);
+    let calls = wire.connection.take_finished();
+    let late = |call: &Transcript| {
+        call.events().any(|e| e.what == What::AfterEnd { kind: kind::DATA, stream: 1 })
+    };
+    assert_eq!(calls.iter().map(late).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(wire.notes(), [""; 0]);
+}
+
+/// Random bytes, and right ones with some changed: whatever they are, they are
+/// read to the end.
+#[test]
+fn hostile_bytes_never_panic() {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    for round in 0..3000 {
+        let mut client = super::frame::PREFACE.to_vec();
+        let mut server = Vec::new();
+        client.extend(settings(&[(1, random.number()), (4, random.number())]));
+        for stream in [1, 3] {
+            client.extend(headers(stream, 0, REQUEST));
+            client.extend(data(stream, 1, &message(0, b"\x08\x02")));
+            client.extend(window_update(stream, random.number()));
+            server.extend(settings(&[(5, random.number())]));
+            server.extend(headers(stream, 0, RESPONSE));
+            server.extend(data(stream, 8, &message(1, &[9; 40])));
+            server.extend(headers(stream, 1, TRAILERS));
+            server.extend(goaway(random.number(), 0));
+        }
+        let flips = round % 20;
+        for bytes in [&mut client, &mut server] {
+            for _ in 0..flips {
+                let at = random.below(bytes.len() - 24) + 24 * usize::from(bytes.len() > 48);
+                let last = bytes.len() - 1;
+                bytes[at.min(last)] = random.number().to_be_bytes()[0];
+            }
+        }
+        let mut connection = Connection::new(0);
+        for (from, bytes) in [(Role::Client, &client), (Role::Server, &server)] {
+            for piece in bytes.chunks(1 + random.below(60)) {
+                connection.bytes(from, piece, Duration::ZERO);
+            }
+        }
+        connection.closed(Role::Server, Closing::End, Duration::ZERO);
+        connection.closed(Role::Client, Closing::End, Duration::ZERO);
+        assert!(!connection.has_open(None));
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    /// Xorshift: the same numbers in every run.
+    fn number(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        u32::try_from(self.0 >> 32).unwrap()
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.number() as usize % bound
+    }
+}
+
+/// Who grows without end is not kept: neither events nor open streams nor debts.
+#[test]
+fn memory_is_bounded() {
+    let mut wire = Wire::new();
+    wire.client(&headers(1, 0, REQUEST));
+    for _ in 0..1_000_000 {
+        wire.client(&data(1, 0, b""));
+    }
+    wire.server(&reset(1, 0));
+    let transcript = wire.call();
+    assert!(!transcript.is_whole);
+    assert!(transcript.kept_bytes <= 96 << 20, "{}", transcript.kept_bytes);
+
+    for stream in (3..10_000).step_by(2) {
+        wire.client(&headers(stream, 0, REQUEST)).server(&ping(0, [0; 8]));
+    }
+    let open = wire.connection.take_open(None);
+    assert_eq!(open.len(), 4096);
+    assert!(open.iter().map(|call| call.kept_bytes).sum::<usize>() <= 256 << 20);
+}

@@ -1,0 +1,366 @@
+//! What passed on the wire for one call: values, without judgement.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{
+    headers::{Field, Fields},
+    message::{Fragment, Message},
+};
+use crate::observe::Role;
+
+/// The metadata entry by which the harness finds a call again on the wire. Its
+/// value is a decimal number.
+pub const CALL_ENTRY: &str = "x-crosswire-call";
+
+/// Everything that passed for one call, in the order in which the tap saw it.
+#[derive(Debug, Clone)]
+pub struct Transcript {
+    /// The value of the call's `x-crosswire-call`, if it had one.
+    pub call: Option<u64>,
+    /// Its stream.
+    pub stream: u32,
+    /// What was seen, the connection's own events meanwhile included. Those are
+    /// shared with the other calls that were open then.
+    pub(super) events: Vec<Arc<Event>>,
+    /// Its connection, as it stood when this transcript was made.
+    pub connection: ConnectionFacts,
+    /// Whether nothing is missing: neither bytes that the tap did not read nor
+    /// events that it did not keep. Rules judge nothing else.
+    pub is_whole: bool,
+    /// Whether the stream had ended for both sides.
+    pub is_finished: bool,
+    /// About how much memory this takes, its share of shared events included.
+    pub kept_bytes: usize,
+}
+
+/// Something that passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When, counted from the tap's start.
+    pub at: Duration,
+    /// Who sent it.
+    pub from: Role,
+    /// Where it began, in bytes from the start of this side's direction.
+    pub offset: u64,
+    /// Its size on the wire, headers and padding included.
+    pub size_bytes: u64,
+    /// Its first bytes.
+    pub quote: Bytes,
+    /// What it is.
+    pub what: What,
+}
+
+/// What an event is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// The client opened the stream; its header block is the next event.
+    Opened(Opening),
+    /// A block of header fields, put together from HEADERS and CONTINUATION.
+    Headers {
+        /// The fields.
+        fields: Fields,
+        /// Whether it ends this side of the stream.
+        ends_stream: bool,
+    },
+    /// DATA.
+    Data {
+        /// What counts against the windows, padding included.
+        length: u32,
+        /// Whether it ends this side of the stream.
+        ends_stream: bool,
+        /// How much the stream's window was open after it.
+        stream_window: i64,
+        /// How much the connection's window was open after it.
+        connection_window: i64,
+    },
+    /// A message that the DATA before completed.
+    Message(Message),
+    /// Bytes that were no whole message when this side of the stream ended.
+    Fragment(Fragment),
+    /// RST_STREAM.
+    Reset {
+        /// The error code.
+        code: u32,
+    },
+    /// WINDOW_UPDATE of the stream.
+    WindowUpdate {
+        /// By how many bytes.
+        increment: u32,
+    },
+    /// A frame without meaning for a call: PRIORITY, an unknown type.
+    Other {
+        /// Its type.
+        kind: u8,
+    },
+    /// A frame on a stream that this side had ended or reset.
+    AfterEnd {
+        /// Its type.
+        kind: u8,
+        /// Its stream, which need not be this call's.
+        stream: u32,
+    },
+    /// A frame longer than the other side takes; its own event follows.
+    TooLong {
+        /// Its type.
+        kind: u8,
+        /// How long it is.
+        length: u32,
+        /// How long it may be.
+        limit: u32,
+    },
+    /// SETTINGS of the connection.
+    Settings(Vec<(u16, u32)>),
+    /// An acknowledgement of SETTINGS.
+    SettingsAck {
+        /// Whether there were SETTINGS to acknowledge.
+        is_due: bool,
+    },
+    /// PING.
+    Ping([u8; 8]),
+    /// The answer to a PING.
+    Pong {
+        /// What it carries.
+        data: [u8; 8],
+        /// Whether there was a PING of these bytes to answer.
+        is_due: bool,
+    },
+    /// GOAWAY.
+    GoAway {
+        /// The last stream that is still taken care of.
+        last: u32,
+        /// The error code.
+        code: u32,
+        /// The first bytes of what it says.
+        debug: Bytes,
+    },
+    /// WINDOW_UPDATE of the connection.
+    ConnectionWindowUpdate {
+        /// By how many bytes.
+        increment: u32,
+    },
+    /// This side closed its direction of the connection.
+    Closed(Closing),
+}
+
+/// How the connection stood when a stream was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// The highest stream opened before; 0 if there was none.
+    pub highest_before: u32,
+    /// How many streams were open, this one included.
+    pub open_streams: u32,
+    /// How many the server takes; `u32::MAX` is no limit.
+    pub limit: u32,
+    /// The lowest last stream of any GOAWAY of which the client knew: it had
+    /// acknowledged something that the server sent later.
+    pub known_goaway: Option<u32>,
+}
+
+/// How one direction of a connection came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// Nothing more follows (FIN).
+    End,
+    /// The connection is gone (RST, or an error of the system).
+    Abort,
+}
+
+/// What the calls of one connection have in common.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionFacts {
+    /// Its number, counted from 0 for each tap.
+    pub number: u64,
+    /// The type of each side's first frame.
+    pub first_frame: Pair<Option<u8>>,
+    /// Whether each side takes `-bin` values that are not base64 (gRFC G1).
+    pub takes_true_binary: Pair<bool>,
+    /// What is owed: acknowledgements and answers.
+    pub debts: Vec<Debt>,
+    /// What could not be read.
+    pub notes: Vec<Note>,
+}
+
+/// An answer that a side owes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Debt {
+    /// Who owes it.
+    pub debtor: Role,
+    /// What it must answer.
+    pub asked: Asked,
+    /// When it was asked, counted from the tap's start.
+    pub since: Duration,
+    /// Where the question stands in the other side's direction.
+    pub offset: u64,
+    /// The question.
+    pub quote: Bytes,
+    /// How many frames the debtor has sent since.
+    pub frames_since: u64,
+    /// When it sent the last of them.
+    pub last_frame: Duration,
+}
+
+/// What must be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// SETTINGS, with an acknowledgement.
+    Settings,
+    /// PING, with the same bytes.
+    Ping([u8; 8]),
+}
+
+/// Something that the observer could not read. It never touches the traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// When, counted from the tap's start.
+    pub at: Duration,
+    /// Whose bytes they were.
+    pub from: Role,
+    /// Where they stand in this side's direction.
+    pub offset: u64,
+    /// What is wrong with them.
+    pub text: String,
+}
+
+/// One value for each side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pair<T> {
+    /// The client's.
+    pub client: T,
+    /// The server's.
+    pub server: T,
+}
+
+impl<T> Pair<T> {
+    /// A side's value.
+    #[must_use]
+    pub const fn of(&self, role: Role) -> &T {
+        match role {
+            Role::Client => &self.client,
+            Role::Server => &self.server,
+        }
+    }
+
+    /// A side's value, to be changed.
+    pub const fn of_mut(&mut self, role: Role) -> &mut T {
+        match role {
+            Role::Client => &mut self.client,
+            Role::Server => &mut self.server,
+        }
+    }
+}
+
+/// The side across.
+#[must_use]
+pub const fn other(role: Role) -> Role {
+    match role {
+        Role::Client => Role::Server,
+        Role::Server => Role::Client,
+    }
+}
+
+/// A block of header fields with its event.
+#[derive(Debug, Clone, Copy)]
+pub struct Block<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// The fields, in order.
+    pub fields: &'a [Field],
+    /// Whether it ends its side of the stream.
+    pub ends_stream: bool,
+}
+
+impl<'a> Block<'a> {
+    /// The values of a name, in order.
+    pub fn values(self, name: &str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let name = name.as_bytes().to_vec();
+        self.fields.iter().filter(move |field| field.name == name).map(|f| f.value.as_slice())
+    }
+
+    /// The first value of a name.
+    #[must_use]
+    pub fn value(self, name: &str) -> Option<&'a [u8]> {
+        self.values(name).next()
+    }
+
+    /// Whether it is an interim response (RFC 9110, section 15.2).
+    #[must_use]
+    pub fn is_interim(self) -> bool {
+        self.value(":status").is_some_and(|status| status.len() == 3 && status[0] == b'1')
+    }
+}
+
+impl Transcript {
+    /// What was seen, in order.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
+        self.events.iter().map(AsRef::as_ref)
+    }
+
+    /// The events of one side.
+    pub fn sent_by(&self, role: Role) -> impl DoubleEndedIterator<Item = &Event> {
+        self.events().filter(move |event| event.from == role)
+    }
+
+    /// The header blocks of one side, in order, without interim responses.
+    pub fn blocks(&self, role: Role) -> impl DoubleEndedIterator<Item = Block<'_>> {
+        self.sent_by(role).filter_map(Block::of).filter(|block| !block.is_interim())
+    }
+
+    /// The messages of one side, in order, with their events.
+    pub fn messages(&self, role: Role) -> impl Iterator<Item = (&Event, &Message)> {
+        self.sent_by(role).filter_map(|event| match &event.what {
+            What::Message(message) => Some((event, message)),
+            _ => None,
+        })
+    }
+
+    /// The event with which a side ended the stream.
+    #[must_use]
+    pub fn end(&self, role: Role) -> Option<&Event> {
+        self.sent_by(role).find(|event| event.ends_stream())
+    }
+
+    /// A side's RST_STREAM and its code.
+    #[must_use]
+    pub fn reset(&self, role: Role) -> Option<(&Event, u32)> {
+        self.sent_by(role).find_map(|event| match event.what {
+            What::Reset { code } => Some((event, code)),
+            _ => None,
+        })
+    }
+}
+
+impl<'a> Block<'a> {
+    fn of(event: &'a Event) -> Option<Self> {
+        match &event.what {
+            What::Headers { fields, ends_stream } => {
+                Some(Self { event, fields: &fields.list, ends_stream: *ends_stream })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Event {
+    /// Whether it ends its side of the stream.
+    #[must_use]
+    pub const fn ends_stream(&self) -> bool {
+        matches!(
+            self.what,
+            What::Headers { ends_stream: true, .. } | What::Data { ends_stream: true, .. }
+        )
+    }
+
+    pub(super) fn kept_bytes(&self) -> usize {
+        let more = match &self.what {
+            What::Headers { fields, .. } => {
+                fields.list.iter().map(|field| field.name.len() + field.value.len() + 48).sum()
+            }
+            What::Settings(settings) => size_of_val(settings.as_slice()),
+            // The payloads of messages are counted as they come.
+            _ => 0,
+        };
+        size_of::<Self>() + self.quote.len() + more
+    }
+}
