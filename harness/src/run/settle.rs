@@ -18,6 +18,8 @@ use crate::{
     text::count,
 };
 
+const ANSWERED_ALONE: &str = "run again alone, the case was answered";
+
 /// How far trying again has come.
 #[derive(Default)]
 struct Progress {
@@ -48,9 +50,9 @@ impl<'a> CellRun<'a> {
         let is_open = !progress.is_explained && !matches!(result, Err(Ending::Stopped));
         let suspect = incident.suspect.filter(|_| is_open);
         let remark = match incident.in_flight.len() {
-            0 | 1 => "run again alone, the case was answered".to_owned(),
+            0 | 1 => ANSWERED_ALONE.to_owned(),
             number => format!(
-                "run again alone, the case was answered, and so was each of the {} beside it",
+                "{ANSWERED_ALONE}, and so was each of the {} beside it",
                 count(number - 1, "trial")
             ),
         };
@@ -79,18 +81,9 @@ impl<'a> CellRun<'a> {
         progress: &mut Progress,
         at_hand: &mut AtHand<'a>,
     ) -> Result<(), Ending> {
-        let mut ran_before = Vec::new();
+        let mut doubtful = Vec::new();
         while let Some(started) = incident.in_flight.get(progress.tried) {
-            let trial = started.trial;
-            // A breach of the protocol that names no call may come after the answer.
-            if let Outcome::Malformed { .. } = incident.outcome {
-                let observe = self.observer();
-                let explains = self.run_to_the_end(trial, incident, at_hand, observe).await?;
-                progress.tried += 1;
-                self.explained(explains, progress)?;
-                continue;
-            }
-            match self.run_alone(trial, at_hand, self.observer()).await? {
+            match self.run_alone(started.trial, at_hand, self.observer()).await? {
                 None => progress.tried += 1,
                 Some(again) if again.is_certain || again.in_flight.is_empty() => {
                     self.attribute(&again);
@@ -99,17 +92,21 @@ impl<'a> CellRun<'a> {
                 }
                 // Another ran before it with these processes; the next are fresh.
                 Some(again) => {
-                    ran_before.extend(again.last_decided);
+                    doubtful.push(again);
                     self.count_incident()?;
                 }
             }
         }
-        if !progress.is_explained {
-            ran_before.extend(incident.last_decided);
+        for again in &doubtful {
+            let explains = self.came_late(again, at_hand).await?;
+            self.explained(explains, progress)?;
+            if let (false, Some(trial)) = (explains, again.suspect) {
+                let outcome = with_remark(&again.outcome, ANSWERED_ALONE);
+                self.observed((trial, outcome, Duration::ZERO));
+            }
         }
-        for trial in ran_before {
-            // It is observed already, and only what it does beyond that is news.
-            let explains = self.run_to_the_end(trial, incident, at_hand, |_| {}).await?;
+        if !progress.is_explained {
+            let explains = self.came_late(incident, at_hand).await?;
             self.explained(explains, progress)?;
         }
         Ok(())
@@ -132,18 +129,17 @@ impl<'a> CellRun<'a> {
         self.put_back(pump, result, at_hand).await
     }
 
-    /// Runs one trial alone with fresh processes and watches them to their end:
-    /// what they do until then is this trial's. Tells whether it explains the
-    /// incident by doing the same again.
-    async fn run_to_the_end(
+    /// Whether the trial that was decided just before an incident causes it: runs
+    /// it alone with fresh processes and watches them to their end.
+    async fn came_late(
         &mut self,
-        trial: usize,
         incident: &Incident,
         at_hand: &mut AtHand<'a>,
-        observe: impl FnMut(Observed),
     ) -> Result<bool, Ending> {
+        let Some(trial) = incident.last_decided else { return Ok(false) };
         self.kill(std::mem::take(at_hand)).await;
-        if let Some(again) = self.run_alone(trial, at_hand, observe).await? {
+        // It is observed already, and only what it does beyond that is news.
+        if let Some(again) = self.run_alone(trial, at_hand, |_| {}).await? {
             self.attribute(&again);
             return Ok(true);
         }

@@ -175,22 +175,24 @@ fn answers_twice() {
     finds(&with_client("answers-twice").run(), "fail", words);
 }
 
-/// What it repeats is heard only while the next case is run again alone, after
-/// the server's death.
+/// The server's death makes it run again alone, and what it does after the answer
+/// is seen only while the next does.
 #[test]
-fn answers_twice_when_run_again() {
-    let run = Project::new()
-        .server("good", "dies --on s/two")
-        .client("bad", &format!("answers-twice --on {CULPRIT}"))
-        .run();
-    assert_eq!(run.exit, 1, "{run}");
-    for trial in &run.report.trials {
-        let (verdict, blame) = match &*trial.case {
-            "s/two" => ("crashed", "server"),
-            CULPRIT => ("fail", "client"),
-            _ => ("pass", ""),
-        };
-        assert_eq!((&*trial.verdict, &*trial.blame), (verdict, blame), "{trial:?}\n{run}");
+fn misbehaves_when_run_again() {
+    for (fault, expected) in [("answers-twice", "fail"), ("dies-having-answered", "crashed")] {
+        let run = Project::new()
+            .server("good", "dies --on s/two")
+            .client("bad", &format!("{fault} --on {CULPRIT}"))
+            .run();
+        assert_eq!(run.exit, 1, "{run}");
+        for trial in &run.report.trials {
+            let (verdict, blame) = match &*trial.case {
+                "s/two" => ("crashed", "server"),
+                CULPRIT => (expected, "client"),
+                _ => ("pass", ""),
+            };
+            assert_eq!((&*trial.verdict, &*trial.blame), (verdict, blame), "{trial:?}\n{run}");
+        }
     }
 }
 

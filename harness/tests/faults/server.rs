@@ -23,6 +23,28 @@ fn dies() {
     finds(&with_server("dies").run(), "crashed", words);
 }
 
+/// It accepts once more, after the client has told of its death.
+#[test]
+fn dies_having_hung_up() {
+    let words = "the server exited with status 3; its last words: these are my last words";
+    let run = with_server("dies-having-hung-up").run();
+    finds(&run, "crashed", words);
+    let mut culprits = run.report.trials.iter().filter(|trial| trial.is_culprit());
+    assert!(culprits.all(|trial| trial.reason == words), "{run}");
+}
+
+/// The client does not tell of it.
+#[test]
+fn dies_and_the_client_hangs() {
+    let run = Project::new()
+        .server("good", "none")
+        .server("bad", &format!("dies --on {CULPRIT}"))
+        .client("several", "hangs-without-a-server")
+        .client("single", "hangs-without-a-server --in-flight 1")
+        .run();
+    finds(&run, "crashed", "the server exited with status 3");
+}
+
 /// The call was answered, and the next may be in flight.
 #[test]
 fn dies_having_answered() {

@@ -54,7 +54,7 @@ fn a_signal_ends_every_wait() {
         (builds, "sleep 1000"),
     ] {
         let started = project.start(&[]);
-        let waits = || project.processes().iter().any(|words| words.contains(process));
+        let waits = || project.processes().values().any(|words| words.contains(process));
         assert!(eventually(waits), "no {process}");
         started.signal(Signal::SIGINT);
         let run = started.end();

@@ -18,7 +18,7 @@ fn project() -> Project {
 /// Runs it: the trials of each of these peers are blocked with these words, and
 /// every other trial passes.
 fn blocks(project: &Project, peers: &[(&str, &str)]) {
-    let run = project.run_with(&["-E", "server(good) | client(good-too)"]);
+    let run = project.run_with(&["-E", "server(good) | server(fixed) | client(good-too)"]);
     assert_eq!(run.exit, 5, "{run}");
     for trial in &run.report.trials {
         let name = |peer: &&(&str, &str)| trial.server == peer.0 || trial.client == peer.0;

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::{sys::signal, unistd::Pid};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -192,7 +193,7 @@ impl Project {
     /// Waits until no process of the project lives. What was killed may take a
     /// moment to be gone.
     pub(crate) fn assert_nothing_is_left(&self) {
-        let mut left = Vec::new();
+        let mut left = BTreeMap::new();
         let is_clean = eventually(|| {
             left = self.processes();
             left.is_empty()
@@ -200,8 +201,8 @@ impl Project {
         assert!(is_clean, "left behind: {left:?}");
     }
 
-    /// The command line of every process that has the mark.
-    pub(crate) fn processes(&self) -> Vec<String> {
+    /// Every process that has the mark, with its command line.
+    pub(crate) fn processes(&self) -> BTreeMap<Pid, String> {
         let mark = format!("{MARK}={}", self.folder.path().display());
         let has_mark = |folder: &PathBuf| {
             let variables = fs::read(folder.join("environ")).unwrap_or_default();
@@ -211,9 +212,10 @@ impl Project {
             .unwrap()
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(has_mark)
-            .map(|folder| {
+            .filter_map(|folder| {
+                let id = folder.file_name()?.to_str()?.parse().ok()?;
                 let words = fs::read(folder.join("cmdline")).unwrap_or_default();
-                String::from_utf8_lossy(&words).replace('\0', " ")
+                Some((Pid::from_raw(id), String::from_utf8_lossy(&words).replace('\0', " ")))
             })
             .collect()
     }
@@ -245,9 +247,9 @@ pub(crate) struct Started<'a> {
 }
 
 impl Started<'_> {
-    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
+    pub(crate) fn signal(&self, signal: signal::Signal) {
         let id = i32::try_from(self.harness.id()).unwrap();
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), signal).unwrap();
+        signal::kill(Pid::from_raw(id), signal).unwrap();
     }
 
     /// Waits until the harness ends.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::misdeed::{
     HOSTILE, WRONG, block_sigterm, die, flood, hang, hang_in_spite_of, hang_with_stdout_closed,
-    leave_a_grandchild,
+    leave_a_daemon, leave_a_grandchild,
 };
 
 /// An id that is never reached.
@@ -57,6 +57,7 @@ enum Fault {
     Hangs,
     HangsOnce,
     HangsHavingAnswered,
+    HangsWithoutAServer,
     HangsWithStdoutClosed,
     HangsAfterHalfALine,
     HangsInALine,
@@ -82,6 +83,7 @@ enum Fault {
     // When asked to stop.
     IgnoresSigterm,
     LeavesAGrandchild,
+    LeavesADaemon,
     ExitsWithAnError,
 }
 
@@ -114,6 +116,7 @@ impl Client {
         match (self.fault, sigterm) {
             (_, Some(sigterm)) => hang_in_spite_of(sigterm, "client"),
             (Fault::LeavesAGrandchild, _) => leave_a_grandchild(),
+            (Fault::LeavesADaemon, _) => leave_a_daemon(),
             (Fault::ExitsWithAnError, _) => die(),
             _ => {}
         }
@@ -164,6 +167,10 @@ impl Client {
                 hang();
             }
             Fault::HangsOnce if is_first_time() => hang(),
+            Fault::HangsWithoutAServer => match call.ask() {
+                Ok(answer) => say(&result(call.id, &answer, 0, "")),
+                Err(_) => hang(),
+            },
             Fault::HangsWithStdoutClosed => hang_with_stdout_closed(),
             Fault::HangsAfterHalfALine => {
                 say(&format!(r#"{{"result":{{"id":{},"mess"#, call.id));

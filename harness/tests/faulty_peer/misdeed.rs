@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Write as _},
-    os::fd::AsRawFd as _,
+    os::{fd::AsRawFd as _, unix::process::CommandExt as _},
     process::{Command, exit},
     thread,
 };
@@ -56,6 +56,12 @@ pub(crate) fn hang_in_spite_of(sigterm: SigSet, role: &str) -> ! {
 #[expect(clippy::zombie_processes, reason = "that it is left behind is the fault")]
 pub(crate) fn leave_a_grandchild() {
     Command::new("sleep").arg("1000").spawn().unwrap();
+}
+
+/// Leaves a process in a group of its own, with the peer's stdout and stderr.
+#[expect(clippy::zombie_processes, reason = "that it is left behind is the fault")]
+pub(crate) fn leave_a_daemon() {
+    Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
 }
 
 pub(crate) fn flood() {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::misdeed::{
     HOSTILE, WRONG, block_sigterm, die, flood, hang, hang_in_spite_of, hang_with_stdout_closed,
-    leave_a_grandchild,
+    leave_a_daemon, leave_a_grandchild,
 };
 
 #[derive(Args)]
@@ -42,6 +42,7 @@ enum Fault {
     // In a call.
     Dies,
     DiesHavingAnswered,
+    DiesHavingHungUp,
     Hangs,
     HangsUp,
     StopsListening,
@@ -51,6 +52,7 @@ enum Fault {
     // When asked to stop.
     IgnoresSigterm,
     LeavesAGrandchild,
+    LeavesADaemon,
     ExitsWithAnError,
 }
 
@@ -76,6 +78,7 @@ impl Server {
         sigterm.wait().unwrap();
         match fault {
             Fault::LeavesAGrandchild => leave_a_grandchild(),
+            Fault::LeavesADaemon => leave_a_daemon(),
             Fault::ExitsWithAnError => die(),
             _ => {}
         }
@@ -102,6 +105,11 @@ impl Server {
             if self.on.as_deref().is_none_or(|on| on == case) {
                 match self.fault {
                     Fault::Dies => die(),
+                    Fault::DiesHavingHungUp => {
+                        drop(stream);
+                        let _ = listener.accept();
+                        die();
+                    }
                     Fault::Hangs => {
                         unanswered.push(stream);
                         continue;
