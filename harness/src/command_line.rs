@@ -75,6 +75,12 @@ pub struct RunArgs {
     /// Fail at once if a program that a peer requires is missing
     #[arg(long)]
     pub require_all: bool,
+    /// Let a broken SHOULD of the wire fail its trial, as a broken MUST does
+    #[arg(long)]
+    pub strict: bool,
+    /// Write a transcript of what passed for every trial, not only for those that fail
+    #[arg(long)]
+    pub trace: bool,
     /// Stop the whole run after this long, such as 10m, and report what was seen
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub limit: Option<Duration>,

@@ -4,8 +4,8 @@ mod client;
 mod protocol;
 mod server;
 
-pub use client::{Client, ClientEvent};
-pub use protocol::Hello;
+pub use client::{Client, ClientEvent, Closer};
+pub use protocol::{Errand, Hello};
 pub use server::Server;
 
 use std::{path::Path, sync::Arc};
@@ -65,6 +65,12 @@ pub enum StartError {
     AddressTaken {
         /// The address.
         address: String,
+    },
+    /// Its address has no meaning, or the system gives no port for the tap.
+    #[error("cannot be watched: {source}")]
+    NotWatched {
+        /// What the system said.
+        source: std::io::Error,
     },
     /// Nothing answers at the address where it should run.
     #[error("does not answer at {address}: {source}; start it first")]

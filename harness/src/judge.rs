@@ -2,6 +2,7 @@
 
 mod blame;
 mod compare;
+mod wire;
 
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ pub use compare::message_value;
 
 use crate::{
     known::Known,
-    observe::{Answer, Observation, Outcome, Role},
+    observe::{Answer, Observation, Outcome},
+    rules::Violation,
     suite::{Call, Case, Code},
     text::{printable, shorten},
 };
@@ -93,11 +95,26 @@ pub struct Judgement {
     pub actual: Option<Value>,
     /// The side that the outcome itself names.
     pub side: Option<Side>,
+    /// The rules of the wire that its calls broke, each with the call's position.
+    pub violations: Vec<(usize, Violation)>,
+    /// How many calls the rules of the wire were applied to.
+    pub read_calls: usize,
+    /// How many they were not applied to, because not all of what passed was read.
+    pub unread_calls: usize,
 }
 
 impl Judgement {
     fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
-        Self { verdict, reason: reason.into(), expected: None, actual: None, side: None }
+        Self {
+            verdict,
+            reason: reason.into(),
+            expected: None,
+            actual: None,
+            side: None,
+            violations: Vec::new(),
+            read_calls: 0,
+            unread_calls: 0,
+        }
     }
 
     fn of_side(self, side: Side) -> Self {
@@ -109,12 +126,37 @@ impl Judgement {
     pub fn unsupported(why: &str) -> Self {
         Self::new(Verdict::Unsupported, why)
     }
+
+    /// The broken rules of one of the case's calls.
+    #[must_use]
+    pub fn violations_of(&self, call: usize) -> Vec<Violation> {
+        let of_call = self.violations.iter().filter(|(index, _)| *index == call);
+        of_call.map(|(_, violation)| violation.clone()).collect()
+    }
+}
+
+/// How binding a rule must be for its breach to fail a trial.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strictness {
+    /// A broken MUST fails it; a broken SHOULD is only listed.
+    #[default]
+    Must,
+    /// Either fails it.
+    Should,
 }
 
 /// Judges a trial.
 #[must_use]
-pub fn judge(case: &Case, observation: &Observation, known: Option<&Arc<Known>>) -> Judgement {
-    let judgement = judge_outcome(case, &observation.outcome);
+pub fn judge(
+    case: &Case,
+    observation: &Observation,
+    known: Option<&Arc<Known>>,
+    strictness: Strictness,
+) -> Judgement {
+    let mut judgement = judge_outcome(case, &observation.outcome);
+    if let Some(wire) = &observation.wire {
+        wire::judge(&mut judgement, case, &observation.outcome, wire, strictness);
+    }
     match known {
         Some(known) => excuse(judgement, known),
         None => judgement,
@@ -135,11 +177,7 @@ fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {
         Outcome::Malformed { why } => Judgement::new(Verdict::Fail, why).of_side(Side::Client),
         Outcome::Hung { why } => Judgement::new(Verdict::Hung, why),
         Outcome::Crashed { role, why } => {
-            let side = match role {
-                Role::Server => Side::Server,
-                Role::Client => Side::Client,
-            };
-            Judgement::new(Verdict::Crashed, why).of_side(side)
+            Judgement::new(Verdict::Crashed, why).of_side((*role).into())
         }
         Outcome::Blocked { why } => Judgement::new(Verdict::Blocked, why),
     }

@@ -13,6 +13,7 @@
 pub mod exit;
 pub mod input;
 pub mod pattern;
+pub mod role;
 pub mod text;
 
 pub mod contract;
@@ -23,6 +24,8 @@ pub mod filter;
 pub mod known;
 pub mod plan;
 
+pub mod wire;
+
 pub mod observe;
 
 pub mod guard;
@@ -31,11 +34,11 @@ pub mod child;
 
 pub mod driver;
 
-pub mod wire;
-
 pub mod tap;
 
 pub mod rules;
+
+pub mod trace;
 
 pub mod event;
 

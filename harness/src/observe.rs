@@ -2,13 +2,36 @@
 
 use std::time::Duration;
 
+pub use crate::role::Role;
+use crate::wire::transcript::{Note, Transcript};
+
 /// What was seen of one trial.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Observation {
     /// What came of it.
     pub outcome: Outcome,
     /// From the first call's start to the last answer, or to the giving up.
     pub duration: Duration,
+    /// What passed between the two sides; `None` where nobody watched.
+    pub wire: Option<Wire>,
+}
+
+impl Observation {
+    /// Of a trial of which nothing but its outcome was seen.
+    #[must_use]
+    pub const fn of(outcome: Outcome) -> Self {
+        Self { outcome, duration: Duration::ZERO, wire: None }
+    }
+}
+
+/// What passed on the wire in a trial.
+#[derive(Debug, Default)]
+pub struct Wire {
+    /// For each of the case's calls that was made, its streams in the order in which
+    /// they ended. More than one is a retry; none is a call that never passed.
+    pub calls: Vec<Vec<Transcript>>,
+    /// What could not be read of the connections.
+    pub notes: Vec<Note>,
 }
 
 /// What came of a trial.
@@ -48,24 +71,6 @@ pub enum Outcome {
         /// Why not.
         why: String,
     },
-}
-
-/// Which of a cell's two processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// The one that answers.
-    Server,
-    /// The one that asks.
-    Client,
-}
-
-impl std::fmt::Display for Role {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Server => "server",
-            Self::Client => "client",
-        })
-    }
 }
 
 /// What the client reported of one call.

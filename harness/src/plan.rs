@@ -142,8 +142,9 @@ fn why_unsupported(server: &Peer, client: &Peer, case: &Case) -> Option<String> 
         Some(format!("{}: {}{issue}", peer.name, entry.why))
     });
     listed.or_else(|| {
-        let mut needed = case.calls.iter().flat_map(Call::server_features);
-        let missing = needed.find(|feature| !server.features.contains(*feature))?;
+        let needed = case.needs.iter().cloned();
+        let of_calls = case.calls.iter().flat_map(Call::server_features).map(str::to_owned);
+        let missing = needed.chain(of_calls).find(|feature| !server.features.contains(feature))?;
         Some(format!("the manifest does not list the feature `{missing}` for {}", server.name))
     })
 }
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
     use crate::{
         input::Place,
-        suite::{Code, Compression, Expect, Method},
+        suite::{Compression, Expect, Method},
     };
 
     fn peers(text: &str) -> Vec<Arc<Peer>> {
@@ -168,31 +169,11 @@ mod tests {
     }
 
     fn case(name: &str, compression: Option<Compression>) -> Arc<Case> {
-        let expect = Expect {
-            codes: vec![Code::OK],
-            messages: None,
-            message_count: Some(1),
-            status_message: None,
-            approx: None,
-            headers: vec![],
-            trailers: vec![],
-        };
-        Arc::new(Case {
-            name: name.into(),
-            rule: "R-1".into(),
-            why: "w".into(),
-            place: Place::from(Path::new("x")),
-            calls: vec![Call {
-                method: Method { path: "S/M".into(), descriptor: None },
-                request: vec![],
-                raw: false,
-                timeout: Duration::from_secs(1),
-                metadata: vec![],
-                compression,
-                cancel_after_messages: None,
-                expect,
-            }],
-        })
+        let expect = Expect { message_count: Some(1), ..Expect::default() };
+        let method = Method { path: "S/M".into(), descriptor: None };
+        let timeout = Duration::from_secs(1);
+        let call = Call { compression, ..Call::new(method, vec![], timeout, expect) };
+        Arc::new(Case::new(name, "R-1", "w", Place::from(Path::new("x")), vec![call]))
     }
 
     const PEERS: &str = r#"

@@ -5,11 +5,13 @@ mod console;
 mod json_lines;
 mod junit;
 mod progress;
+mod traces;
 
 pub use console::{Console, Rerun};
 pub use json_lines::JsonLines;
 pub use junit::junit;
 pub use progress::Progress;
+pub use traces::Traces;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -21,10 +22,24 @@ pub struct Results {
     cells: Vec<Vec<Option<Judged>>>,
 }
 
+/// A trial that was judged.
 #[derive(Debug)]
-struct Judged {
-    judgement: Judgement,
-    duration: Duration,
+pub struct Judged {
+    /// What it came to.
+    pub judgement: Judgement,
+    /// How long it took.
+    pub duration: Duration,
+    /// The transcript that was written, if one was.
+    pub trace: Option<Trace>,
+}
+
+/// The transcript of a trial.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// Its file.
+    pub path: PathBuf,
+    /// The lines of it that matter most.
+    pub excerpt: Vec<String>,
 }
 
 /// One trial with all that is known of it.
@@ -44,6 +59,8 @@ pub struct Record<'a> {
     pub blame: Option<Blame>,
     /// How long it took.
     pub duration: Duration,
+    /// The transcript that was written, if one was.
+    pub trace: Option<&'a Trace>,
 }
 
 /// How many trials came to what.
@@ -109,7 +126,7 @@ impl Results {
                     .map(|trial| {
                         let why = trial.unsupported.as_ref()?;
                         let judgement = Judgement::unsupported(why);
-                        Some(Judged { judgement, duration: Duration::ZERO })
+                        Some(Judged { judgement, duration: Duration::ZERO, trace: None })
                     })
                     .collect()
             })
@@ -118,8 +135,8 @@ impl Results {
     }
 
     /// Sets a trial's judgement; a later one takes an earlier one's place.
-    pub fn set(&mut self, cell: usize, trial: usize, judgement: Judgement, duration: Duration) {
-        self.cells[cell][trial] = Some(Judged { judgement, duration });
+    pub fn set(&mut self, cell: usize, trial: usize, judged: Judged) {
+        self.cells[cell][trial] = Some(judged);
     }
 
     /// One trial, without blame, which needs the whole matrix.
@@ -135,6 +152,7 @@ impl Results {
             judgement: &judged.judgement,
             blame: None,
             duration: judged.duration,
+            trace: judged.trace.as_ref(),
         })
     }
 

@@ -4,12 +4,12 @@ mod build;
 mod cell;
 mod pump;
 mod settle;
+mod watched;
 
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use tokio::{
@@ -57,8 +57,7 @@ impl Context {
         let _ = self.events.send(event);
     }
 
-    fn observed(&self, cell: usize, trial: usize, outcome: Outcome, duration: Duration) {
-        let observation = Observation { outcome, duration };
+    fn observed(&self, cell: usize, trial: usize, observation: Observation) {
         self.send(Event::TrialObserved { cell, trial, observation });
     }
 
@@ -93,7 +92,7 @@ pub async fn run(
             for (trial, planned) in cell.trials.iter().enumerate() {
                 if planned.unsupported.is_none() {
                     let outcome = Outcome::Blocked { why: why.clone() };
-                    context.observed(index, trial, outcome, Duration::ZERO);
+                    context.observed(index, trial, Observation::of(outcome));
                 }
             }
             continue;

@@ -24,11 +24,11 @@ use crate::{
     event::{Event, Times},
     exit::Exit,
     guard::Guard,
-    judge::judge,
+    judge::{Strictness, judge},
     plan::Plan,
     project::Project,
-    report::{Console, JsonLines, Note, Progress, Rerun, Summary, junit},
-    results::Results,
+    report::{Console, JsonLines, Note, Progress, Rerun, Summary, Traces, junit},
+    results::{Judged, Results},
     run::{self, Settings, missing_programs},
     text,
 };
@@ -60,7 +60,7 @@ pub(super) fn run(
         return Ok(Exit::Blocked);
     }
     let folder = report_folder(project, arguments.report.as_ref());
-    let mut session = Session::new(Arc::clone(&plan), folder)?;
+    let mut session = Session::new(Arc::clone(&plan), folder, arguments)?;
     let guard = Guard::start()
         .map_err(CommandError::system("the guard of the peers' processes cannot be started"))?;
     let settings = Settings {
@@ -122,6 +122,10 @@ fn shell_word(word: &str) -> String {
 struct Session {
     plan: Arc<Plan>,
     results: Results,
+    strictness: Strictness,
+    /// Whether every trial gets a transcript.
+    traces_all: bool,
+    traces: Traces,
     lines: JsonLines,
     progress: Progress,
     hellos: BTreeMap<String, Hello>,
@@ -133,7 +137,7 @@ struct Session {
 
 impl Session {
     /// Starts the reports.
-    fn new(plan: Arc<Plan>, folder: &Path) -> Result<Self, CommandError> {
+    fn new(plan: Arc<Plan>, folder: &Path, arguments: &RunArgs) -> Result<Self, CommandError> {
         let path = folder.join("results.jsonl");
         let lines = fs::create_dir_all(folder)
             .and_then(|()| remove_last_run(folder))
@@ -141,6 +145,9 @@ impl Session {
             .map_err(CommandError::system(format!("{} cannot be written", path.display())))?;
         Ok(Self {
             results: Results::new(Arc::clone(&plan)),
+            strictness: if arguments.strict { Strictness::Should } else { Strictness::Must },
+            traces_all: arguments.trace,
+            traces: Traces::new(folder),
             lines,
             progress: Progress::new(&plan),
             hellos: BTreeMap::new(),
@@ -198,8 +205,22 @@ impl Session {
         match &event {
             Event::TrialObserved { cell, trial, observation } => {
                 let planned = &self.plan.cells[*cell].trials[*trial];
-                let judgement = judge(&planned.case, observation, planned.known.as_ref());
-                self.results.set(*cell, *trial, judgement, observation.duration);
+                let known = planned.known.as_ref();
+                let judgement = judge(&planned.case, observation, known, self.strictness);
+                let is_traced = self.traces_all || judgement.verdict.is_unexpected();
+                let trace = match &observation.wire {
+                    Some(wire) if is_traced => {
+                        let cell = &self.plan.cells[*cell];
+                        let written = self.traces.write(cell, &planned.case, &judgement, wire);
+                        Some(
+                            written
+                                .map_err(CommandError::system("a transcript cannot be written"))?,
+                        )
+                    }
+                    _ => None,
+                };
+                let duration = observation.duration;
+                self.results.set(*cell, *trial, Judged { judgement, duration, trace });
                 if let Some(record) = self.results.record(*cell, *trial) {
                     self.lines.append(&record).map_err(unwritable)?;
                 }
@@ -277,7 +298,8 @@ fn remove_last_run(folder: &Path) -> io::Result<()> {
     {
         return Ok(());
     }
-    for (path, is_folder) in [(folder.join("junit.xml"), false), (folder.join("logs"), true)] {
+    for (name, is_folder) in [("junit.xml", false), ("logs", true), ("traces", true)] {
+        let path = folder.join(name);
         let removed = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -17,7 +17,9 @@ use tokio::{
 
 use super::{
     Setting, StartError,
-    protocol::{BadReply, Hello, Reply, VERSION, call_line, hello_line, read_reply},
+    protocol::{
+        BadReply, Errand, Hello, Reply, VERSION, call_line, close_line, hello_line, read_reply,
+    },
 };
 use crate::{
     child::{Child, Line, Lines, Log, Pipes, StopRequest, Stopped, describe},
@@ -131,9 +133,15 @@ impl Client {
     }
 
     /// Hands the client a call.
-    pub fn call(&self, id: u64, case: &str, target: &str, call: &Call) {
+    pub fn call(&self, errand: Errand<'_>, call: &Call) {
         // A failed send means that the client is gone, which `next` says.
-        let _ = self.requests.send(call_line(id, case, target, call));
+        let _ = self.requests.send(call_line(errand, call));
+    }
+
+    /// What can have the client close connections later.
+    #[must_use]
+    pub fn closer(&self) -> Closer {
+        Closer(self.has_feature("close").then(|| self.requests.downgrade()))
     }
 
     /// Whether the client announced a feature.
@@ -208,6 +216,20 @@ impl Client {
     /// Kills the client without asking.
     pub async fn kill(self) {
         self.child.kill().await;
+    }
+}
+
+/// Has a client close connections, if it knows how and still runs.
+#[derive(Debug)]
+pub struct Closer(Option<mpsc::WeakUnboundedSender<String>>);
+
+impl Closer {
+    /// Has it close those to a target.
+    pub fn close(&self, target: &str) {
+        if let Some(requests) = self.0.as_ref().and_then(mpsc::WeakUnboundedSender::upgrade) {
+            // A failed send means that the client is gone, and its connections with it.
+            let _ = requests.send(close_line(target));
+        }
     }
 }
 

@@ -89,6 +89,7 @@ struct RawStatus {
 enum Request<'a> {
     Hello { protocol: u32 },
     Call(CallLine<'a>),
+    Close { target: &'a str },
 }
 
 #[derive(Serialize)]
@@ -99,12 +100,14 @@ struct CallLine<'a> {
     method: &'a str,
     request: String,
     timeout_ms: u128,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    metadata: &'a [(String, String)],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    metadata: Vec<(&'a str, &'a str)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compression: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel_after_messages: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_delay_ms: Option<u128>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     raw: bool,
 }
@@ -114,20 +117,40 @@ pub(super) fn hello_line() -> String {
     line(&Request::Hello { protocol: VERSION })
 }
 
+/// What a call is made with beside the case's own words.
+#[derive(Debug, Clone, Copy)]
+pub struct Errand<'a> {
+    /// What the client's answer repeats.
+    pub id: u64,
+    /// The case's name.
+    pub case: &'a str,
+    /// Where the client connects.
+    pub target: &'a str,
+    /// A metadata entry to find the call by on the wire, after the case's own.
+    pub mark: Option<(&'a str, &'a str)>,
+}
+
 /// A call.
-pub(super) fn call_line(id: u64, case: &str, target: &str, call: &Call) -> String {
+pub(super) fn call_line(errand: Errand<'_>, call: &Call) -> String {
+    let own = call.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     line(&Request::Call(CallLine {
-        id,
-        case,
-        target,
+        id: errand.id,
+        case: errand.case,
+        target: errand.target,
         method: &call.method.path,
         request: STANDARD.encode(&call.request),
         timeout_ms: call.timeout.as_millis(),
-        metadata: &call.metadata,
+        metadata: own.chain(errand.mark).collect(),
         compression: call.compression.map(crate::suite::Compression::name),
         cancel_after_messages: call.cancel_after_messages,
+        read_delay_ms: call.read_delay.map(|delay| delay.as_millis()),
         raw: call.raw,
     }))
+}
+
+/// That no more calls come for a target.
+pub(super) fn close_line(target: &str) -> String {
+    line(&Request::Close { target })
 }
 
 fn line(request: &Request<'_>) -> String {

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{Judgement, Verdict};
-use crate::text::list;
+use crate::{role::Role, text::list};
 
 /// A side of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,15 @@ impl fmt::Display for Side {
             Self::Client => "client",
             Self::Unclear => "unclear",
         })
+    }
+}
+
+impl From<Role> for Side {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Server => Self::Server,
+            Role::Client => Self::Client,
+        }
     }
 }
 
@@ -49,7 +58,13 @@ pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blam
         return None;
     }
     if let Some(side) = judgement.side {
-        let evidence = "seen of that process itself".to_owned();
+        let evidence = match judgement.verdict {
+            Verdict::Fail | Verdict::Known if !judgement.violations.is_empty() => {
+                "seen on the wire"
+            }
+            _ => "seen of that process itself",
+        };
+        let evidence = evidence.to_owned();
         return Some(Blame { side, evidence });
     }
     let of_server = Record::of(

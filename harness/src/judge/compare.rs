@@ -31,6 +31,15 @@ pub(super) fn mismatch(call: &Call, answer: &Answer) -> Option<String> {
         let got = quote(&answer.message, QUOTED_CHARACTERS);
         return Some(format!("status message: expected `{}`, got `{got}`", printable(message)));
     }
+    if let Some(text) = &expect.status_message_lacks
+        && answer.message.contains(text)
+    {
+        let got = quote(&answer.message, QUOTED_CHARACTERS);
+        return Some(format!(
+            "status message: expected no `{}` in it, got `{got}`",
+            printable(text)
+        ));
+    }
     if let Some(expected) = expect.message_count
         && expected != answer.messages.len()
     {
@@ -41,27 +50,41 @@ pub(super) fn mismatch(call: &Call, answer: &Answer) -> Option<String> {
     {
         return Some(difference);
     }
-    missing_pair("headers", &expect.headers, &answer.headers)
-        .or_else(|| missing_pair("trailers", &expect.trailers, &answer.trailers))
+    missing_pair("headers", &expect.headers, &answer.headers).or_else(|| {
+        // An API may show a unary call's trailers among its headers, as tonic's does.
+        let is_streaming = call.method.descriptor.as_ref().is_some_and(|m| m.is_server_streaming());
+        let merged = (!is_streaming).then(|| [&answer.headers[..], &answer.trailers].concat());
+        let shown = merged.as_deref().unwrap_or(&answer.trailers);
+        missing_pair("trailers", &expect.trailers, shown)
+    })
 }
 
 fn wrong_count(expected: usize, answer: &Answer) -> String {
     format!("expected {}, got {}", count(expected, "message"), answer.messages.len())
 }
 
+/// For each name that is expected, all its values in their order. Several entries and
+/// one whose values are joined by commas mean the same (gRPC's `PROTOCOL-HTTP2.md`,
+/// Custom-Metadata).
 fn missing_pair(
     place: &str,
     expected: &[(String, String)],
     actual: &[(String, String)],
 ) -> Option<String> {
-    let (name, value) = expected.iter().find(|pair| !actual.contains(pair))?;
-    let same_name: Vec<String> = actual
-        .iter()
-        .filter(|(other, _)| other == name)
-        .map(|(_, value)| format!("`{}`", quote(value, QUOTED_VALUE)))
-        .collect();
-    let got = if same_name.is_empty() { "none".to_owned() } else { same_name.join(", ") };
-    Some(format!("{place}: expected {name} `{}`, got {got}", printable(value)))
+    let joined = |pairs: &[(String, String)], name: &str| {
+        let values: Vec<&str> =
+            pairs.iter().filter(|(other, _)| other == name).map(|(_, v)| v.as_str()).collect();
+        (!values.is_empty()).then(|| values.join(","))
+    };
+    expected.iter().find_map(|(name, _)| {
+        let (want, got) = (joined(expected, name)?, joined(actual, name));
+        if got.as_ref() == Some(&want) {
+            return None;
+        }
+        let quoted = |value: &str| format!("`{}`", quote(value, QUOTED_VALUE));
+        let got = got.map_or_else(|| "none".to_owned(), |got| quoted(&got));
+        Some(format!("{place}: expected {name} {}, got {got}", quoted(&want)))
+    })
 }
 
 /// The messages in their order; the first that differs tells, then the number.

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     input::Place,
     pattern::Pattern,
+    role::Role,
     suite::{Approx, Expect, Method},
 };
 
@@ -30,29 +31,18 @@ fn reply(value: Value) -> DynamicMessage {
 }
 
 fn call(codes: &[i32], messages: Option<Vec<Value>>) -> Call {
-    Call {
-        method: Method { path: "t.S/M".into(), descriptor: Some(reply_type()) },
-        request: vec![],
-        raw: false,
-        timeout: Duration::from_secs(1),
-        metadata: vec![],
-        compression: None,
-        cancel_after_messages: None,
-        expect: Expect {
-            codes: codes.iter().map(|&code| Code(code)).collect(),
-            messages: messages.map(|values| values.into_iter().map(reply).collect()),
-            message_count: None,
-            status_message: None,
-            approx: None,
-            headers: vec![],
-            trailers: vec![],
-        },
-    }
+    let expect = Expect {
+        codes: codes.iter().map(|&code| Code(code)).collect(),
+        messages: messages.map(|values| values.into_iter().map(reply).collect()),
+        ..Expect::default()
+    };
+    let method = Method { path: "t.S/M".into(), descriptor: Some(reply_type()) };
+    Call::new(method, vec![], Duration::from_secs(1), expect)
 }
 
 fn case(calls: Vec<Call>) -> Case {
     let place = Place::from(Path::new("x"));
-    Case { name: "s/c".into(), rule: "R-1".into(), why: "w".into(), place, calls }
+    Case::new("s/c", "R-1", "w", place, calls)
 }
 
 fn ok(values: &[Value]) -> Answer {
@@ -164,7 +154,11 @@ fn status_and_metadata_are_checked() {
     answer.trailers = vec![("k".into(), "w".into())];
     assert_eq!(reason(&want, answer.clone()), "trailers: expected k `v`, got `w`");
     answer.trailers.push(("k".into(), "v".into()));
+    assert_eq!(reason(&want, answer.clone()), "trailers: expected k `v`, got `w,v`");
+    want.expect.trailers = vec![("k".into(), "w".into()), ("k".into(), "v".into())];
     assert_eq!(reason(&want, answer), "");
+    let joined = Answer { trailers: vec![("k".into(), "w,v".into())], ..status(3, "") };
+    assert_eq!(reason(&want, joined), "", "several entries and a joined one are the same");
 }
 
 #[test]
@@ -209,8 +203,8 @@ fn a_known_failure_must_be_the_one_that_is_known() {
     });
     let case = case(vec![call(&[0], Some(vec![]))]);
     let verdict = |outcome| {
-        let observation = Observation { outcome, duration: Duration::ZERO };
-        let judgement = judge(&case, &observation, Some(&known));
+        let judgement =
+            judge(&case, &Observation::of(outcome), Some(&known), Strictness::default());
         (judgement.verdict, judgement.reason)
     };
     let answered = |code| Outcome::Answered(vec![Answer { code, ..Answer::default() }]);

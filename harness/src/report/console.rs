@@ -14,8 +14,10 @@ use super::Summary;
 use crate::{
     contract::Contract,
     judge::{Blame, Side, Verdict},
+    observe::Role,
     plan::Plan,
     results::{Counts, Record, Results},
+    rules::{self, Violation},
     text::{count, list, printable, shorten},
 };
 
@@ -69,7 +71,8 @@ impl<W: Write> Console<'_, W> {
             writeln!(self.out, "\n{}", remarks.join("\n"))?;
         }
         self.matrix(results)?;
-        self.sums(summary)
+        let read_calls = records.iter().map(|record| record.judgement.read_calls).sum();
+        self.sums(summary, read_calls)
     }
 
     fn matrix(&mut self, results: &Results) -> io::Result<()> {
@@ -153,6 +156,12 @@ impl<W: Write> Console<'_, W> {
         if let Some(blame) = &first.blame {
             self.line("blame", &blame_text(blame, first))?;
         }
+        if let Some(trace) = first.trace {
+            for (index, line) in trace.excerpt.iter().enumerate() {
+                self.line(if index == 0 { "wire" } else { "" }, line)?;
+            }
+            self.line("trace", &trace.path.display().to_string())?;
+        }
         let logs = self.folder.join("logs").join(format!("{}+{}", first.server, first.client));
         self.line("logs", &logs.display().to_string())?;
         let again = format!(
@@ -166,7 +175,7 @@ impl<W: Write> Console<'_, W> {
         writeln!(self.out, "  {label:9} {}", printable(text))
     }
 
-    fn sums(&mut self, summary: &Summary) -> io::Result<()> {
+    fn sums(&mut self, summary: &Summary, read_calls: usize) -> io::Result<()> {
         let counts = &summary.counts;
         let trials = count(counts.judged() + counts.not_run, "trial");
         let mut parts: Vec<String> = counts
@@ -180,6 +189,10 @@ impl<W: Write> Console<'_, W> {
             parts.push(format!("{ODD}{} not run{ODD:#}", counts.not_run));
         }
         writeln!(self.out, "\n{trials}: {}", parts.join(", "))?;
+        if read_calls > 0 {
+            let (calls, rules) = (count(read_calls, "call"), rules::RULES.len());
+            writeln!(self.out, "{calls} judged on the wire, each by {rules} rules")?;
+        }
         if let Some(why) = &summary.stopped {
             writeln!(self.out, "{BAD}stopped early{BAD:#}: {why}")?;
         }
@@ -207,6 +220,14 @@ fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
         let known = printable(&known.unwrap_or_default());
         remarks.push(format!("{ODD}known{ODD:#}: {name} with {place}: {known}"));
     }
+    remarks.extend(listed_violations(records));
+    let unread: usize = records.iter().map(|record| record.judgement.unread_calls).sum();
+    if unread > 0 {
+        let calls = count(unread, "call");
+        remarks.push(format!(
+            "{ODD}not read{ODD:#}: {calls}: not all that passed was read, so no rule of the wire was applied"
+        ));
+    }
     for (verdict, style) in [(Verdict::Unsupported, ODD), (Verdict::Blocked, BAD)] {
         let mut reasons: BTreeMap<&String, usize> = BTreeMap::new();
         for record in of(verdict) {
@@ -229,6 +250,29 @@ fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
         remarks.push(format!("{BAD}blocked{BAD:#}: {peer}: {}", printable(why)));
     }
     remarks
+}
+
+/// The rules that were broken without failing a trial, by rule and peer.
+fn listed_violations(records: &[Record<'_>]) -> Vec<String> {
+    let mut listed: BTreeMap<(&str, String), (usize, &Violation)> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.judgement.verdict == Verdict::Pass) {
+        for (_, violation) in &record.judgement.violations {
+            let side = violation.breach.side;
+            let peer = match side {
+                Role::Server => record.server,
+                Role::Client => record.client,
+            };
+            let entry = listed.entry((violation.rule, format!("{peer} {side}")));
+            entry.or_insert((0, violation)).0 += 1;
+        }
+    }
+    listed
+        .into_iter()
+        .map(|((_, peer), (number, violation))| {
+            let (times, what) = (count(number, "time"), printable(&violation.to_string()));
+            format!("{ODD}listed{ODD:#}: {peer}, {times}, such as {what}")
+        })
+        .collect()
 }
 
 const MATRIX_CORNER: &str = "server \\ client";

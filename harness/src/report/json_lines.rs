@@ -14,7 +14,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::Summary;
-use crate::{judge::Verdict, plan::Plan, results::Record};
+use crate::{judge::Verdict, plan::Plan, results::Record, rules::Violation};
 
 /// The file of a run in progress.
 #[derive(Debug)]
@@ -151,7 +151,29 @@ fn trial(record: &Record<'_>) -> Value {
     if let Some(actual) = &judgement.actual {
         value["actual"] = actual.clone();
     }
+    if !judgement.violations.is_empty() {
+        value["violations"] = judgement.violations.iter().map(violation).collect();
+    }
+    if judgement.unread_calls > 0 {
+        value["unread_calls"] = judgement.unread_calls.into();
+    }
+    if let Some(trace) = record.trace {
+        value["trace"] = trace.path.display().to_string().into();
+    }
     json!({ "trial": value })
+}
+
+fn violation((call, violation): &(usize, Violation)) -> Value {
+    let Violation { rule, level, breach, .. } = violation;
+    json!({
+        "rule": rule,
+        "level": level.to_string(),
+        "side": breach.side.to_string(),
+        "call": call,
+        "what": breach.what,
+        "at_byte": breach.offset,
+        "bytes": breach.bytes.escape_ascii().to_string(),
+    })
 }
 
 fn footer(summary: &Summary) -> Value {

@@ -6,14 +6,14 @@ use super::*;
 use crate::{
     contract::{Contract, Level, Rule},
     input::Place,
-    judge::judge,
+    judge::{Strictness, judge},
     known::Known,
     manifest::Peer,
     observe::{Answer, Observation, Outcome},
     pattern::Pattern,
     plan::{Cell, Plan, Trial},
-    results::Results,
-    suite::{Call, Case, Code, Expect, Method},
+    results::{Judged, Results},
+    suite::{Call, Case, Expect, Method},
 };
 
 /// Three servers and two clients on four cases, with one of everything: a
@@ -37,9 +37,10 @@ fn run() -> (Arc<Plan>, Results, Summary) {
                 _ => answered(0, ""),
             };
             let duration = Duration::from_micros(1500);
-            let observation = Observation { outcome, duration };
-            let judgement = judge(&planned.case, &observation, planned.known.as_ref());
-            results.set(index, trial, judgement, duration);
+            let observation = Observation { duration, ..Observation::of(outcome) };
+            let known = planned.known.as_ref();
+            let judgement = judge(&planned.case, &observation, known, Strictness::default());
+            results.set(index, trial, Judged { judgement, duration, trace: None });
         }
     }
     let counts = results.counts();
@@ -101,32 +102,11 @@ fn plan() -> Plan {
 }
 
 fn case(name: &str) -> Arc<Case> {
-    let expect = Expect {
-        codes: vec![Code::OK],
-        messages: None,
-        message_count: Some(0),
-        status_message: None,
-        approx: None,
-        headers: vec![],
-        trailers: vec![],
-    };
-    let call = Call {
-        method: Method { path: "S/M".into(), descriptor: None },
-        request: vec![],
-        raw: true,
-        timeout: Duration::from_secs(1),
-        metadata: vec![],
-        compression: None,
-        cancel_after_messages: None,
-        expect,
-    };
-    Arc::new(Case {
-        name: name.into(),
-        rule: "R-1".into(),
-        why: "it is there to be shown".into(),
-        place: Place::from(Path::new("s.toml")),
-        calls: vec![call],
-    })
+    let expect = Expect { message_count: Some(0), ..Expect::default() };
+    let method = Method { path: "S/M".into(), descriptor: None };
+    let call = Call { raw: true, ..Call::new(method, vec![], Duration::from_secs(1), expect) };
+    let place = Place::from(Path::new("s.toml"));
+    Arc::new(Case::new(name, "R-1", "it is there to be shown", place, vec![call]))
 }
 
 fn answered(code: i32, message: &str) -> Outcome {

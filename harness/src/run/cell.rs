@@ -1,18 +1,19 @@
 //! One cell from its start to its stop, whatever its peers do meanwhile.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::time::Instant;
 
 use super::{
     Context, log_path,
     pump::{Incident, Interruption, Observed, Pump},
+    watched::Tapped,
 };
 use crate::{
     child::{Log, Stopped, describe},
     driver::{Client, Server, Setting, StartError},
     event::{Event, Times},
-    observe::{Outcome, Role},
+    observe::{Observation, Outcome, Role},
     plan::Cell,
     text,
 };
@@ -30,7 +31,7 @@ pub(super) async fn run(cell: &Cell, index: usize, context: Context) {
     let mut run = CellRun { cell, index, context, times, logs: None, incidents_in_a_row: 0 };
     if let Err(Ending::GivenUp { why }) = run.trials(&mut queue).await {
         for trial in queue {
-            run.observed((trial, Outcome::Blocked { why: why.clone() }, Duration::ZERO));
+            run.observed((trial, Observation::of(Outcome::Blocked { why: why.clone() })));
         }
     }
     run.context.send(Event::CellFinished { cell: index, times: run.times });
@@ -94,7 +95,7 @@ impl<'a> CellRun<'a> {
         let began = Instant::now();
         let result = pump
             .run(queue, most_trials, |seen| {
-                is_answered |= matches!(seen.1, Outcome::Answered(_));
+                is_answered |= matches!(seen.1.outcome, Outcome::Answered(_));
                 observe(seen);
             })
             .await;
@@ -122,7 +123,7 @@ impl<'a> CellRun<'a> {
                 Err(Ending::Stopped)
             }
             Err(Interruption::Incident(incident)) => {
-                at_hand.server = self.abandon(pump, incident.server_is_fine).await;
+                at_hand.tapped = self.abandon(pump, incident.server_is_fine).await;
                 Ok(Some(incident))
             }
         }
@@ -143,12 +144,12 @@ impl<'a> CellRun<'a> {
     pub(super) async fn pump(&mut self, at_hand: &mut AtHand<'a>) -> Result<Pump<'a>, Ending> {
         match at_hand.pump.take() {
             Some(pump) => Ok(pump),
-            None => self.start(at_hand.server.take()).await,
+            None => self.start(at_hand.tapped.take()).await,
         }
     }
 
     /// Starts the client, and the server unless it runs.
-    async fn start(&mut self, server: Option<Server>) -> Result<Pump<'a>, Ending> {
+    async fn start(&mut self, tapped: Option<Tapped>) -> Result<Pump<'a>, Ending> {
         let (server_log, client_log) = self.logs()?;
         let began = Instant::now();
         let (folder, guard) = (&self.context.settings.folder, &self.context.settings.guard);
@@ -159,10 +160,11 @@ impl<'a> CellRun<'a> {
             limits: self.context.settings.limits,
         };
         let start_server = async {
-            match server {
-                Some(server) => Ok(server),
-                None => Server::start(self.cell.server_spec(), setting(server_log)).await,
+            if let Some(tapped) = tapped {
+                return Ok(tapped);
             }
+            let server = Server::start(self.cell.server_spec(), setting(server_log)).await?;
+            Tapped::new(server).await.map_err(|source| StartError::NotWatched { source })
         };
         let start_client = Client::start(self.cell.client_spec(), setting(client_log));
         let mut stop = self.context.clone();
@@ -171,21 +173,21 @@ impl<'a> CellRun<'a> {
             () = stop.stopped() => return Err(Ending::Stopped),
         };
         self.times.start += began.elapsed();
-        let (server, client) = match started {
-            (Ok(server), Ok(client)) => (server, client),
+        let (tapped, client) = match started {
+            (Ok(tapped), Ok(client)) => (tapped, client),
             (Err(error), client) => {
                 if let Ok(client) = client {
                     client.kill().await;
                 }
                 return Err(self.cannot_start(Role::Server, &error));
             }
-            (Ok(server), Err(error)) => {
-                server.kill().await;
+            (Ok(tapped), Err(error)) => {
+                tapped.server.kill().await;
                 return Err(self.cannot_start(Role::Client, &error));
             }
         };
         self.context.send(Event::CellReady { cell: self.index, hello: client.hello.clone() });
-        Ok(Pump::new(self.cell, self.index, self.context.clone(), server, client))
+        Ok(Pump::new(self.cell, self.index, self.context.clone(), tapped, client))
     }
 
     fn cannot_start(&self, role: Role, error: &StartError) -> Ending {
@@ -213,17 +215,17 @@ impl<'a> CellRun<'a> {
     async fn finish(&mut self, at_hand: AtHand<'a>) {
         let began = Instant::now();
         let limit = self.context.settings.limits.stop;
-        let mut server = at_hand.server;
+        let mut tapped = at_hand.tapped;
         if let Some(pump) = at_hand.pump {
-            let (its_server, breaches, stopped) = pump.finish(limit).await;
+            let (its_tapped, breaches, stopped) = pump.finish(limit).await;
             self.note_stop(Role::Client, &stopped);
             for (trial, why) in breaches {
-                self.observed((trial, Outcome::Malformed { why }, Duration::ZERO));
+                self.observed((trial, Observation::of(Outcome::Malformed { why })));
             }
-            server = Some(its_server);
+            tapped = Some(its_tapped);
         }
-        if let Some(server) = server
-            && let Some(stopped) = server.stop(limit).await
+        if let Some(tapped) = tapped
+            && let Some(stopped) = tapped.server.stop(limit).await
         {
             self.note_stop(Role::Server, &stopped);
         }
@@ -234,20 +236,20 @@ impl<'a> CellRun<'a> {
         if let Some(pump) = at_hand.pump {
             self.abandon(pump, false).await;
         }
-        if let Some(server) = at_hand.server {
-            server.kill().await;
+        if let Some(tapped) = at_hand.tapped {
+            tapped.server.kill().await;
         }
     }
 
     /// Kills the client, and the server unless it is to be kept.
-    async fn abandon(&mut self, pump: Pump<'a>, keep_server: bool) -> Option<Server> {
+    async fn abandon(&mut self, pump: Pump<'a>, keep_server: bool) -> Option<Tapped> {
         let began = Instant::now();
-        let (server, client) = pump.into_processes();
+        let (tapped, client) = pump.into_processes();
         client.kill().await;
         let kept = if keep_server {
-            Some(server)
+            Some(tapped)
         } else {
-            server.kill().await;
+            tapped.server.kill().await;
             None
         };
         self.times.stop += began.elapsed();
@@ -282,13 +284,13 @@ impl<'a> CellRun<'a> {
     /// What sends what is seen.
     pub(super) fn observer(&self) -> impl Fn(Observed) + use<> {
         let (context, cell) = (self.context.clone(), self.index);
-        move |(trial, outcome, duration)| context.observed(cell, trial, outcome, duration)
+        move |(trial, observation)| context.observed(cell, trial, observation)
     }
 }
 
 /// The processes that run and can go on: none, a server, or a pump with both.
 #[derive(Default)]
 pub(super) struct AtHand<'a> {
-    server: Option<Server>,
+    tapped: Option<Tapped>,
     pub(super) pump: Option<Pump<'a>>,
 }

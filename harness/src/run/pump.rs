@@ -6,17 +6,24 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 
-use super::Context;
+use super::{
+    Context,
+    watched::{STREAM_END_LIMIT, Tapped, Watched},
+};
 use crate::{
     child::Stopped,
-    driver::{Client, ClientEvent, Server},
+    driver::{Client, ClientEvent, Errand},
     event::Event,
-    observe::{Answer, Outcome, Role},
+    observe::{Answer, Observation, Outcome, Role, Wire},
     plan::{Cell, Trial},
-    suite::{Call, Code},
+    suite::{Call, Case, Code},
     text,
+    wire::transcript::CALL_ENTRY,
 };
 
 /// Status codes that a library gives when its connection is lost: CANCELLED,
@@ -48,12 +55,22 @@ pub(super) struct Incident {
 }
 
 /// A trial that was started.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Started {
     /// Its position in the cell.
     pub(super) trial: usize,
     /// How long ago.
     pub(super) elapsed: Duration,
+    watched: Watched,
+}
+
+impl Started {
+    /// What the trial came to, with as much as has passed on the wire.
+    pub(super) async fn came_to(&self, outcome: Outcome) -> Observed {
+        let wire = self.watched.seen(Duration::ZERO, Duration::ZERO).await;
+        let duration = self.elapsed;
+        (self.trial, Observation { outcome, duration, wire: Some(wire) })
+    }
 }
 
 /// Why a pump ended early.
@@ -70,12 +87,14 @@ pub(super) struct Pump<'a> {
     cell: &'a Cell,
     index: usize,
     context: Context,
-    server: Server,
+    tapped: Tapped,
     client: Client,
-    next_id: u64,
     /// Every call that was given to this client, by its id.
     given: HashMap<u64, Given>,
     in_flight: Vec<InFlight>,
+    /// Trials that are decided, and what they came to, while their streams end.
+    ending: HashMap<usize, (Outcome, Duration)>,
+    streams: JoinSet<(usize, Wire)>,
     last_decided: Option<usize>,
     repetitions: usize,
 }
@@ -92,28 +111,32 @@ struct InFlight {
     started: Instant,
     deadline: Instant,
     answers: Vec<Option<Answer>>,
+    watched: Watched,
+    /// When the next call is due, in a case whose calls come one after another.
+    next_call: Option<Instant>,
 }
 
-/// What a trial came to, without judgement.
-pub(super) type Observed = (usize, Outcome, Duration);
+/// A trial with what was seen of it, without judgement.
+pub(super) type Observed = (usize, Observation);
 
 impl<'a> Pump<'a> {
     pub(super) fn new(
         cell: &'a Cell,
         index: usize,
         context: Context,
-        server: Server,
+        tapped: Tapped,
         client: Client,
     ) -> Self {
         Self {
             cell,
             index,
             context,
-            server,
+            tapped,
             client,
-            next_id: 1,
             given: HashMap::new(),
             in_flight: Vec::new(),
+            ending: HashMap::new(),
+            streams: JoinSet::new(),
             last_decided: None,
             repetitions: 0,
         }
@@ -127,24 +150,43 @@ impl<'a> Pump<'a> {
         most_trials: usize,
         mut observe: impl FnMut(Observed),
     ) -> Result<(), Interruption> {
+        let result = self.work_off(queue, most_trials, &mut observe).await;
+        // What was decided before an incident is observed before it.
+        if let Err(Interruption::Incident(_)) = &result {
+            while let Some(ended) = self.streams.join_next().await {
+                self.streams_ended(ended, &mut observe);
+            }
+        }
+        result
+    }
+
+    async fn work_off(
+        &mut self,
+        queue: &mut VecDeque<usize>,
+        most_trials: usize,
+        observe: &mut impl FnMut(Observed),
+    ) -> Result<(), Interruption> {
         loop {
-            self.fill(queue, most_trials, &mut observe);
-            let Some(first_deadline) = self.in_flight.iter().map(|flight| flight.deadline).min()
-            else {
+            self.fill(queue, most_trials, observe).await;
+            if self.in_flight.is_empty() && self.streams.is_empty() {
                 return Ok(());
-            };
+            }
+            let first_deadline = self.in_flight.iter().map(|flight| flight.deadline).min();
+            let next_call = self.in_flight.iter().filter_map(|flight| flight.next_call).min();
             tokio::select! {
                 biased;
                 () = self.context.stopped() => return Err(Interruption::Stopped),
+                Some(ended) = self.streams.join_next() => self.streams_ended(ended, observe),
                 event = self.client.next() => {
-                    if let Some(incident) = self.handle(event, &mut observe).await {
+                    if let Some(incident) = self.handle(event, observe).await {
                         return Err(Interruption::Incident(incident));
                     }
                 }
-                how = self.server.ended() => {
+                how = self.tapped.server.ended() => {
                     return Err(Interruption::Incident(self.server_died(&how)));
                 }
-                () = sleep_until(first_deadline) => {
+                () = until(next_call) => self.make_due_calls(),
+                () = until(first_deadline) => {
                     return Err(Interruption::Incident(self.time_is_over().await));
                 }
             }
@@ -152,7 +194,7 @@ impl<'a> Pump<'a> {
     }
 
     /// Starts trials while there is room.
-    fn fill(
+    async fn fill(
         &mut self,
         queue: &mut VecDeque<usize>,
         most_trials: usize,
@@ -162,36 +204,74 @@ impl<'a> Pump<'a> {
         let mut free = announced.saturating_sub(self.calls_in_flight());
         while let Some(&trial) = queue.front() {
             let case = &self.cell.trials[trial].case;
+            let mut not_called = |outcome| {
+                observe((trial, Observation::of(outcome)));
+            };
             if let Some(why) = self.missing_feature(&self.cell.trials[trial]) {
                 queue.pop_front();
-                observe((trial, Outcome::FeatureMissing { why }, Duration::ZERO));
+                not_called(Outcome::FeatureMissing { why });
                 continue;
             }
             if self.in_flight.len() >= most_trials || case.calls.len() > free {
                 return;
             }
             queue.pop_front();
-            free -= case.calls.len();
-            self.start(trial);
+            match self.tapped.watch(case).await {
+                Ok(watched) => {
+                    free -= case.calls.len();
+                    self.start(trial, watched);
+                }
+                Err(error) => {
+                    let why = format!("the harness cannot watch another connection: {error}");
+                    not_called(Outcome::Blocked { why });
+                }
+            }
         }
     }
 
-    fn start(&mut self, trial: usize) {
+    fn start(&mut self, trial: usize, watched: Watched) {
         let case = &self.cell.trials[trial].case;
         let started = Instant::now();
-        let timeout = case.calls.iter().map(|call| call.timeout).max().unwrap_or_default();
+        let deadline = started + longest(case) + self.context.settings.limits.answer_grace;
         self.context.send(Event::TrialStarted { cell: self.index, trial });
-        for (index, call) in case.calls.iter().enumerate() {
-            self.client.call(self.next_id, &case.name, &self.server.address, call);
-            self.given.insert(self.next_id, Given { trial, call: index, is_answered: false });
-            self.next_id += 1;
-        }
+        let answers = vec![None; case.calls.len()];
         self.in_flight.push(InFlight {
             trial,
             started,
-            deadline: started + timeout + self.context.settings.limits.answer_grace,
-            answers: vec![None; case.calls.len()],
+            deadline,
+            answers,
+            watched,
+            next_call: None,
         });
+        let at_once = if case.is_sequential { 1 } else { case.calls.len() };
+        for _ in 0..at_once {
+            self.make_next_call(self.in_flight.len() - 1);
+        }
+    }
+
+    /// Hands the client the first call of a trial that it does not have yet.
+    fn make_next_call(&mut self, flight: usize) {
+        let flight = &mut self.in_flight[flight];
+        let case = &self.cell.trials[flight.trial].case;
+        let index = flight.watched.calls.len();
+        let Some(call) = case.calls.get(index) else { return };
+        let id = self.tapped.next_id();
+        let value = id.to_string();
+        let mark = (!case.is_pristine).then_some((CALL_ENTRY, value.as_str()));
+        let target = flight.watched.target();
+        self.client.call(Errand { id, case: &case.name, target: &target, mark }, call);
+        flight.watched.calls.push(id);
+        flight.next_call = None;
+        self.given.insert(id, Given { trial: flight.trial, call: index, is_answered: false });
+    }
+
+    fn make_due_calls(&mut self) {
+        let now = Instant::now();
+        for flight in 0..self.in_flight.len() {
+            if self.in_flight[flight].next_call.is_some_and(|due| due <= now) {
+                self.make_next_call(flight);
+            }
+        }
     }
 
     fn calls_in_flight(&self) -> usize {
@@ -217,7 +297,7 @@ impl<'a> Pump<'a> {
         match event {
             ClientEvent::Answered { id, answer } => {
                 if self.may_be_lost(id, answer.code)
-                    && let Some(how) = self.server.is_gone().await
+                    && let Some(how) = self.tapped.server.is_gone().await
                 {
                     return Some(self.server_died(&how));
                 }
@@ -250,14 +330,16 @@ impl<'a> Pump<'a> {
             return self.repeated(id, trial, observe);
         }
         let position = self.in_flight.iter().position(|flight| flight.trial == trial)?;
-        let answers = &mut self.in_flight[position].answers;
+        let flight = &mut self.in_flight[position];
         let outcome = match answer {
             Ok(answer) => {
-                answers[call] = Some(answer);
-                if answers.iter().any(Option::is_none) {
+                flight.answers[call] = Some(answer);
+                if flight.answers.iter().any(Option::is_none) {
+                    let next = self.cell.trials[trial].case.calls.get(flight.watched.calls.len());
+                    flight.next_call = next.map(|call| Instant::now() + call.pause);
                     return None;
                 }
-                Outcome::Answered(answers.drain(..).flatten().collect())
+                Outcome::Answered(flight.answers.drain(..).flatten().collect())
             }
             Err(outcome) => outcome,
         };
@@ -297,12 +379,42 @@ impl<'a> Pump<'a> {
         })
     }
 
+    /// A trial came to this. It is observed when its streams have ended too.
     fn decided(&mut self, trial: usize, outcome: Outcome, observe: &mut impl FnMut(Observed)) {
-        let position = self.in_flight.iter().position(|flight| flight.trial == trial);
-        let flight = position.map(|position| self.in_flight.remove(position));
-        let duration = flight.map_or(Duration::ZERO, |flight| flight.started.elapsed());
         self.last_decided = Some(trial);
-        observe((trial, outcome, duration));
+        if let Some((earlier, _)) = self.ending.get_mut(&trial) {
+            *earlier = outcome;
+            return;
+        }
+        let Some(position) = self.in_flight.iter().position(|flight| flight.trial == trial) else {
+            observe((trial, Observation::of(outcome)));
+            return;
+        };
+        let InFlight { started, watched, .. } = self.in_flight.remove(position);
+        self.ending.insert(trial, (outcome, started.elapsed()));
+        let linger = self.cell.trials[trial].case.linger;
+        let client = watched.is_own.then(|| self.client.closer());
+        self.streams.spawn(async move {
+            let wire = watched.seen(linger, STREAM_END_LIMIT).await;
+            if let Some(client) = client {
+                client.close(&watched.target());
+            }
+            (trial, wire)
+        });
+    }
+
+    fn streams_ended(
+        &mut self,
+        ended: Result<(usize, Wire), tokio::task::JoinError>,
+        observe: &mut impl FnMut(Observed),
+    ) {
+        let (trial, wire) = match ended {
+            Ok(ended) => ended,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        if let Some((outcome, duration)) = self.ending.remove(&trial) {
+            observe((trial, Observation { outcome, duration, wire: Some(wire) }));
+        }
     }
 
     /// A breach of the protocol that names no call.
@@ -326,7 +438,7 @@ impl<'a> Pump<'a> {
         if let Some(how) = self.client.death().await {
             return self.client_died(&how);
         }
-        if let Some(how) = self.server.death().await {
+        if let Some(how) = self.tapped.server.death().await {
             return self.server_died(&how);
         }
         self.hung()
@@ -358,7 +470,11 @@ impl<'a> Pump<'a> {
         let in_flight: Vec<Started> = self
             .in_flight
             .drain(..)
-            .map(|flight| Started { trial: flight.trial, elapsed: flight.started.elapsed() })
+            .map(|flight| Started {
+                trial: flight.trial,
+                elapsed: flight.started.elapsed(),
+                watched: flight.watched,
+            })
             .collect();
         Incident {
             outcome,
@@ -372,7 +488,7 @@ impl<'a> Pump<'a> {
 
     /// Lets the client finish. Gives the server back, and every breach of the
     /// protocol in what the client said meanwhile, with the trial it belongs to.
-    pub(super) async fn finish(self, limit: Duration) -> (Server, Vec<(usize, String)>, Stopped) {
+    pub(super) async fn finish(self, limit: Duration) -> (Tapped, Vec<(usize, String)>, Stopped) {
         let (late, stopped) = self.client.finish(limit).await;
         let breaches = late
             .into_iter()
@@ -394,12 +510,26 @@ impl<'a> Pump<'a> {
                 Some((trial.or(self.last_decided)?, why))
             })
             .collect();
-        (self.server, breaches, stopped)
+        (self.tapped, breaches, stopped)
     }
 
     /// The two processes, with nothing said of the calls between them.
-    pub(super) fn into_processes(self) -> (Server, Client) {
-        (self.server, self.client)
+    pub(super) fn into_processes(self) -> (Tapped, Client) {
+        (self.tapped, self.client)
+    }
+}
+
+/// How long the calls of a case may take together.
+fn longest(case: &Case) -> Duration {
+    let each = case.calls.iter().map(|call| call.pause + call.timeout);
+    if case.is_sequential { each.sum() } else { each.max().unwrap_or_default() }
+}
+
+/// Waits until then, for ever if there is no such time.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

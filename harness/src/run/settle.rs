@@ -5,16 +5,16 @@
 //! happens again is explained. If nothing does, the trial that was decided just
 //! before may have caused it a moment later, and is watched to its processes' end.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
 use super::{
     cell::{AtHand, CellRun, Ending},
-    pump::{Incident, Observed, Started},
+    pump::{Incident, Observed},
 };
 use crate::{
-    observe::{Outcome, Role},
+    observe::{Observation, Outcome, Role},
     text::count,
 };
 
@@ -39,7 +39,7 @@ impl<'a> CellRun<'a> {
         at_hand: &mut AtHand<'a>,
     ) -> Result<(), Ending> {
         if incident.is_certain {
-            self.attribute(&incident);
+            self.attribute(&incident).await;
             return self.count_incident();
         }
         let mut progress = Progress::default();
@@ -56,21 +56,24 @@ impl<'a> CellRun<'a> {
                 count(number - 1, "trial")
             ),
         };
-        for (position, &Started { trial, elapsed }) in incident.in_flight.iter().enumerate().rev() {
+        for (position, started) in incident.in_flight.iter().enumerate().rev() {
             let is_tried = position < progress.tried;
-            match (is_tried, suspect == Some(trial)) {
+            match (is_tried, suspect == Some(started.trial)) {
                 // It happened all the same, and who caused it cannot be found out.
                 (true, true) => {
-                    self.observed((trial, with_remark(&incident.outcome, &remark), elapsed));
+                    let outcome = with_remark(&incident.outcome, &remark);
+                    self.observed(started.came_to(outcome).await);
                 }
-                (false, true) => self.observed((trial, incident.outcome.clone(), elapsed)),
-                (false, false) => queue.push_front(trial),
+                (false, true) => {
+                    self.observed(started.came_to(incident.outcome.clone()).await);
+                }
+                (false, false) => queue.push_front(started.trial),
                 (true, false) => {}
             }
         }
         if let (Some(trial), []) = (suspect, &incident.in_flight[..]) {
             let remark = "this came after the case was answered, and not again when it ran alone";
-            self.observed((trial, with_remark(&incident.outcome, remark), Duration::ZERO));
+            self.observed_again(trial, with_remark(&incident.outcome, remark));
         }
         result
     }
@@ -86,7 +89,7 @@ impl<'a> CellRun<'a> {
             match self.run_alone(started.trial, at_hand, self.observer()).await? {
                 None => progress.tried += 1,
                 Some(again) if again.is_certain || again.in_flight.is_empty() => {
-                    self.attribute(&again);
+                    self.attribute(&again).await;
                     progress.tried += 1;
                     self.explained(true, progress)?;
                 }
@@ -101,8 +104,7 @@ impl<'a> CellRun<'a> {
             let explains = self.came_late(again, at_hand).await?;
             self.explained(explains, progress)?;
             if let (false, Some(trial)) = (explains, again.suspect) {
-                let outcome = with_remark(&again.outcome, ANSWERED_ALONE);
-                self.observed((trial, outcome, Duration::ZERO));
+                self.observed_again(trial, with_remark(&again.outcome, ANSWERED_ALONE));
             }
         }
         if !progress.is_explained {
@@ -140,14 +142,14 @@ impl<'a> CellRun<'a> {
         self.kill(std::mem::take(at_hand)).await;
         // It is observed already, and only what it does beyond that is news.
         if let Some(again) = self.run_alone(trial, at_hand, |_| {}).await? {
-            self.attribute(&again);
+            self.attribute(&again).await;
             return Ok(true);
         }
         let Some(pump) = at_hand.pump.take() else { return Ok(false) };
         let limit = self.context.settings.limits.stop;
         let began = Instant::now();
-        let (server, breaches, client) = pump.finish(limit).await;
-        let server = server.stop(limit).await;
+        let (tapped, breaches, client) = pump.finish(limit).await;
+        let server = tapped.server.stop(limit).await;
         self.times.stop += began.elapsed();
         let late = || with_remark(&incident.outcome, "this came after its own answer");
         let explanation = match &incident.outcome {
@@ -161,16 +163,21 @@ impl<'a> CellRun<'a> {
         };
         let explains = explanation.is_some();
         if let Some(outcome) = explanation {
-            self.observed((trial, outcome, Duration::ZERO));
+            self.observed_again(trial, outcome);
         }
         Ok(explains)
     }
 
     /// The incident belongs to the trial that it happened to.
-    fn attribute(&self, incident: &Incident) {
+    async fn attribute(&self, incident: &Incident) {
         for started in &incident.in_flight {
-            self.observed((started.trial, incident.outcome.clone(), started.elapsed));
+            self.observed(started.came_to(incident.outcome.clone()).await);
         }
+    }
+
+    /// What came of a trial after it was decided.
+    fn observed_again(&self, trial: usize, outcome: Outcome) {
+        self.observed((trial, Observation::of(outcome)));
     }
 }
 

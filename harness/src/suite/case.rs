@@ -29,8 +29,40 @@ pub struct Case {
     pub why: String,
     /// Where it stands.
     pub place: Place,
-    /// The calls, made at the same time on one connection; at least one.
+    /// Features that the manifest must list for the server.
+    pub needs: Vec<String>,
+    /// Whether nothing is added to what the client sends.
+    pub is_pristine: bool,
+    /// Whether each call waits for the answer to the one before.
+    pub is_sequential: bool,
+    /// How long the wire is watched after the last answer.
+    pub linger: Duration,
+    /// The calls, made on one connection; at least one.
     pub calls: Vec<Call>,
+}
+
+impl Case {
+    /// A case with nothing out of the ordinary.
+    #[must_use]
+    pub fn new(name: &str, rule: &str, why: &str, place: Place, calls: Vec<Call>) -> Self {
+        Self {
+            name: name.to_owned(),
+            rule: rule.to_owned(),
+            why: why.to_owned(),
+            place,
+            needs: Vec::new(),
+            is_pristine: false,
+            is_sequential: false,
+            linger: Duration::ZERO,
+            calls,
+        }
+    }
+
+    /// Whether its trials have a connection that no other trial uses.
+    #[must_use]
+    pub const fn has_own_connection(&self) -> bool {
+        self.is_pristine || self.is_sequential || !self.linger.is_zero()
+    }
 }
 
 /// One call and what must come of it.
@@ -51,6 +83,10 @@ pub struct Call {
     pub compression: Option<Compression>,
     /// After how many response messages the client cancels.
     pub cancel_after_messages: Option<u32>,
+    /// How long the client waits before it reads each response message.
+    pub read_delay: Option<Duration>,
+    /// How long it is left alone after the answer before, in a sequential case.
+    pub pause: Duration,
     /// What must come of it.
     pub expect: Expect,
 }
@@ -82,7 +118,7 @@ impl Compression {
     }
 }
 
-/// What must come of a call.
+/// What must come of a call. By default status OK, and whatever comes with it.
 #[derive(Debug, Clone)]
 pub struct Expect {
     /// The allowed status codes; at least one.
@@ -93,12 +129,29 @@ pub struct Expect {
     pub message_count: Option<usize>,
     /// The status message, exactly.
     pub status_message: Option<String>,
+    /// What the status message must not contain.
+    pub status_message_lacks: Option<String>,
     /// How far floating-point fields may be off; bit equality without it.
     pub approx: Option<Approx>,
-    /// Pairs that must be among the initial metadata.
+    /// What must be among the initial metadata: for each name all its values, in order.
     pub headers: Vec<(String, String)>,
-    /// Pairs that must be among the trailing metadata.
+    /// Likewise of the trailing metadata.
     pub trailers: Vec<(String, String)>,
+}
+
+impl Default for Expect {
+    fn default() -> Self {
+        Self {
+            codes: vec![Code::OK],
+            messages: None,
+            message_count: None,
+            status_message: None,
+            status_message_lacks: None,
+            approx: None,
+            headers: Vec::new(),
+            trailers: Vec::new(),
+        }
+    }
 }
 
 /// A tolerance: a value passes if it is within either bound.
@@ -118,11 +171,29 @@ impl Default for Approx {
 }
 
 impl Call {
+    /// A call with nothing out of the ordinary.
+    #[must_use]
+    pub const fn new(method: Method, request: Vec<u8>, timeout: Duration, expect: Expect) -> Self {
+        Self {
+            method,
+            request,
+            raw: false,
+            timeout,
+            metadata: Vec::new(),
+            compression: None,
+            cancel_after_messages: None,
+            read_delay: None,
+            pause: Duration::ZERO,
+            expect,
+        }
+    }
+
     /// The features that the client must have announced for this call.
     pub fn client_features(&self) -> impl Iterator<Item = &'static str> {
         [
             self.raw.then_some("raw"),
             self.cancel_after_messages.map(|_| "cancel"),
+            self.read_delay.map(|_| "slow"),
             self.compression.map(Compression::name),
         ]
         .into_iter()

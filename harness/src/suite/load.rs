@@ -223,8 +223,19 @@ struct RawCase {
     name: String,
     rule: String,
     why: String,
+    #[serde(default)]
+    needs: Vec<String>,
+    #[serde(default)]
+    pristine: bool,
+    #[serde(default)]
+    sequential: bool,
+    linger: Option<String>,
     calls: Option<Vec<Map<String, Value>>>,
 }
+
+/// The fields that belong to a case as a whole; the others are its calls'.
+const CASE_FIELDS: [&str; 8] =
+    ["name", "rule", "why", "needs", "pristine", "sequential", "linger", "calls"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -238,6 +249,8 @@ struct RawCall {
     metadata: Vec<(String, String)>,
     compression: Option<Compression>,
     cancel_after_messages: Option<u32>,
+    read_delay: Option<String>,
+    pause: Option<String>,
     expect: RawExpect,
 }
 
@@ -248,6 +261,7 @@ struct RawExpect {
     messages: Option<Vec<Value>>,
     message_count: Option<usize>,
     status_message: Option<String>,
+    status_message_lacks: Option<String>,
     approx: Option<Approx>,
     #[serde(default)]
     headers: Vec<(String, String)>,
@@ -277,7 +291,7 @@ impl CaseReader<'_> {
         };
         // What stands on the case itself is the default of each of its calls.
         let mut own = Map::new();
-        for key in ["name", "rule", "why", "calls"] {
+        for key in CASE_FIELDS {
             own.extend(fields.remove_entry(key));
         }
         let raw: RawCase = from_json(Value::Object(own))?;
@@ -285,7 +299,7 @@ impl CaseReader<'_> {
         if self.contract.rule(&raw.rule).is_none() {
             return Err(format!("rule `{}` is not in the contract", raw.rule));
         }
-        let calls = match raw.calls {
+        let calls: Vec<Call> = match raw.calls {
             None => vec![self.read_call(fields)?],
             Some(calls) if calls.is_empty() => return Err("`calls` is empty".to_owned()),
             Some(calls) => calls
@@ -298,11 +312,21 @@ impl CaseReader<'_> {
                 })
                 .collect::<Result<_, _>>()?,
         };
+        if raw.pristine && calls.len() > 1 {
+            return Err("`pristine` with several `calls`: nothing would tell them apart".to_owned());
+        }
+        if !raw.sequential && calls.iter().any(|call| !call.pause.is_zero()) {
+            return Err("`pause` without `sequential = true`: the calls start at once".to_owned());
+        }
         Ok(Case {
             name: format!("{}/{}", self.suite, raw.name),
             rule: raw.rule,
             why: raw.why,
             place,
+            needs: raw.needs,
+            is_pristine: raw.pristine,
+            is_sequential: raw.sequential,
+            linger: read_duration("linger", raw.linger)?.unwrap_or_default(),
             calls,
         })
     }
@@ -315,19 +339,17 @@ impl CaseReader<'_> {
         let input = method.descriptor.as_ref().map(MethodDescriptor::input);
         let output = method.descriptor.as_ref().map(MethodDescriptor::output);
         let (request, is_raw) = read_request(request, raw.request_hex, input)?;
-        let timeout = match raw.timeout {
-            None => DEFAULT_TIMEOUT,
-            Some(text) => parse_duration(&text).map_err(|why| format!("timeout: {why}"))?,
-        };
         check_metadata(&raw.metadata)?;
         Ok(Call {
             method,
             request,
             raw: is_raw,
-            timeout,
+            timeout: read_duration("timeout", raw.timeout)?.unwrap_or(DEFAULT_TIMEOUT),
             metadata: raw.metadata,
             compression: raw.compression,
             cancel_after_messages: raw.cancel_after_messages,
+            read_delay: read_duration("read_delay", raw.read_delay)?,
+            pause: read_duration("pause", raw.pause)?.unwrap_or_default(),
             expect: read_expect(raw.expect, output)?,
         })
     }
@@ -375,6 +397,10 @@ fn read_request(
             Err("no `request`; give one, `{}` for an empty message".to_owned())
         }
     }
+}
+
+fn read_duration(field: &str, text: Option<String>) -> Result<Option<Duration>, String> {
+    text.map(|text| parse_duration(&text).map_err(|why| format!("{field}: {why}"))).transpose()
 }
 
 fn read_hex(text: &str) -> Result<Vec<u8>, String> {
@@ -467,6 +493,7 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
         messages,
         message_count,
         status_message: raw.status_message,
+        status_message_lacks: raw.status_message_lacks,
         approx: raw.approx,
         headers: raw.headers,
         trailers: raw.trailers,

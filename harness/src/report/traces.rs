@@ -1,0 +1,70 @@
+//! The transcripts of trials, a file each.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    judge::Judgement,
+    observe::Wire,
+    plan::Cell,
+    results::Trace,
+    suite::Case,
+    trace::{self, TraceInput},
+};
+
+/// Writes transcripts into the report's folder.
+#[derive(Debug)]
+pub struct Traces {
+    folder: PathBuf,
+}
+
+impl Traces {
+    /// They will stand in `traces/` of the report's folder.
+    #[must_use]
+    pub fn new(report: &Path) -> Self {
+        Self { folder: report.join("traces") }
+    }
+
+    /// Writes what passed in a trial, with the broken rules marked.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(
+        &self,
+        cell: &Cell,
+        case: &Case,
+        judgement: &Judgement,
+        wire: &Wire,
+    ) -> std::io::Result<Trace> {
+        let folder = self.folder.join(format!("{}+{}", cell.server.name, cell.client.name));
+        // A case's name is made of segments; no `+` occurs in it.
+        let path = folder.join(format!("{}.txt", case.name.replace('/', "+")));
+        let mut text = String::new();
+        let mut excerpt = Vec::new();
+        for (index, (call, transcripts)) in case.calls.iter().zip(&wire.calls).enumerate() {
+            let heading = match case.calls.len() {
+                1 => case.name.clone(),
+                number => format!("{}, call {} of {number}", case.name, index + 1),
+            };
+            let violations = judgement.violations_of(index);
+            let input = TraceInput {
+                case: &heading,
+                call,
+                transcripts,
+                violations: &violations,
+                notes: &wire.notes,
+            };
+            text.push_str(&trace::whole(&input));
+            text.push('\n');
+            // The first call with something to say about it speaks for the trial.
+            if excerpt.is_empty() && (!violations.is_empty() || judgement.violations.is_empty()) {
+                excerpt = trace::excerpt(&input);
+            }
+        }
+        fs::create_dir_all(&folder)?;
+        fs::write(&path, text)?;
+        Ok(Trace { path, excerpt })
+    }
+}

@@ -1,0 +1,84 @@
+//! The wire of a trial: which tap its calls pass, and what is seen there.
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    driver::Server,
+    observe::Wire,
+    suite::Case,
+    tap::{Key, Tap},
+};
+
+/// How long the streams of a trial may take to end once its calls are answered. A
+/// client reports a call when it has read the last frame of it; all that can still
+/// pass is its reset, and only one that forgets it takes so long.
+pub(super) const STREAM_END_LIMIT: Duration = Duration::from_secs(2);
+
+/// A server with the tap that stands before it.
+pub(super) struct Tapped {
+    pub(super) server: Server,
+    tap: Arc<Tap>,
+    next_id: u64,
+}
+
+impl Tapped {
+    pub(super) async fn new(server: Server) -> io::Result<Self> {
+        let tap = Arc::new(Tap::start(&server.address).await?);
+        Ok(Self { server, tap, next_id: 1 })
+    }
+
+    /// The id of the next call. It is never used again while the tap lives, for the
+    /// tap knows calls by it.
+    pub(super) fn next_id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    /// What the calls of a trial will pass.
+    pub(super) async fn watch(&self, case: &Case) -> io::Result<Watched> {
+        let own = match case.has_own_connection() {
+            true => Some(Arc::new(Tap::start(&self.server.address).await?)),
+            false => None,
+        };
+        let is_own = own.is_some();
+        let tap = own.unwrap_or_else(|| Arc::clone(&self.tap));
+        Ok(Watched { tap, is_own, is_pristine: case.is_pristine, calls: Vec::new() })
+    }
+}
+
+/// A trial's tap and its calls.
+#[derive(Debug, Clone)]
+pub(super) struct Watched {
+    tap: Arc<Tap>,
+    /// Whether the tap serves this trial alone.
+    pub(super) is_own: bool,
+    pub(super) is_pristine: bool,
+    /// The ids of the calls that were made.
+    pub(super) calls: Vec<u64>,
+}
+
+impl Watched {
+    /// Where the client connects.
+    pub(super) fn target(&self) -> String {
+        self.tap.address().to_string()
+    }
+
+    /// What was seen, once the trial's streams have ended or the limit is over.
+    pub(super) async fn seen(&self, linger: Duration, limit: Duration) -> Wire {
+        sleep(linger).await;
+        let until = Instant::now() + limit;
+        let mut wire = Wire::default();
+        for &call in &self.calls {
+            let key = if self.is_pristine { Key::Pristine } else { Key::Call(call) };
+            let seen = self.tap.take(key, until.saturating_duration_since(Instant::now())).await;
+            wire.calls.push(seen.transcripts);
+            if self.is_own {
+                wire.notes = seen.notes;
+            }
+        }
+        wire
+    }
+}
