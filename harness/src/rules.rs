@@ -12,6 +12,8 @@ mod metadata;
 mod protobuf;
 mod request;
 mod response;
+#[cfg(test)]
+pub(crate) mod samples;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,7 @@ use crate::{
 };
 
 /// How much of the offending bytes is shown.
-const SHOWN_BYTES: usize = 48;
+pub(crate) const SHOWN_BYTES: usize = 48;
 
 /// Judges one rule by one call.
 type Check = fn(&Exchange<'_>) -> Vec<Breach>;
@@ -101,6 +103,8 @@ const fn should(id: &'static str, check: Check) -> WireRule {
 /// A rule that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
+    /// In which of the call's transcripts, counted from 0.
+    pub transcript: usize,
     /// The rule's id.
     pub rule: &'static str,
     /// How binding it is.
@@ -112,14 +116,16 @@ pub struct Violation {
 /// What was wrong, without the rule that says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breach {
-    /// Who sent it.
+    /// Who broke the rule.
     pub side: Role,
     /// What is wrong; hostile text in it is quoted, not escaped.
     pub what: String,
-    /// Where the bytes stand, counted from the start of this side's direction.
-    pub offset: u64,
     /// The offending bytes, or the first of them.
     pub bytes: Bytes,
+    /// Who sent them: the other side, where what is wrong is the answer to them.
+    pub bytes_of: Role,
+    /// Where their event begins, counted from the start of that side's direction.
+    pub offset: u64,
 }
 
 impl Breach {
@@ -129,19 +135,21 @@ impl Breach {
 
     fn quoting(event: &Event, bytes: &[u8], what: impl Into<String>) -> Self {
         let bytes = Bytes::copy_from_slice(&bytes[..bytes.len().min(SHOWN_BYTES)]);
-        Self { side: event.from, what: what.into(), offset: event.offset, bytes }
+        let Event { from, offset, .. } = *event;
+        Self { side: from, what: what.into(), bytes, bytes_of: from, offset }
     }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Breach { side, what, offset, bytes } = &self.breach;
+        let Breach { side, what, bytes, bytes_of, offset } = &self.breach;
         write!(formatter, "{} ({}): the {side}: {what}", self.rule, self.level)?;
         if bytes.is_empty() {
             return Ok(());
         }
         let text = shorten(&bytes.escape_ascii().to_string(), 4 * SHOWN_BYTES);
-        write!(formatter, "; at byte {offset} of what it sent: `{text}`")
+        let whose = if bytes_of == side { "it".to_owned() } else { format!("the {bytes_of}") };
+        write!(formatter, "; at byte {offset} of what {whose} sent: `{text}`")
     }
 }
 
@@ -156,7 +164,12 @@ pub fn check(transcripts: &[Transcript], call: &Call, answer: Option<&Answer>) -
         let exchange = Exchange { transcript, earlier: &transcripts[..index], call, answer };
         for WireRule { id, level, check } in RULES {
             let breaches = check(&exchange).into_iter();
-            violations.extend(breaches.map(|breach| Violation { rule: id, level: *level, breach }));
+            violations.extend(breaches.map(|breach| Violation {
+                transcript: index,
+                rule: id,
+                level: *level,
+                breach,
+            }));
         }
     }
     violations

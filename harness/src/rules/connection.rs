@@ -6,8 +6,8 @@ use super::{Breach, Exchange};
 use crate::{
     observe::Role,
     wire::{
-        frame::{kind, kind_name},
-        transcript::{Asked, Debt, Opening, What},
+        frame::{PREFACE, kind, kind_name},
+        transcript::{Asked, Debt, Opening, What, other},
     },
 };
 
@@ -25,7 +25,11 @@ pub(super) fn begins_with_settings(exchange: &Exchange<'_>) -> Vec<Breach> {
     let breach = |side: Role| {
         let kind = (*first.of(side)).filter(|kind| *kind != kind::SETTINGS)?;
         let what = format!("the connection begins with {}, not SETTINGS", kind_name(kind));
-        Some(Breach { side, what, offset: 0, bytes: vec![kind].into() })
+        let offset = match side {
+            Role::Client => PREFACE.len() as u64,
+            Role::Server => 0,
+        };
+        Some(Breach { side, what, bytes: vec![kind].into(), bytes_of: side, offset })
     };
     [Role::Client, Role::Server].into_iter().filter_map(breach).collect()
 }
@@ -65,10 +69,10 @@ fn overdue<'a>(
 }
 
 fn owed(debt: &Debt, what: &str) -> Breach {
-    let Debt { debtor, frames_since, .. } = debt;
+    let Debt { debtor, offset, frames_since, .. } = *debt;
     let waited = debt.last_frame.saturating_sub(debt.since);
     let what = format!("{what}: {frames_since} other frames came within {waited:.1?}");
-    Breach { side: *debtor, what, offset: debt.offset, bytes: debt.quote.clone() }
+    Breach { side: debtor, what, bytes: debt.quote.clone(), bytes_of: other(debtor), offset }
 }
 
 /// Nobody sends more DATA than the windows allow.

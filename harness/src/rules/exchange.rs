@@ -1,14 +1,12 @@
 //! What a rule is judged by.
 
-use std::borrow::Cow;
-
 use prost_reflect::MessageDescriptor;
 
 use crate::{
     observe::{Answer, Role},
     suite::Call,
     wire::{
-        message::{InflateError, Message, inflate},
+        message::Message,
         transcript::{Block, Event, Transcript},
     },
 };
@@ -63,7 +61,7 @@ impl<'a> Exchange<'a> {
     ) -> impl Iterator<Item = (&'a Event, &'a Message, Option<&'a [u8]>)> + use<'a> {
         let transcript = self.transcript;
         [Role::Client, Role::Server].into_iter().flat_map(move |side| {
-            let encoding = transcript.blocks(side).next().and_then(|b| b.value("grpc-encoding"));
+            let encoding = transcript.encoding(side);
             transcript.messages(side).map(move |(event, message)| (event, message, encoding))
         })
     }
@@ -76,18 +74,4 @@ impl<'a> Exchange<'a> {
             Role::Server => method.output(),
         })
     }
-}
-
-/// A message's payload, decompressed if need be; `None` if it was not kept.
-pub(super) fn plain<'a>(
-    message: &'a Message,
-    encoding: Option<&[u8]>,
-) -> Option<Result<Cow<'a, [u8]>, InflateError>> {
-    let payload = message.payload.as_deref()?;
-    Some(match (message.flag, encoding) {
-        (0, _) => Ok(Cow::Borrowed(payload)),
-        (_, encoding) => {
-            inflate(encoding.unwrap_or_default(), payload).map(|bytes| Cow::Owned(bytes.into()))
-        }
-    })
 }

@@ -1,11 +1,14 @@
 //! Rules of messages, whichever side sends them.
 
-use prost_reflect::DynamicMessage;
+use prost_reflect::{DynamicMessage, MessageDescriptor};
 
-use super::{Breach, Exchange, canonical::first_deviation, exchange::plain};
+use super::{Breach, Exchange, canonical::first_deviation};
 use crate::{
     observe::Role,
-    wire::{message::InflateError, transcript::What},
+    wire::{
+        message::{InflateError, Message},
+        transcript::{Event, What},
+    },
 };
 
 /// `grpc-encoding` at most once, and named when a message is compressed.
@@ -32,7 +35,7 @@ pub(super) fn compressed_messages_decompress(exchange: &Exchange<'_>) -> Vec<Bre
     compressed
         .filter_map(|(event, message, encoding)| {
             let named = encoding.filter(|name| *name != b"identity")?;
-            match plain(message, Some(named))? {
+            match message.plain(Some(named))? {
                 Err(InflateError::Malformed(_)) => {
                     let name = named.escape_ascii();
                     Some(Breach::of(event, format!("a compressed message that is no {name}")))
@@ -96,17 +99,16 @@ type Found = (std::ops::Range<usize>, String);
 /// Judges every payload that can be read; the range says what to quote.
 fn payloads(
     exchange: &Exchange<'_>,
-    judge: impl Fn(&prost_reflect::MessageDescriptor, &[u8]) -> Option<Found>,
+    judge: impl Fn(&MessageDescriptor, &[u8]) -> Option<Found>,
 ) -> Vec<Breach> {
-    let breach =
-        |(event, message, encoding): (&crate::wire::transcript::Event, _, Option<&[u8]>)| {
-            if event.from == Role::Client && exchange.call.raw {
-                return None;
-            }
-            let descriptor = exchange.message_type(event.from)?;
-            let payload = plain(message, encoding)?.ok()?;
-            let (bytes, what) = judge(&descriptor, &payload)?;
-            Some(Breach::quoting(event, payload.get(bytes).unwrap_or_default(), what))
-        };
+    let breach = |(event, message, encoding): (&Event, &Message, Option<&[u8]>)| {
+        if event.from == Role::Client && exchange.call.raw {
+            return None;
+        }
+        let descriptor = exchange.message_type(event.from)?;
+        let payload = message.plain(encoding)?.ok()?;
+        let (bytes, what) = judge(&descriptor, &payload)?;
+        Some(Breach::quoting(event, payload.get(bytes).unwrap_or_default(), what))
+    };
     exchange.messages().filter_map(breach).collect()
 }

@@ -6,13 +6,11 @@ use super::{Breach, Exchange, metadata::field_breach};
 use crate::{
     observe::Role,
     wire::{
+        frame::{error, error_name},
         headers::Field,
         transcript::{Block, Closing, What},
     },
 };
-
-/// HTTP/2's error code of a cancelled stream.
-const CANCEL: u32 = 8;
 
 /// The share of a deadline by which a `grpc-timeout` may be longer: one part of so
 /// many. gRPC's C core writes three digits, rounded up (`10100m` for 10 s), and ends
@@ -197,11 +195,11 @@ pub(super) fn giving_up_is_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
         || transcript.reset(Role::Server).is_some()
         || transcript.events().any(|event| matches!(event.what, What::Closed(Closing::Abort)));
     match (transcript.reset(Role::Client), exchange.request()) {
-        (Some((_, CANCEL)), _) => Vec::new(),
+        (Some((_, error::CANCEL)), _) => Vec::new(),
         (Some((event, code)), _) if !is_over => {
             vec![Breach::of(
                 event,
-                format!("the call is given up with RST_STREAM({code}), not CANCEL"),
+                format!("the call is given up with RST_STREAM({}), not CANCEL", error_name(code)),
             )]
         }
         (None, Some(request)) if !is_over => {

@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{
     observe::Role,
-    wire::transcript::{Event, What},
+    wire::{
+        frame::{error, kind_name},
+        transcript::{Event, What},
+    },
 };
-
-const NO_ERROR: u32 = 0;
 
 /// The first block has `:status` 200 and one gRPC content-type.
 pub(super) fn begins_as_grpc(exchange: &Exchange<'_>) -> Vec<Breach> {
@@ -47,7 +48,7 @@ pub(super) fn ends_with_its_trailers(exchange: &Exchange<'_>) -> Vec<Breach> {
     let unended = blocks.map(|block| Breach::of(block.event, "trailers without END_STREAM"));
     let late = transcript.events().filter_map(|event| match event.what {
         What::AfterEnd { kind, stream } => {
-            let name = crate::wire::frame::kind_name(kind);
+            let name = kind_name(kind);
             Some(Breach::of(event, format!("{name} on stream {stream}, which this side had ended")))
         }
         _ => None,
@@ -158,8 +159,9 @@ pub(super) fn early_status_is_followed_by_a_reset(exchange: &Exchange<'_>) -> Ve
     if before.iter().any(has_ended) || after.iter().any(has_ended) {
         return Vec::new();
     }
-    let has_reset =
-        |event: &&Event| event.from == Role::Server && event.what == What::Reset { code: NO_ERROR };
+    let has_reset = |event: &&Event| {
+        event.from == Role::Server && event.what == What::Reset { code: error::NO_ERROR }
+    };
     if after.iter().any(has_reset) {
         return Vec::new();
     }

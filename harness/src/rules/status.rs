@@ -4,7 +4,10 @@ use super::{Breach, Exchange};
 use crate::{
     observe::{Answer, Role},
     suite::Code,
-    wire::transcript::{Event, What},
+    wire::{
+        frame::{error, error_name},
+        transcript::{Event, What},
+    },
 };
 
 const OK: i32 = 0;
@@ -64,23 +67,23 @@ pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
     if is_over {
         return Vec::new();
     }
-    let (name, expected) = match code {
-        0 => ("NO_ERROR", INTERNAL),
-        1 => ("PROTOCOL_ERROR", INTERNAL),
-        2 => ("INTERNAL_ERROR", INTERNAL),
-        3 => ("FLOW_CONTROL_ERROR", INTERNAL),
-        4 => ("SETTINGS_TIMEOUT", INTERNAL),
-        6 => ("FRAME_SIZE_ERROR", INTERNAL),
-        7 => ("REFUSED_STREAM", UNAVAILABLE),
-        8 => ("CANCEL", CANCELLED),
-        9 => ("COMPRESSION_ERROR", INTERNAL),
-        10 => ("CONNECT_ERROR", INTERNAL),
-        11 => ("ENHANCE_YOUR_CALM", RESOURCE_EXHAUSTED),
-        12 => ("INADEQUATE_SECURITY", PERMISSION_DENIED),
+    let expected = match code {
+        error::NO_ERROR
+        | error::PROTOCOL_ERROR
+        | error::INTERNAL_ERROR
+        | error::FLOW_CONTROL_ERROR
+        | error::SETTINGS_TIMEOUT
+        | error::FRAME_SIZE_ERROR
+        | error::COMPRESSION_ERROR
+        | error::CONNECT_ERROR => INTERNAL,
+        error::REFUSED_STREAM => UNAVAILABLE,
+        error::CANCEL => CANCELLED,
+        error::ENHANCE_YOUR_CALM => RESOURCE_EXHAUSTED,
+        error::INADEQUATE_SECURITY => PERMISSION_DENIED,
         // STREAM_CLOSED and the rest have no translation.
         _ => return Vec::new(),
     };
-    translated(exchange, expected, &format!("RST_STREAM({name})"))
+    translated(exchange, expected, &format!("RST_STREAM({})", error_name(code)))
 }
 
 /// A call without any status never succeeded.
@@ -119,5 +122,5 @@ fn client(exchange: &Exchange<'_>, what: String) -> Vec<Breach> {
     let event = exchange.transcript.sent_by(Role::Server).next_back();
     let (offset, bytes) =
         event.map(|event| (event.offset, event.quote.clone())).unwrap_or_default();
-    vec![Breach { side: Role::Client, what, offset, bytes }]
+    vec![Breach { side: Role::Client, what, bytes, bytes_of: Role::Server, offset }]
 }

@@ -7,38 +7,17 @@ mod reported;
 mod requests;
 mod responses;
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use super::check;
+use super::{check, samples::*};
 use crate::{
     observe::Answer,
-    suite::{Call, Expect, Method, load_protos},
+    suite::Call,
     wire::{
         frame::flag,
         sample::{REQUEST, RESPONSE, TRAILERS, Wire, data, headers, message},
     },
 };
-
-type Fields = Vec<(&'static str, &'static str)>;
-
-/// A call of a method of this repository's own services.
-fn call(service: &str, method: &str) -> Call {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
-    let protos = load_protos(&folder).unwrap();
-    let service = protos.get_service_by_name(service).unwrap();
-    let descriptor = service.methods().find(|known| known.name() == method).unwrap();
-    let path = format!("{}/{method}", service.full_name());
-    let method = Method { path, descriptor: Some(descriptor) };
-    Call::new(method, Vec::new(), Duration::from_secs(5), Expect::default())
-}
-
-fn get_sequence() -> Call {
-    call("FibonacciService", "GetSequence")
-}
-
-fn stream_sequence() -> Call {
-    call("FibonacciService", "StreamSequence")
-}
 
 /// Every violation of what is on the wire, as `RULE side: what`.
 fn violations(wire: &mut Wire, call: &Call, answer: Option<&Answer>) -> Vec<String> {
@@ -75,31 +54,8 @@ fn request_of(fields: &[(&'static str, &'static str)]) -> Wire {
     exchange(fields, RESPONSE, TRAILERS)
 }
 
-/// The fields with one replaced, or added at the end.
-fn with(
-    fields: &[(&'static str, &'static str)],
-    name: &'static str,
-    value: &'static str,
-) -> Fields {
-    let mut fields = fields.to_vec();
-    match fields.iter_mut().find(|field| field.0 == name) {
-        Some(field) => field.1 = value,
-        None => fields.push((name, value)),
-    }
-    fields
-}
-
-/// The fields with one more at the end.
-fn and(fields: &[(&'static str, &'static str)], name: &'static str, value: &'static str) -> Fields {
-    [fields, &[(name, value)]].concat()
-}
-
 fn without(fields: &[(&'static str, &'static str)], name: &str) -> Fields {
     fields.iter().copied().filter(|field| field.0 != name).collect()
-}
-
-fn answer(code: i32, messages: usize) -> Answer {
-    Answer { code, messages: vec![Vec::new(); messages], ..Answer::default() }
 }
 
 #[test]

@@ -239,7 +239,7 @@ impl Connection {
         let event = Event { what, ..bare };
         stream.record(event.clone(), &mut self.budget);
         let content = frame.content()?;
-        stream.content(&event, &content, &mut self.budget);
+        stream.content(&event, frame.content_offset(), &content, &mut self.budget);
         if ends_stream {
             stream.ends(&event, &mut self.budget);
         }

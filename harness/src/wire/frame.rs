@@ -39,6 +39,25 @@ pub mod flag {
     pub const PRIORITY: u8 = 0x20;
 }
 
+/// The codes of RST_STREAM and GOAWAY.
+pub mod error {
+    #![expect(missing_docs, reason = "the names are RFC 9113's, section 7")]
+    pub const NO_ERROR: u32 = 0;
+    pub const PROTOCOL_ERROR: u32 = 1;
+    pub const INTERNAL_ERROR: u32 = 2;
+    pub const FLOW_CONTROL_ERROR: u32 = 3;
+    pub const SETTINGS_TIMEOUT: u32 = 4;
+    pub const STREAM_CLOSED: u32 = 5;
+    pub const FRAME_SIZE_ERROR: u32 = 6;
+    pub const REFUSED_STREAM: u32 = 7;
+    pub const CANCEL: u32 = 8;
+    pub const COMPRESSION_ERROR: u32 = 9;
+    pub const CONNECT_ERROR: u32 = 10;
+    pub const ENHANCE_YOUR_CALM: u32 = 11;
+    pub const INADEQUATE_SECURITY: u32 = 12;
+    pub const HTTP_1_1_REQUIRED: u32 = 13;
+}
+
 /// One frame, as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
@@ -122,6 +141,13 @@ impl Frame {
         <[u8; BYTES]>::try_from(&*self.payload).map_err(|_| FrameError::Size)
     }
 
+    /// Where the content of a DATA frame begins, in bytes from the start of its
+    /// direction.
+    #[must_use]
+    pub const fn content_offset(&self) -> u64 {
+        self.offset + HEADER_BYTES as u64 + self.has(flag::PADDED) as u64
+    }
+
     /// The payload of a DATA or HEADERS frame without its padding and priority.
     ///
     /// # Errors
@@ -158,6 +184,29 @@ pub fn kind_name(kind: u8) -> String {
         kind::WINDOW_UPDATE => "WINDOW_UPDATE",
         kind::CONTINUATION => "CONTINUATION",
         other => return format!("frame type {other:#04x}"),
+    };
+    name.to_owned()
+}
+
+/// The name of an error code.
+#[must_use]
+pub fn error_name(code: u32) -> String {
+    let name = match code {
+        error::NO_ERROR => "NO_ERROR",
+        error::PROTOCOL_ERROR => "PROTOCOL_ERROR",
+        error::INTERNAL_ERROR => "INTERNAL_ERROR",
+        error::FLOW_CONTROL_ERROR => "FLOW_CONTROL_ERROR",
+        error::SETTINGS_TIMEOUT => "SETTINGS_TIMEOUT",
+        error::STREAM_CLOSED => "STREAM_CLOSED",
+        error::FRAME_SIZE_ERROR => "FRAME_SIZE_ERROR",
+        error::REFUSED_STREAM => "REFUSED_STREAM",
+        error::CANCEL => "CANCEL",
+        error::COMPRESSION_ERROR => "COMPRESSION_ERROR",
+        error::CONNECT_ERROR => "CONNECT_ERROR",
+        error::ENHANCE_YOUR_CALM => "ENHANCE_YOUR_CALM",
+        error::INADEQUATE_SECURITY => "INADEQUATE_SECURITY",
+        error::HTTP_1_1_REQUIRED => "HTTP_1_1_REQUIRED",
+        other => return format!("error code {other}"),
     };
     name.to_owned()
 }

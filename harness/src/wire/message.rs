@@ -54,15 +54,22 @@ pub enum InflateError {
 /// Puts the messages of one direction of a call together.
 #[derive(Debug, Default)]
 pub struct MessageReader {
+    /// Where the message that has begun stands in its direction.
+    begun_at: u64,
     prefix: Vec<u8>,
     payload: Vec<u8>,
     payload_bytes: usize,
 }
 
 impl MessageReader {
-    /// Takes the content of the next DATA; hands out each message that it completes.
-    pub fn push(&mut self, mut data: &[u8], mut complete: impl FnMut(Message)) {
+    /// Takes the content of the next DATA, which stands here in its direction; hands
+    /// out each message that it completes, with the place where its prefix begins.
+    pub fn push(&mut self, offset: u64, content: &[u8], mut complete: impl FnMut(u64, Message)) {
+        let mut data = content;
         loop {
+            if self.prefix.is_empty() {
+                self.begun_at = offset + (content.len() - data.len()) as u64;
+            }
             let missing = PREFIX_BYTES - self.prefix.len();
             let (prefix, rest) = data.split_at(missing.min(data.len()));
             self.prefix.extend_from_slice(prefix);
@@ -78,7 +85,8 @@ impl MessageReader {
                 return;
             }
             let payload = std::mem::take(&mut self.payload);
-            complete(Message { flag, length, payload: is_kept.then(|| payload.into()) });
+            let payload = is_kept.then(|| payload.into());
+            complete(self.begun_at, Message { flag, length, payload });
             self.prefix.clear();
             self.payload_bytes = 0;
             data = rest;
@@ -88,16 +96,30 @@ impl MessageReader {
         }
     }
 
-    /// What is there of a message that is not whole.
+    /// What is there of a message that is not whole, and where it begins.
     #[must_use]
-    pub fn fragment(&self) -> Option<Fragment> {
-        (!self.prefix.is_empty())
-            .then(|| Fragment { prefix: self.prefix.clone(), payload_bytes: self.payload_bytes })
+    pub fn fragment(&self) -> Option<(u64, Fragment)> {
+        let Self { prefix, payload_bytes, .. } = self;
+        (!prefix.is_empty()).then(|| {
+            (self.begun_at, Fragment { prefix: prefix.clone(), payload_bytes: *payload_bytes })
+        })
     }
 
     fn announced(&self) -> Option<(u8, u32)> {
         let &[flag, a, b, c, d] = self.prefix.first_chunk::<PREFIX_BYTES>()?;
         Some((flag, u32::from_be_bytes([a, b, c, d])))
+    }
+}
+
+impl Message {
+    /// Its payload, decompressed with the encoding that its side named if need be;
+    /// `None` if it was not kept.
+    pub fn plain(&self, encoding: Option<&[u8]>) -> Option<Result<Bytes, InflateError>> {
+        let payload = self.payload.clone()?;
+        Some(match self.flag {
+            0 => Ok(payload),
+            _ => inflate(encoding.unwrap_or_default(), &payload),
+        })
     }
 }
 
@@ -135,9 +157,9 @@ mod tests {
         let mut reader = MessageReader::default();
         let mut messages = Vec::new();
         for piece in bytes.chunks(piece) {
-            reader.push(piece, |message| messages.push(message));
+            reader.push(0, piece, |_, message| messages.push(message));
         }
-        (messages, reader.fragment())
+        (messages, reader.fragment().map(|(_, fragment)| fragment))
     }
 
     #[test]
@@ -169,9 +191,9 @@ mod tests {
         let mut reader = MessageReader::default();
         let mut messages = Vec::new();
         let length = u32::try_from(MAX_MESSAGE_BYTES).unwrap() + 1;
-        reader.push(&[&[0][..], &length.to_be_bytes()].concat(), |_| panic!());
+        reader.push(0, &[&[0][..], &length.to_be_bytes()].concat(), |_, _| panic!());
         for piece in vec![0; MAX_MESSAGE_BYTES + 1].chunks(1 << 20) {
-            reader.push(piece, |message| messages.push(message));
+            reader.push(0, piece, |_, message| messages.push(message));
             assert_eq!(reader.payload.capacity(), 0);
         }
         assert_eq!(messages, [Message { flag: 0, length, payload: None }]);

@@ -22,12 +22,30 @@ const DEFAULT_MAX_FRAME_BYTES: u32 = 16_384;
 const MAX_PENDING: usize = 64;
 
 const HEADER_TABLE_SIZE: u16 = 1;
+const ENABLE_PUSH: u16 = 2;
 const MAX_CONCURRENT_STREAMS: u16 = 3;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 const MAX_FRAME_SIZE: u16 = 5;
+const MAX_HEADER_LIST_SIZE: u16 = 6;
 
 /// gRPC's own (gRFC G1): `-bin` values may be sent as they are, after a zero.
 const ALLOW_TRUE_BINARY: u16 = 0xfe03;
+
+/// The name of a setting.
+#[must_use]
+pub fn setting_name(setting: u16) -> String {
+    let name = match setting {
+        HEADER_TABLE_SIZE => "HEADER_TABLE_SIZE",
+        ENABLE_PUSH => "ENABLE_PUSH",
+        MAX_CONCURRENT_STREAMS => "MAX_CONCURRENT_STREAMS",
+        INITIAL_WINDOW_SIZE => "INITIAL_WINDOW_SIZE",
+        MAX_FRAME_SIZE => "MAX_FRAME_SIZE",
+        MAX_HEADER_LIST_SIZE => "MAX_HEADER_LIST_SIZE",
+        ALLOW_TRUE_BINARY => "GRPC_ALLOW_TRUE_BINARY_METADATA",
+        other => return format!("setting {other:#06x}"),
+    };
+    name.to_owned()
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Values {

@@ -74,20 +74,27 @@ impl Stream {
         }
     }
 
-    /// Takes the content of a DATA frame whose own event is `data`.
-    pub(super) fn content(&mut self, data: &Event, content: &[u8], budget: &mut Budget) {
+    /// Takes the content of a DATA frame, which stands here in its direction. Its own
+    /// event is `data`.
+    pub(super) fn content(
+        &mut self,
+        data: &Event,
+        offset: u64,
+        content: &[u8],
+        budget: &mut Budget,
+    ) {
         // A message is paid for when its bytes come, not when it is whole.
         if !self.keep(content.len(), budget) {
             return;
         }
         let mut messages = Vec::new();
         let reader = &mut self.halves.of_mut(data.from).messages;
-        reader.push(content, |message| messages.push(message));
-        for message in messages {
+        reader.push(offset, content, |offset, message| messages.push((offset, message)));
+        for (offset, message) in messages {
             let quote = quote(&message);
             let size_bytes = (PREFIX_BYTES + message.length as usize) as u64;
             let what = What::Message(message);
-            self.record(Event { quote, size_bytes, what, ..data.clone() }, budget);
+            self.record(Event { offset, size_bytes, quote, what, ..data.clone() }, budget);
         }
     }
 
@@ -95,9 +102,11 @@ impl Stream {
     pub(super) fn ends(&mut self, last: &Event, budget: &mut Budget) {
         let half = self.halves.of_mut(last.from);
         half.has_ended = true;
-        let Some(fragment) = half.messages.fragment() else { return };
+        let Some((offset, fragment)) = half.messages.fragment() else { return };
         let quote = Bytes::copy_from_slice(&fragment.prefix);
-        self.record(Event { quote, what: What::Fragment(fragment), ..last.clone() }, budget);
+        let size_bytes = (fragment.prefix.len() + fragment.payload_bytes) as u64;
+        let what = What::Fragment(fragment);
+        self.record(Event { offset, size_bytes, quote, what, ..last.clone() }, budget);
     }
 
     /// Ends the watching of this stream.

@@ -315,6 +315,12 @@ impl Transcript {
         })
     }
 
+    /// The encoding that a side named for its messages.
+    #[must_use]
+    pub fn encoding(&self, role: Role) -> Option<&[u8]> {
+        self.blocks(role).next()?.value("grpc-encoding")
+    }
+
     /// The event with which a side ended the stream.
     #[must_use]
     pub fn end(&self, role: Role) -> Option<&Event> {

@@ -277,7 +277,7 @@ fn giving_up_is_a_reset() {
     let one = answer(1, 1);
     let deadline = answer(4, 1);
     let none = "WIRE-35 client: the call is given up without RST_STREAM(CANCEL)";
-    let other = "WIRE-35 client: the call is given up with RST_STREAM(0), not CANCEL";
+    let other = "WIRE-35 client: the call is given up with RST_STREAM(NO_ERROR), not CANCEL";
     for (name, call, answer, code, expected) in [
         ("cancelled", &cancels, &one, Some(8), &[][..]),
         ("cancelled, silently", &cancels, &one, None, &[none][..]),

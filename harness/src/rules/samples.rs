@@ -1,0 +1,74 @@
+//! Calls and header fields for tests.
+
+use std::{path::Path, time::Duration};
+
+use crate::{
+    observe::Answer,
+    suite::{Call, Code, Expect, Method, load_protos},
+};
+
+pub(crate) type Fields = Vec<(&'static str, &'static str)>;
+
+/// A call of a method of this repository's own services.
+pub(crate) fn call(service: &str, method: &str) -> Call {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
+    let protos = load_protos(&folder).unwrap();
+    let service = protos.get_service_by_name(service).unwrap();
+    let descriptor = service.methods().find(|known| known.name() == method).unwrap();
+    Call {
+        method: Method {
+            path: format!("{}/{method}", service.full_name()),
+            descriptor: Some(descriptor),
+        },
+        request: Vec::new(),
+        raw: false,
+        timeout: Duration::from_secs(5),
+        metadata: Vec::new(),
+        compression: None,
+        cancel_after_messages: None,
+        expect: Expect {
+            codes: vec![Code::OK],
+            messages: None,
+            message_count: None,
+            status_message: None,
+            approx: None,
+            headers: Vec::new(),
+            trailers: Vec::new(),
+        },
+    }
+}
+
+pub(crate) fn get_sequence() -> Call {
+    call("FibonacciService", "GetSequence")
+}
+
+pub(crate) fn stream_sequence() -> Call {
+    call("FibonacciService", "StreamSequence")
+}
+
+/// The fields with one replaced, or added at the end.
+pub(crate) fn with(
+    fields: &[(&'static str, &'static str)],
+    name: &'static str,
+    value: &'static str,
+) -> Fields {
+    let mut fields = fields.to_vec();
+    match fields.iter_mut().find(|field| field.0 == name) {
+        Some(field) => field.1 = value,
+        None => fields.push((name, value)),
+    }
+    fields
+}
+
+/// The fields with one more at the end.
+pub(crate) fn and(
+    fields: &[(&'static str, &'static str)],
+    name: &'static str,
+    value: &'static str,
+) -> Fields {
+    [fields, &[(name, value)]].concat()
+}
+
+pub(crate) fn answer(code: i32, messages: usize) -> Answer {
+    Answer { code, messages: vec![Vec::new(); messages], ..Answer::default() }
+}
