@@ -6,7 +6,7 @@
 //! `manifest → suites → plan → run (child, driver, tap) → observe → rules, judge → report`
 //!
 //! A module uses those above it, never one below; only `command` joins the stages.
-//! `plan`, `wire`, `rules` and `judge` are pure. Only `guard`, `child`, `driver`,
+//! `plan`, `wire`, `rules`, `judge` and `trace` are pure. Only `guard`, `child`, `driver`,
 //! `tap`, `report` and the loaders do input and output; the runner sends events and
 //! never prints.
 
@@ -45,6 +45,8 @@ pub mod event;
 pub mod run;
 
 pub mod judge;
+
+pub mod trace;
 
 pub mod results;
 

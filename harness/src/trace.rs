@@ -1,0 +1,257 @@
+//! A call on the wire in words: whole for `crosswire run --trace`, and in a few
+//! lines for what the console says of a failure. Pure.
+//!
+//! What peers sent is escaped, one event a line, so that nothing in it can break a
+//! terminal or pass for a line of ours.
+
+mod event;
+mod shorten;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::Duration,
+};
+
+use crate::{
+    contract::Level,
+    observe::Role,
+    rules::Violation,
+    suite::Call,
+    text::{count, printable, shorten},
+    wire::transcript::{Event, Note, Transcript, What},
+};
+use event::{INDENT, Narrator};
+
+/// How many lines an excerpt has at most.
+pub const EXCERPT_LINES: usize = 8;
+
+/// How many violations are marked. A stream of many messages may break a rule with
+/// each of them; what they have in common is seen by then.
+const MAX_MARKS: usize = 100;
+
+/// How much of a violation is shown: hostile text may be in it.
+const SHOWN_VIOLATION: usize = 600;
+
+/// A call with all that is shown of it.
+#[derive(Debug, Clone, Copy)]
+pub struct TraceInput<'a> {
+    /// What heads it: the case's name, and which of its calls it is if it has several.
+    pub case: &'a str,
+    /// What the client was asked to do.
+    pub call: &'a Call,
+    /// What passed for it, in the order in which [`crate::rules::check`] got it.
+    pub transcripts: &'a [Transcript],
+    /// What was found in that.
+    pub violations: &'a [Violation],
+    /// What could not be read of any connection meanwhile.
+    pub notes: &'a [Note],
+}
+
+/// One line.
+#[derive(Debug)]
+struct Line {
+    text: String,
+    part: Part,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// What heads a transcript, or is said of all of it.
+    Heading,
+    /// An event.
+    Event,
+    /// More of an event.
+    Detail,
+    /// What is wrong with the line above, or with the event that it belongs to.
+    Mark(Level),
+}
+
+/// All that passed, with every violation below the line that it is about. A long
+/// transcript is cut in the middle, but never at a violation.
+#[must_use]
+pub fn whole(input: &TraceInput<'_>) -> String {
+    let mut text = format!("{}: {}\n", printable(input.case), printable(&input.call.method.path));
+    let _ = writeln!(text, "{:>10} {:>8}", "ms", "byte");
+    for line in shorten::middle(lines(input)) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+/// At most [`EXCERPT_LINES`] lines: what breaks a rule, with its surroundings; if
+/// nothing does, how the exchange came to its end; if there was none, that it is so.
+#[must_use]
+pub fn excerpt(input: &TraceInput<'_>) -> Vec<String> {
+    let all = lines(input);
+    let marked = around_marks(&all);
+    if !marked.is_empty() {
+        return marked.into_iter().map(|index| all[index].text.clone()).collect();
+    }
+    let Some(last) = input.transcripts.last() else {
+        return all.into_iter().take(EXCERPT_LINES).map(|line| line.text).collect();
+    };
+    let mut narrator = Narrator::new(input.call, last, start(input));
+    let told: Vec<(&Event, Vec<Line>)> =
+        last.events().map(|event| (event, narrator.tell(event))).collect();
+    let has_end = told.iter().any(|(event, _)| is_of_the_end(event));
+    let chosen = told.into_iter().filter(|(event, _)| !has_end || is_of_the_end(event));
+    let mut chosen: Vec<String> =
+        chosen.flat_map(|(_, lines)| lines).map(|line| line.text).collect();
+    chosen.split_off(chosen.len().saturating_sub(EXCERPT_LINES))
+}
+
+/// Whether an event tells how a call ended.
+fn is_of_the_end(event: &Event) -> bool {
+    match event.what {
+        What::Headers { .. } => event.from == Role::Server,
+        What::Reset { .. } | What::Fragment(_) | What::GoAway { .. } | What::Closed(_) => true,
+        _ => false,
+    }
+}
+
+/// The lines of violations with what they are about; a MUST comes before a SHOULD.
+fn around_marks(lines: &[Line]) -> BTreeSet<usize> {
+    let mut chosen = BTreeSet::new();
+    let mut choose = |indices: &[usize]| {
+        let new = indices.iter().filter(|index| !chosen.contains(*index)).count();
+        if chosen.len() + new <= EXCERPT_LINES {
+            chosen.extend(indices);
+        }
+    };
+    let of_level = |level| {
+        let marks = lines.iter().enumerate().filter(move |(_, l)| l.part == Part::Mark(level));
+        marks.map(|(index, _)| index)
+    };
+    let marks: Vec<usize> = of_level(Level::Must).chain(of_level(Level::Should)).collect();
+    let event_of = |mark: usize| lines[..mark].iter().rposition(|l| l.part == Part::Event);
+    for &mark in &marks {
+        choose(&[mark]);
+        if let Some(event) = event_of(mark) {
+            let above = lines[..mark].iter().rposition(|l| !matches!(l.part, Part::Mark(_)));
+            choose(&[event, above.unwrap_or(event)]);
+        }
+    }
+    for &mark in &marks {
+        let before = event_of(mark).and_then(event_of);
+        let after = (mark + 1 < lines.len()).then_some(mark + 1);
+        before.into_iter().chain(after).for_each(|index| choose(&[index]));
+    }
+    chosen
+}
+
+/// The time of the first event, from which all others are counted.
+fn start(input: &TraceInput<'_>) -> Duration {
+    let events = input.transcripts.iter().flat_map(Transcript::events);
+    events.map(|event| event.at).min().unwrap_or_default()
+}
+
+fn lines(input: &TraceInput<'_>) -> Vec<Line> {
+    let start = start(input);
+    let heading = |text| Line { text, part: Part::Heading };
+    let mut lines = Vec::new();
+    let mut left = MAX_MARKS;
+    for (index, transcript) in input.transcripts.iter().enumerate() {
+        lines.push(heading(title(transcript)));
+        let mut marks = Marks::new(transcript, index, input.violations, &mut left);
+        let mut narrator = Narrator::new(input.call, transcript, start);
+        for (number, event) in transcript.events().enumerate() {
+            lines.extend(marks.below(number, event, narrator.tell(event)));
+        }
+        lines.extend(marks.rest());
+        lines.extend(remarks(transcript).map(heading));
+    }
+    if input.transcripts.is_empty() {
+        lines.push(heading("nothing of this call was seen on the wire".to_owned()));
+    }
+    if input.violations.len() > MAX_MARKS {
+        let more = count(input.violations.len() - MAX_MARKS, "more violation");
+        lines.push(heading(format!("{more} not shown")));
+    }
+    let mut notes: Vec<&Note> = Vec::new();
+    let of_transcripts = input.transcripts.iter().flat_map(|t| &t.connection.notes);
+    for note in of_transcripts.chain(input.notes) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    lines.extend(notes.into_iter().map(|Note { from, offset, text, .. }| {
+        let text = shorten(&printable(text), SHOWN_VIOLATION);
+        heading(format!("not read, at byte {offset} of what the {from} sent: {text}"))
+    }));
+    lines
+}
+
+fn title(transcript: &Transcript) -> String {
+    let Transcript { stream, connection, .. } = transcript;
+    let call = transcript.call.map(|call| format!("call {call}, ")).unwrap_or_default();
+    format!("{call}stream {stream} of connection {}", connection.number)
+}
+
+fn remarks(transcript: &Transcript) -> impl Iterator<Item = String> {
+    let open = (!transcript.is_finished).then_some("the stream had not ended");
+    let gap = "bytes or events are missing, so no rule is judged by this";
+    let gap = (!transcript.is_whole).then_some(gap);
+    open.into_iter().chain(gap).map(str::to_owned)
+}
+
+/// The violations of one transcript, by the event that they are about.
+struct Marks<'a> {
+    of_event: BTreeMap<usize, Vec<&'a Violation>>,
+    /// What they are about is not in this transcript: a SETTINGS frame, say, that
+    /// came before the call.
+    elsewhere: Vec<&'a Violation>,
+}
+
+impl<'a> Marks<'a> {
+    fn new(
+        transcript: &Transcript,
+        index: usize,
+        violations: &'a [Violation],
+        left: &mut usize,
+    ) -> Self {
+        // Of events that stand at the same place, such as the opening of a stream and
+        // its header block, the last has the lines.
+        let place = |(number, event): (usize, &Event)| ((event.from, event.offset), number);
+        let places: BTreeMap<(Role, u64), usize> =
+            transcript.events().enumerate().map(place).collect();
+        let mut marks = Self { of_event: BTreeMap::new(), elsewhere: Vec::new() };
+        for violation in violations.iter().filter(|violation| violation.transcript == index) {
+            if *left == 0 {
+                break;
+            }
+            *left -= 1;
+            match places.get(&(violation.breach.bytes_of, violation.breach.offset)) {
+                Some(number) => marks.of_event.entry(*number).or_default().push(violation),
+                None => marks.elsewhere.push(violation),
+            }
+        }
+        marks
+    }
+
+    /// An event's lines with its violations: below the header field that is quoted,
+    /// if one is, else at the end.
+    fn below(&mut self, number: usize, event: &Event, lines: Vec<Line>) -> Vec<Line> {
+        let violations = self.of_event.remove(&number).unwrap_or_default();
+        let marks = violations.into_iter().map(|violation| {
+            let field = event::quoted_field(event, &violation.breach.bytes);
+            // The event's own line is the first.
+            (field.map_or(usize::MAX, |field| field + 1), mark(violation))
+        });
+        let mut placed: Vec<(usize, Line)> = lines.into_iter().enumerate().chain(marks).collect();
+        placed.sort_by_key(|(place, _)| *place);
+        placed.into_iter().map(|(_, line)| line).collect()
+    }
+
+    fn rest(self) -> impl Iterator<Item = Line> {
+        self.elsewhere.into_iter().map(mark)
+    }
+}
+
+fn mark(violation: &Violation) -> Line {
+    let text = shorten(&printable(&violation.to_string()), SHOWN_VIOLATION);
+    Line { text: format!("{:INDENT$}^ {text}", ""), part: Part::Mark(violation.level) }
+}

@@ -1,0 +1,147 @@
+//! Transcripts that a test made up, in words.
+
+use std::time::Duration;
+
+use super::{EXCERPT_LINES, TraceInput, excerpt, whole};
+use crate::{
+    observe::Role,
+    rules::{
+        check,
+        samples::{and, answer, get_sequence, stream_sequence, with},
+    },
+    suite::Call,
+    wire::{
+        frame::flag,
+        sample::*,
+        transcript::{Closing, Note, Transcript},
+    },
+};
+
+/// The calls of a connection that is over.
+fn calls(wire: &mut Wire) -> Vec<Transcript> {
+    let mut transcripts = wire.connection.take_finished();
+    transcripts.extend(wire.connection.take_open(None));
+    transcripts
+}
+
+/// Both texts of a call, for a snapshot.
+fn texts(wire: &mut Wire, call: &Call, code: i32) -> String {
+    let transcripts = calls(wire);
+    let violations = check(&transcripts, call, Some(&answer(code, 0)));
+    let input = TraceInput {
+        case: "suite/case",
+        call,
+        transcripts: &transcripts,
+        violations: &violations,
+        notes: &[],
+    };
+    let excerpt = excerpt(&input);
+    assert!(excerpt.len() <= EXCERPT_LINES);
+    format!("{}\n--- in short\n{}\n", whole(&input), excerpt.join("\n"))
+}
+
+#[test]
+fn an_ordinary_call() {
+    let mut wire = Wire::new();
+    wire.server(&settings(&[(3, 100), (4, 1 << 20), (0xfe03, 1), (0x4d44, 7)]));
+    wire.client(&settings_ack()).request(1, REQUEST).server(&ping(0, *b"\x1b]0;bad\x07"));
+    wire.client(&ping(flag::ACK, *b"\x1b]0;bad\x07")).client(&window_update(0, 4096));
+    wire.client(&window_update(1, 17)).client(&frame(0xbe, 0, 1, b"grease")).response(1);
+    insta::assert_snapshot!(texts(&mut wire, &get_sequence(), 0));
+}
+
+#[test]
+fn every_violation_stands_below_what_it_is_about() {
+    let mut wire = Wire::new();
+    let fields = and(&with(REQUEST, "te", "gzip"), "k-bin", "YQ==");
+    wire.request(1, &fields).server(&headers(1, 0, RESPONSE));
+    let two = [message(0, b"\x0a\0"), message(7, b"\x0a\x02\0\x01")].concat();
+    wire.server(&data(1, 0, &two)).server(&data(1, 0, b"\0\0\0"));
+    wire.server(&headers(1, flag::END_STREAM, &[("k", "v"), ("grpc-status", "99")]));
+    insta::assert_snapshot!(texts(&mut wire, &get_sequence(), 0));
+}
+
+#[test]
+fn a_reset_that_is_reported_wrongly() {
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST).server(&reset(1, 7)).request(3, REQUEST).server(&reset(3, 11));
+    wire.server(&goaway(3, 0));
+    insta::assert_snapshot!(texts(&mut wire, &get_sequence(), 2));
+}
+
+#[test]
+fn a_call_that_broke_off() {
+    let mut wire = Wire::new();
+    wire.client(&headers(1, 0, REQUEST)).client(&data(1, 0, b"\0\0\0\0\x09\x08"));
+    wire.server(&headers(1, 0, RESPONSE));
+    wire.connection.closed(Role::Server, Closing::Abort, wire.now);
+    insta::assert_snapshot!(texts(&mut wire, &get_sequence(), 14));
+}
+
+/// Nothing that a peer sends begins a line or steers a terminal.
+#[test]
+fn hostile_text_is_escaped() {
+    let mut wire = Wire::new();
+    let fields =
+        [REQUEST, &[("k\r\n", "\u{1b}[2J\u{202e}"), ("user-agent", "żółw\0"), ("e", "")]].concat();
+    wire.client(&headers(1, 0, &fields)).client(&data(1, 1, &message(0, b"\xff\x1b[31m\n")));
+    let trailers = [("grpc-status", "\u{1b}c"), ("grpc-message", "a\nb")];
+    wire.server(&headers(1, flag::END_STREAM, &[RESPONSE, &trailers].concat()));
+    let text = texts(&mut wire, &get_sequence(), 0);
+    assert!(text.chars().all(|character| character == '\n' || !character.is_control()));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_long_transcript_is_cut_but_not_at_a_violation() {
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
+    for number in 0..2000 {
+        let payload = if number == 1000 { &b"\x10\x01\x08\x02"[..] } else { b"\x08\x02\x10\x01" };
+        wire.server(&data(1, 0, &message(0, payload)));
+    }
+    wire.server(&headers(1, flag::END_STREAM, TRAILERS));
+    let text = texts(&mut wire, &stream_sequence(), 0);
+    let (text, short) = text.split_once("--- in short\n").unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let gap = lines.iter().position(|line| line.starts_with('…')).unwrap();
+    insta::assert_snapshot!(format!("{}\n---\n{short}", lines[gap - 1..gap + 8].join("\n")));
+}
+
+/// However many violations there are, the text has an end.
+#[test]
+fn a_flood_of_violations_is_bounded() {
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
+    // Each breaks WIRE-23, and no status is no success.
+    for _ in 0..3000 {
+        wire.server(&data(1, 0, &message(7, b"")));
+    }
+    let text = texts(&mut wire, &stream_sequence(), 0);
+    assert!(text.lines().count() < 1000, "{}", text.lines().count());
+    assert!(text.contains("\n2901 more violations not shown\n"));
+}
+
+#[test]
+fn a_call_that_was_never_seen() {
+    let note = Note {
+        at: Duration::ZERO,
+        from: Role::Client,
+        offset: 0,
+        text: "the connection does not begin with the HTTP/2 preface".to_owned(),
+    };
+    let (call, notes) = (get_sequence(), [note]);
+    let input = TraceInput {
+        case: "suite/case",
+        call: &call,
+        transcripts: &[],
+        violations: &[],
+        notes: &notes,
+    };
+    let expected = [
+        "nothing of this call was seen on the wire",
+        "not read, at byte 0 of what the client sent: the connection does not begin with the HTTP/2 preface",
+    ];
+    assert_eq!(excerpt(&input), expected);
+    assert!(whole(&input).ends_with(&format!("{}\n{}\n", expected[0], expected[1])));
+}
