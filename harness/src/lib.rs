@@ -38,8 +38,6 @@ pub mod tap;
 
 pub mod rules;
 
-pub mod trace;
-
 pub mod event;
 
 pub mod run;

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use crate::{
     observe::Answer,
-    suite::{Call, Code, Expect, Method, load_protos},
+    suite::{Call, Expect, Method, load_protos},
 };
 
 pub(crate) type Fields = Vec<(&'static str, &'static str)>;
@@ -15,27 +15,9 @@ pub(crate) fn call(service: &str, method: &str) -> Call {
     let protos = load_protos(&folder).unwrap();
     let service = protos.get_service_by_name(service).unwrap();
     let descriptor = service.methods().find(|known| known.name() == method).unwrap();
-    Call {
-        method: Method {
-            path: format!("{}/{method}", service.full_name()),
-            descriptor: Some(descriptor),
-        },
-        request: Vec::new(),
-        raw: false,
-        timeout: Duration::from_secs(5),
-        metadata: Vec::new(),
-        compression: None,
-        cancel_after_messages: None,
-        expect: Expect {
-            codes: vec![Code::OK],
-            messages: None,
-            message_count: None,
-            status_message: None,
-            approx: None,
-            headers: Vec::new(),
-            trailers: Vec::new(),
-        },
-    }
+    let path = format!("{}/{method}", service.full_name());
+    let method = Method { path, descriptor: Some(descriptor) };
+    Call::new(method, Vec::new(), Duration::from_secs(5), Expect::default())
 }
 
 pub(crate) fn get_sequence() -> Call {
