@@ -90,6 +90,7 @@ pub const RULES: &[WireRule] = &[
     must("WIRE-38", status::http_status_is_translated),
     must("WIRE-39", status::reset_is_translated),
     must("WIRE-40", status::no_status_is_no_success),
+    must("WIRE-41", response::stops_after_a_reset),
 ];
 
 const fn must(id: &'static str, check: Check) -> WireRule {

@@ -18,7 +18,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     net::lookup_host,
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::wire::transcript::{Note, Transcript};
@@ -85,5 +85,20 @@ impl Tap {
         }
         self.watch.hurry(key);
         seen.await.unwrap_or_default()
+    }
+
+    /// Likewise, but collects for so long after the end of the call's stream what the
+    /// server still sends on it.
+    pub async fn linger(&self, key: Key, linger: Duration, limit: Duration) -> Seen {
+        let (reply, ended) = oneshot::channel();
+        self.watch.wait(key, reply);
+        let left = match timeout(limit, ended).await {
+            Ok(_) => {
+                sleep(linger).await;
+                limit
+            }
+            Err(_) => Duration::ZERO,
+        };
+        self.take(key, left).await
     }
 }

@@ -1,5 +1,7 @@
 //! Rules of responses.
 
+use std::time::Duration;
+
 use super::{
     Breach, Exchange,
     metadata::{decode, field_breach},
@@ -13,6 +15,16 @@ use crate::{
         transcript::{Event, What},
     },
 };
+
+/// A server that has read a reset has stopped when so much time has passed: what was
+/// under way has arrived by then, even if its writing waited for its turn.
+const STOPPED_AFTER: Duration = Duration::from_millis(500);
+
+/// Whether it has read the reset cannot be seen where the client sends nothing that
+/// must be answered. Then it has had the time and the occasion when so much time has
+/// passed and it has sent so many frames: it is not merely held up.
+const STOPPED_UNSEEN_AFTER: Duration = Duration::from_secs(1);
+const STOPPED_UNSEEN_FRAMES: u64 = 8;
 
 /// The first block has `:status` 200 and one gRPC content-type.
 pub(super) fn begins_as_grpc(exchange: &Exchange<'_>) -> Vec<Breach> {
@@ -149,13 +161,17 @@ pub(super) fn encoding_was_offered(exchange: &Exchange<'_>) -> Vec<Breach> {
 }
 
 /// A status that comes while the request goes on is followed by
-/// RST_STREAM(NO_ERROR). A request that ends by itself right then needs none.
+/// RST_STREAM(NO_ERROR). A request that ends or is reset by itself right then needs
+/// none.
 pub(super) fn early_status_is_followed_by_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
     let events: Vec<&Event> = exchange.transcript.events().collect();
     let is_end = |event: &&Event| event.from == Role::Server && event.ends_stream();
     let Some(position) = events.iter().position(is_end) else { return Vec::new() };
     let (before, after) = events.split_at(position);
-    let has_ended = |event: &&Event| event.from == Role::Client && event.ends_stream();
+    let has_ended = |event: &&Event| {
+        let is_over = event.ends_stream() || matches!(event.what, What::Reset { .. });
+        event.from == Role::Client && is_over
+    };
     if before.iter().any(has_ended) || after.iter().any(has_ended) {
         return Vec::new();
     }
@@ -166,4 +182,23 @@ pub(super) fn early_status_is_followed_by_a_reset(exchange: &Exchange<'_>) -> Ve
         return Vec::new();
     }
     vec![Breach::of(events[position], "an early status without RST_STREAM(NO_ERROR) after it")]
+}
+
+/// A server that could know of a reset sends nothing more on that stream.
+pub(super) fn stops_after_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let breach = |event: &Event| match event.what {
+        What::AfterReset { kind, since, frames_since, has_read } => {
+            let is_known = if has_read {
+                since >= STOPPED_AFTER
+            } else {
+                since >= STOPPED_UNSEEN_AFTER && frames_since >= STOPPED_UNSEEN_FRAMES
+            };
+            let name = kind_name(kind);
+            let what = format!("{name} {since:.1?} after the client had reset the stream");
+            is_known.then(|| Breach::of(event, what))
+        }
+        _ => None,
+    };
+    // One says it all: who goes on sends many.
+    exchange.transcript.events().find_map(breach).into_iter().collect()
 }

@@ -9,7 +9,7 @@ mod responses;
 
 use std::time::Duration;
 
-use super::{check, samples::*};
+use super::{Violation, check, samples::*};
 use crate::{
     observe::Answer,
     suite::Call,
@@ -21,12 +21,15 @@ use crate::{
 
 /// Every violation of what is on the wire, as `RULE side: what`.
 fn violations(wire: &mut Wire, call: &Call, answer: Option<&Answer>) -> Vec<String> {
-    let mut transcripts = wire.connection.take_finished();
-    transcripts.extend(wire.connection.take_open(None));
+    let transcripts = wire.calls();
     assert!(!transcripts.is_empty(), "nothing is there to be judged");
     assert!(transcripts.iter().all(|transcript| transcript.is_whole));
     let found = check(&transcripts, call, answer).into_iter();
-    found.map(|v| format!("{} {}: {}", v.rule, v.breach.side, v.breach.what)).collect()
+    found.map(|violation| in_words(&violation)).collect()
+}
+
+fn in_words(Violation { rule, breach, .. }: &Violation) -> String {
+    format!("{rule} {}: {}", breach.side, breach.what)
 }
 
 /// The violations are the expected ones, each given by how it begins.

@@ -34,6 +34,8 @@ pub(super) enum Item {
     Gone { connection: u64 },
     /// Somebody asks for a call.
     Asked { key: Key, reply: oneshot::Sender<Seen> },
+    /// Somebody waits for the end of a call.
+    Awaited { key: Key, reply: oneshot::Sender<()> },
     /// Who asked for a call waits no longer.
     Hurried { key: Key },
 }
@@ -74,6 +76,10 @@ impl Sender {
 
     pub(super) fn ask(&self, key: Key, reply: oneshot::Sender<Seen>) {
         self.send(Item::Asked { key, reply });
+    }
+
+    pub(super) fn wait(&self, key: Key, reply: oneshot::Sender<()>) {
+        self.send(Item::Awaited { key, reply });
     }
 
     pub(super) fn hurry(&self, key: Key) {

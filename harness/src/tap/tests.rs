@@ -13,6 +13,7 @@ use super::{Key, Tap};
 use crate::wire::{
     frame::{PREFACE, flag},
     sample::*,
+    transcript::What,
 };
 
 /// Longer than anything here takes, even on a loaded machine.
@@ -190,6 +191,35 @@ fn a_call_is_handed_out_once_it_has_ended() {
         }
         // Nothing is kept of what was handed out.
         assert!(tap.take(Key::Call(7), Duration::ZERO).await.transcripts.is_empty());
+    });
+}
+
+#[test]
+fn what_comes_after_a_reset_is_collected_by_who_lingers() {
+    run(async {
+        let (tap, mut client, mut server) = connected().await;
+        let sent = [greeting(), request(1, "7"), reset(1, 8)].concat();
+        client.write_all(&sent).await.unwrap();
+        server.read_exact(&mut vec![0; sent.len()]).await.unwrap();
+        let answers = [settings(&[]), settings_ack(), data(1, 0, &message(0, b""))].concat();
+        server.write_all(&answers).await.unwrap();
+        client.read_exact(&mut vec![0; answers.len()]).await.unwrap();
+        let seen = tap.linger(Key::Call(7), Duration::from_millis(10), LIMIT).await;
+        let events = seen.transcripts[0].events();
+        let late = events.filter(|event| matches!(event.what, What::AfterReset { .. }));
+        assert_eq!(late.count(), 1);
+    });
+}
+
+#[test]
+fn who_lingers_for_a_call_that_does_not_end_waits_no_longer_than_the_limit() {
+    run(async {
+        let (tap, mut client, mut server) = connected().await;
+        let sent = [greeting(), request(1, "7")].concat();
+        client.write_all(&sent).await.unwrap();
+        server.read_exact(&mut vec![0; sent.len()]).await.unwrap();
+        let seen = tap.linger(Key::Call(7), LIMIT, Duration::from_millis(10)).await;
+        assert!(!seen.transcripts[0].is_finished);
     });
 }
 

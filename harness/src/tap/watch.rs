@@ -52,6 +52,7 @@ struct Watch {
     unclaimed: VecDeque<Transcript>,
     unclaimed_bytes: usize,
     waiting: Vec<Question>,
+    ends_awaited: Vec<(Key, oneshot::Sender<()>)>,
     notes: Vec<Note>,
 }
 
@@ -87,6 +88,7 @@ impl Watch {
             Item::Asked { key, reply } => {
                 self.waiting.push(Question { key, reply, is_urgent: false });
             }
+            Item::Awaited { key, reply } => self.ends_awaited.push((key, reply)),
             Item::Hurried { key } => {
                 let asked = self.waiting.iter_mut().filter(|question| question.key == key);
                 asked.for_each(|question| question.is_urgent = true);
@@ -101,6 +103,13 @@ impl Watch {
             self.unclaimed_bytes += transcript.kept_bytes;
             self.unclaimed.push_back(transcript);
         }
+        for (stream, event) in connection.take_late() {
+            let is_it = |t: &&mut Transcript| t.stream == stream && t.connection.number == number;
+            // Of a call that was handed out already, nobody wants to know.
+            if let Some(transcript) = self.unclaimed.iter_mut().rev().find(is_it) {
+                self.unclaimed_bytes += transcript.late(event);
+            }
+        }
         while self.unclaimed.len() > MAX_UNCLAIMED || self.unclaimed_bytes > MAX_UNCLAIMED_BYTES {
             // The newest may be asked for next, however large it is.
             if self.unclaimed.len() == 1 {
@@ -111,20 +120,30 @@ impl Watch {
         }
     }
 
-    /// Answers every question whose call has ended, and every urgent one.
+    /// Answers every question whose call has ended, and every urgent one. Who asked
+    /// may have gone meanwhile.
     fn answer(&mut self) {
+        for (key, reply) in mem::take(&mut self.ends_awaited) {
+            if self.has_ended(key) {
+                let _ = reply.send(());
+            } else if !reply.is_closed() {
+                self.ends_awaited.push((key, reply));
+            }
+        }
         for question in mem::take(&mut self.waiting) {
-            let call = question.key.call();
-            let is_open = self.connections.values().any(|connection| connection.has_open(call));
-            let is_there = self.unclaimed.iter().any(|transcript| transcript.call == call);
-            if question.is_urgent || (is_there && !is_open) {
-                let seen = self.seen(call);
-                // Who asked may have gone meanwhile.
+            if question.is_urgent || self.has_ended(question.key) {
+                let seen = self.seen(question.key.call());
                 let _ = question.reply.send(seen);
-            } else {
+            } else if !question.reply.is_closed() {
                 self.waiting.push(question);
             }
         }
+    }
+
+    fn has_ended(&self, key: Key) -> bool {
+        let call = key.call();
+        let is_open = self.connections.values().any(|connection| connection.has_open(call));
+        !is_open && self.unclaimed.iter().any(|transcript| transcript.call == call)
     }
 
     fn seen(&mut self, call: Option<u64>) -> Seen {
@@ -150,5 +169,150 @@ impl Key {
             Self::Call(call) => Some(call),
             Self::Pristine => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        observe::Role,
+        wire::{
+            frame::{PREFACE, flag},
+            sample::*,
+            transcript::What,
+        },
+    };
+
+    impl Watch {
+        fn passed(&mut self, from: Role, bytes: &[u8]) {
+            let (bytes, at) = (Bytes::copy_from_slice(bytes), Duration::ZERO);
+            self.handle(Item::Passed { connection: 0, from, bytes, at });
+            self.answer();
+        }
+
+        fn take(&mut self, key: Key) -> Seen {
+            let (reply, mut seen) = oneshot::channel();
+            self.handle(Item::Asked { key, reply });
+            self.answer();
+            seen.try_recv().unwrap()
+        }
+    }
+
+    fn watching() -> Watch {
+        let mut watch = Watch::default();
+        watch.handle(Item::Opened { connection: 0 });
+        watch.passed(Role::Client, &[PREFACE.as_slice(), &settings(&[])].concat());
+        watch.passed(Role::Server, &[settings(&[]), settings_ack()].concat());
+        watch.passed(Role::Client, &settings_ack());
+        watch
+    }
+
+    fn call(number: u64, stream: u32) -> Vec<u8> {
+        let number = number.to_string();
+        let fields = [REQUEST, &[("x-crosswire-call", number.as_str())]].concat();
+        let data = data(stream, flag::END_STREAM, &message(0, b"\x08\x02"));
+        [headers(stream, 0, &fields), data].concat()
+    }
+
+    fn answer(stream: u32) -> Vec<u8> {
+        let data = data(stream, 0, &message(0, b"\x0a\x02\0\x01"));
+        let ends = headers(stream, flag::END_STREAM, TRAILERS);
+        [headers(stream, 0, RESPONSE), data, ends].concat()
+    }
+
+    #[test]
+    fn frames_that_come_late_belong_to_their_call_until_it_is_handed_out() {
+        let mut watch = watching();
+        let (reply, mut ended) = oneshot::channel();
+        watch.handle(Item::Awaited { key: Key::Call(7), reply });
+        watch.passed(Role::Client, &[call(7, 1), call(8, 3)].concat());
+        assert!(ended.try_recv().is_err());
+        watch.passed(Role::Client, &reset(1, 8));
+        ended.try_recv().unwrap();
+        watch.passed(Role::Server, &data(1, 0, b"late"));
+        watch.passed(Role::Server, &answer(3));
+        let late = |seen: &Seen| {
+            let events = seen.transcripts[0].events();
+            events.filter(|event| matches!(event.what, What::AfterReset { .. })).count()
+        };
+        assert_eq!(late(&watch.take(Key::Call(7))), 1);
+        watch.passed(Role::Server, &data(1, 0, b"too late"));
+        assert_eq!(late(&watch.take(Key::Call(8))), 0);
+        assert_eq!(watch.unclaimed_bytes, 0);
+    }
+
+    /// Calls that are taken leave nothing behind, however many there were.
+    #[test]
+    fn twenty_thousand_calls_that_are_taken_leave_nothing() {
+        let mut watch = watching();
+        for number in 0..20_000 {
+            let stream = u32::try_from(2 * number + 1).unwrap();
+            watch.passed(Role::Client, &call(number, stream));
+            // Some are cancelled, some are late for that.
+            if number % 7 == 0 {
+                watch.passed(Role::Client, &reset(stream, 8));
+            }
+            watch.passed(Role::Server, &answer(stream));
+            watch.passed(Role::Server, &ping(0, number.to_be_bytes()));
+            watch.passed(Role::Client, &ping(flag::ACK, number.to_be_bytes()));
+            let seen = watch.take(Key::Call(number));
+            assert_eq!((seen.transcripts.len(), seen.notes.len()), (1, 0), "call {number}");
+        }
+        assert_eq!((watch.unclaimed.len(), watch.unclaimed_bytes), (0, 0));
+        assert_eq!((watch.waiting.len(), watch.ends_awaited.len()), (0, 0));
+        let kept = watch.connections[&0].kept();
+        assert!(kept <= 1024, "{kept}");
+    }
+
+    /// Calls that nobody asks for are kept up to a bound, and then the oldest go.
+    #[test]
+    fn twenty_thousand_calls_that_nobody_wants_are_forgotten() {
+        let mut watch = watching();
+        for number in 0..20_000 {
+            let stream = u32::try_from(2 * number + 1).unwrap();
+            watch.passed(Role::Client, &call(number, stream));
+            watch.passed(Role::Server, &answer(stream));
+        }
+        assert_eq!(watch.unclaimed.len(), MAX_UNCLAIMED);
+        let kept: usize = watch.unclaimed.iter().map(|call| call.kept_bytes).sum();
+        assert_eq!(watch.unclaimed_bytes, kept);
+        assert!(watch.connections[&0].kept() <= 1024);
+        assert_eq!(watch.take(Key::Call(19_999)).transcripts.len(), 1);
+        watch.handle(Item::Gone { connection: 0 });
+        assert!(watch.connections.is_empty());
+    }
+
+    /// Large ones are bounded by their bytes; the newest stays, however large it is.
+    #[test]
+    fn large_calls_that_nobody_wants_are_forgotten() {
+        let mut watch = watching();
+        for number in 0..12 {
+            let stream = u32::try_from(2 * number + 1).unwrap();
+            watch.passed(Role::Client, &call(number, stream));
+            watch.passed(Role::Server, &headers(stream, 0, RESPONSE));
+            for _ in 0..10 {
+                watch.passed(Role::Server, &data(stream, 0, &message(0, &[0; 1 << 20])));
+            }
+            watch.passed(Role::Server, &headers(stream, flag::END_STREAM, TRAILERS));
+            assert!(watch.unclaimed_bytes <= MAX_UNCLAIMED_BYTES, "{}", watch.unclaimed_bytes);
+        }
+        assert_eq!(watch.unclaimed.len(), 6);
+    }
+
+    /// Who has gone is not kept waiting for.
+    #[test]
+    fn a_question_without_an_asker_is_dropped() {
+        let mut watch = watching();
+        let (reply, _) = oneshot::channel();
+        watch.handle(Item::Asked { key: Key::Call(7), reply });
+        let (reply, _) = oneshot::channel();
+        watch.handle(Item::Awaited { key: Key::Call(7), reply });
+        watch.answer();
+        assert_eq!((watch.waiting.len(), watch.ends_awaited.len()), (0, 0));
     }
 }

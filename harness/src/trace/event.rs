@@ -69,6 +69,11 @@ impl<'a> Narrator<'a> {
             What::AfterEnd { kind, stream } => {
                 format!("{} on stream {stream}, after its end", kind_name(*kind))
             }
+            What::AfterReset { kind, since, has_read, .. } => format!(
+                "{}, {since:.1?} after the client's RST_STREAM{}",
+                kind_name(*kind),
+                if *has_read { ", which it had read" } else { "" }
+            ),
             What::TooLong { kind, length, limit } => {
                 format!("{} of {length} bytes; at most {limit} are taken", kind_name(*kind))
             }

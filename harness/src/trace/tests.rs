@@ -13,20 +13,13 @@ use crate::{
     wire::{
         frame::flag,
         sample::*,
-        transcript::{Closing, Note, Transcript},
+        transcript::{Closing, Note},
     },
 };
 
-/// The calls of a connection that is over.
-fn calls(wire: &mut Wire) -> Vec<Transcript> {
-    let mut transcripts = wire.connection.take_finished();
-    transcripts.extend(wire.connection.take_open(None));
-    transcripts
-}
-
 /// Both texts of a call, for a snapshot.
 fn texts(wire: &mut Wire, call: &Call, code: i32) -> String {
-    let transcripts = calls(wire);
+    let transcripts = wire.calls();
     let violations = check(&transcripts, call, Some(&answer(code, 0)));
     let input = TraceInput {
         case: "suite/case",
@@ -67,6 +60,16 @@ fn a_reset_that_is_reported_wrongly() {
     wire.request(1, REQUEST).server(&reset(1, 7)).request(3, REQUEST).server(&reset(3, 11));
     wire.server(&goaway(3, 0));
     insta::assert_snapshot!(texts(&mut wire, &get_sequence(), 2));
+}
+
+#[test]
+fn a_server_that_goes_on_after_a_reset() {
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE)).client(&reset(1, 8));
+    wire.client(&ping(0, [1; 8])).server(&data(1, 0, b"\0\0\0\0\0")).server(&ping(1, [1; 8]));
+    wire.now += Duration::from_millis(600);
+    wire.server(&data(1, 0, b"\0\0\0\0\0"));
+    insta::assert_snapshot!(texts(&mut wire, &get_sequence(), 1));
 }
 
 #[test]

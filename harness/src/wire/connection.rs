@@ -51,6 +51,7 @@ pub struct Connection {
     highest: u32,
     between_calls: Vec<Arc<Event>>,
     finished: Vec<Transcript>,
+    late: Vec<(u32, Event)>,
     /// It cannot be read any further.
     is_lost: bool,
     has_closed: Pair<bool>,
@@ -70,6 +71,15 @@ struct OpenBlock {
 struct Ended {
     stream: u32,
     has_stopped: Pair<bool>,
+    client_reset: Option<ClientReset>,
+}
+
+/// A client's RST_STREAM, and how many frames the server had sent by then.
+#[derive(Debug)]
+struct ClientReset {
+    at: Duration,
+    offset: u64,
+    server_frames: u64,
 }
 
 impl Connection {
@@ -91,6 +101,7 @@ impl Connection {
             highest: 0,
             between_calls: Vec::new(),
             finished: Vec::new(),
+            late: Vec::new(),
             is_lost: false,
             has_closed: Pair::default(),
         }
@@ -154,6 +165,12 @@ impl Connection {
         mem::take(&mut self.finished)
     }
 
+    /// What the server has sent since this was asked last on streams that the client
+    /// had reset, each with its stream.
+    pub fn take_late(&mut self) -> Vec<(u32, Event)> {
+        mem::take(&mut self.late)
+    }
+
     /// The calls of this key that are open, as far as they have come. They are
     /// not followed any further.
     pub fn take_open(&mut self, call: Option<u64>) -> Vec<Transcript> {
@@ -176,6 +193,13 @@ impl Connection {
     #[must_use]
     pub fn notes(&self) -> &[Note] {
         &self.facts.notes
+    }
+
+    /// How many things are kept that are no call's own.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        let ended = self.ended.len() + self.late.len() + self.finished.len();
+        ended + self.between_calls.len() + self.control.debts.len() + self.facts.notes.len()
     }
 
     fn frame(&mut self, from: Role, frame: &Frame, at: Duration) {
@@ -306,6 +330,9 @@ impl Connection {
         let Some(state) = self.streams.get_mut(&stream).filter(|s| !s.has_stopped(from)) else {
             return self.record_late(stream, kind, event);
         };
+        if from == Role::Server {
+            self.control.answered(from, state.opened_at);
+        }
         state.transcript.is_whole &= !fields.is_cut;
         let event = Event { what: What::Headers { fields, ends_stream }, ..event };
         if ends_stream {
@@ -323,7 +350,8 @@ impl Connection {
             self.note(event.from, event.at, format!("more than {MAX_STREAMS} streams are open"));
             return;
         }
-        let mut stream = Stream::new(id, mem::take(&mut self.between_calls), &mut self.budget);
+        let before = mem::take(&mut self.between_calls);
+        let mut stream = Stream::new(id, event.offset, before, &mut self.budget);
         let entry = fields.list.iter().find(|field| field.name == CALL_ENTRY.as_bytes());
         stream.transcript.call = entry
             .and_then(|field| std::str::from_utf8(&field.value).ok())
@@ -391,19 +419,25 @@ impl Connection {
     /// DATA or HEADERS on a stream that is not open for its sender.
     fn record_late(&mut self, stream: u32, kind: u8, event: Event) {
         let from = event.from;
+        let ended = self.ended.iter().find(|ended| ended.stream == stream);
         let had_stopped = match self.streams.get(&stream) {
             Some(state) => state.has_stopped(from),
-            None => {
-                self.ended.iter().any(|ended| ended.stream == stream && *ended.has_stopped.of(from))
-            }
+            None => ended.is_some_and(|ended| *ended.has_stopped.of(from)),
         };
         if had_stopped {
             self.record(stream, Event { what: What::AfterEnd { kind, stream }, ..event });
         } else if stream > self.highest || stream == 0 {
             let name = kind_name(kind);
             self.note(from, event.at, format!("{name} on stream {stream}, which is not open"));
+        } else if let Some(reset) = ended.and_then(|ended| ended.client_reset.as_ref()) {
+            let what = What::AfterReset {
+                kind,
+                since: event.at.saturating_sub(reset.at),
+                frames_since: self.control.frames.server - reset.server_frames,
+                has_read: self.control.has_read(Role::Server, reset.offset),
+            };
+            self.late.push((stream, Event { what, ..event }));
         }
-        // Else the other side had reset it, and this one did not know yet.
     }
 
     /// Hands out a stream if it is closed.
@@ -431,7 +465,12 @@ impl Connection {
             client: stream.has_stopped(Role::Client),
             server: stream.has_stopped(Role::Server),
         };
-        self.ended.push_back(Ended { stream: id, has_stopped });
+        let client_reset = stream.transcript.reset(Role::Client).map(|(reset, _)| ClientReset {
+            at: reset.at,
+            offset: reset.offset,
+            server_frames: self.control.frames.server,
+        });
+        self.ended.push_back(Ended { stream: id, has_stopped, client_reset });
         let is_finished = stream.is_closed();
         let debts = self.control.debts.clone();
         let announced = &self.control.announced;

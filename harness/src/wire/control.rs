@@ -28,6 +28,11 @@ pub(super) struct Control {
     pub(super) windows: Pair<i64>,
     /// What is owed.
     pub(super) debts: Vec<Debt>,
+    /// How far into the other side's direction each side has read for certain: it
+    /// has answered what stands there. Until then, what it sends may have crossed.
+    has_read: Pair<u64>,
+    /// How many frames each side has sent.
+    pub(super) frames: Pair<u64>,
     goaways: Vec<GoAway>,
 }
 
@@ -36,9 +41,6 @@ pub(super) struct Control {
 struct GoAway {
     last: u32,
     offset: u64,
-    /// Whether the client has answered something that came after it, and so has
-    /// read it. Until then, a new stream may have crossed it.
-    is_known: bool,
 }
 
 impl Default for Control {
@@ -48,6 +50,8 @@ impl Default for Control {
             announced: Pair::default(),
             windows: Pair { client: window, server: window },
             debts: Vec::new(),
+            has_read: Pair::default(),
+            frames: Pair::default(),
             goaways: Vec::new(),
         }
     }
@@ -56,6 +60,7 @@ impl Default for Control {
 impl Control {
     /// A frame passed, whatever it is.
     pub(super) fn frame_passed(&mut self, event: &Event) {
+        *self.frames.of_mut(event.from) += 1;
         for debt in self.debts.iter_mut().filter(|debt| debt.debtor == event.from) {
             debt.frames_since += 1;
             debt.last_frame = event.at;
@@ -64,7 +69,19 @@ impl Control {
 
     /// The lowest last stream of the GOAWAYs that the client has read for certain.
     pub(super) fn known_goaway(&self) -> Option<u32> {
-        self.goaways.iter().filter(|goaway| goaway.is_known).map(|goaway| goaway.last).min()
+        let known = self.goaways.iter().filter(|goaway| self.has_read(Role::Client, goaway.offset));
+        known.map(|goaway| goaway.last).min()
+    }
+
+    /// A side has answered what the other sent at this place.
+    pub(super) fn answered(&mut self, by: Role, offset: u64) {
+        let has_read = self.has_read.of_mut(by);
+        *has_read = offset.max(*has_read);
+    }
+
+    /// Whether a side has read what the other sent at this place for certain.
+    pub(super) const fn has_read(&self, side: Role, offset: u64) -> bool {
+        offset < *self.has_read.of(side)
     }
 
     pub(super) fn settings(&mut self, frame: &Frame, bare: Event) -> Result<Event, FrameError> {
@@ -102,7 +119,7 @@ impl Control {
         let last = payload.try_get_u32().map_err(|_| FrameError::Size)? & 0x7fff_ffff;
         let code = payload.try_get_u32().map_err(|_| FrameError::Size)?;
         if bare.from == Role::Server && self.goaways.len() < MAX_GOAWAYS {
-            self.goaways.push(GoAway { last, offset: bare.offset, is_known: false });
+            self.goaways.push(GoAway { last, offset: bare.offset });
         }
         let debug = Bytes::copy_from_slice(&payload[..payload.len().min(MAX_DEBUG_BYTES)]);
         Ok(Event { what: What::GoAway { last, code, debug }, ..bare })
@@ -133,13 +150,8 @@ impl Control {
     fn settle(&mut self, debtor: Role, asked: Asked) -> bool {
         let is_it = |debt: &Debt| debt.debtor == debtor && debt.asked == asked;
         let Some(position) = self.debts.iter().position(is_it) else { return false };
-        let question_offset = self.debts.remove(position).offset;
-        if debtor == Role::Client {
-            // Who answers a question has read everything that was sent before it.
-            for goaway in &mut self.goaways {
-                goaway.is_known |= goaway.offset < question_offset;
-            }
-        }
+        let question = self.debts.remove(position);
+        self.answered(debtor, question.offset);
         true
     }
 }

@@ -171,6 +171,17 @@ impl Wire {
         finished.remove(0)
     }
 
+    /// All calls, those that have ended first, with what came late for them.
+    pub(crate) fn calls(&mut self) -> Vec<Transcript> {
+        let mut calls = self.connection.take_finished();
+        calls.extend(self.connection.take_open(None));
+        for (stream, event) in self.connection.take_late() {
+            let call = calls.iter_mut().find(|call| call.stream == stream);
+            call.expect("a frame comes late for a call that was there").late(event);
+        }
+        calls
+    }
+
     /// The text of every note.
     pub(crate) fn notes(&self) -> Vec<String> {
         self.connection.notes().iter().map(|note| note.text.clone()).collect()

@@ -26,6 +26,8 @@ const QUOTED_BYTES: usize = 59;
 pub(super) struct Stream {
     pub(super) transcript: Transcript,
     pub(super) halves: Pair<Half>,
+    /// Where the request begins in the client's direction.
+    pub(super) opened_at: u64,
 }
 
 /// How much is kept of all open calls of a connection.
@@ -47,7 +49,12 @@ pub(super) struct Half {
 
 impl Stream {
     /// A stream that begins with events of its connection from before it.
-    pub(super) fn new(id: u32, before: Vec<Arc<Event>>, budget: &mut Budget) -> Self {
+    pub(super) fn new(
+        id: u32,
+        opened_at: u64,
+        before: Vec<Arc<Event>>,
+        budget: &mut Budget,
+    ) -> Self {
         let transcript = Transcript {
             call: None,
             stream: id,
@@ -57,7 +64,7 @@ impl Stream {
             is_finished: false,
             kept_bytes: 0,
         };
-        let mut stream = Self { transcript, halves: Pair::default() };
+        let mut stream = Self { transcript, halves: Pair::default(), opened_at };
         before.into_iter().for_each(|event| stream.share(event, 1, budget));
         stream
     }

@@ -235,6 +235,24 @@ fn a_frame_after_the_end_is_kept_and_one_that_crossed_a_reset_is_not() {
     assert_eq!(wire.notes(), [""; 0]);
 }
 
+#[test]
+fn of_a_flood_after_a_reset_the_first_and_the_last_are_kept() {
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST).client(&reset(1, 8));
+    for _ in 0..1000 {
+        wire.server(&data(1, 0, b"more"));
+    }
+    let calls = wire.calls();
+    let late: Vec<u64> = calls[0]
+        .events()
+        .filter_map(|event| match event.what {
+            What::AfterReset { frames_since, .. } => Some(frames_since),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(late, (1..64).chain([1000]).collect::<Vec<u64>>());
+}
+
 /// Random bytes, and right ones with some changed: whatever they are, they are
 /// read to the end.
 #[test]

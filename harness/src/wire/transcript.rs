@@ -14,6 +14,9 @@ use crate::observe::Role;
 /// value is a decimal number.
 pub const CALL_ENTRY: &str = "x-crosswire-call";
 
+/// How many frames are kept that came after the client had reset the stream.
+const MAX_LATE: usize = 64;
+
 /// Everything that passed for one call, in the order in which the tap saw it.
 #[derive(Debug, Clone)]
 pub struct Transcript {
@@ -100,6 +103,18 @@ pub enum What {
         kind: u8,
         /// Its stream, which need not be this call's.
         stream: u32,
+    },
+    /// The server's DATA or HEADERS on a stream that the client had reset before.
+    AfterReset {
+        /// Its type.
+        kind: u8,
+        /// How long before.
+        since: Duration,
+        /// How many frames the server had sent since, this one included.
+        frames_since: u64,
+        /// Whether the server had answered something that the client sent later, and
+        /// so had read the reset.
+        has_read: bool,
     },
     /// A frame longer than the other side takes; its own event follows.
     TooLong {
@@ -313,6 +328,21 @@ impl Transcript {
             What::Message(message) => Some((event, message)),
             _ => None,
         })
+    }
+
+    /// Takes an event that came after this was made; says how many bytes it keeps
+    /// for it. Of a flood, the first and the last are kept.
+    pub(crate) fn late(&mut self, event: Event) -> usize {
+        let is_late = |event: &Arc<Event>| matches!(event.what, What::AfterReset { .. });
+        let late = self.events.iter().rev().take_while(|event| is_late(event)).count();
+        if late == MAX_LATE {
+            self.events.pop();
+        }
+        let kept_bytes =
+            if late < MAX_LATE { size_of::<Arc<Event>>() + event.kept_bytes() } else { 0 };
+        self.events.push(Arc::new(event));
+        self.kept_bytes += kept_bytes;
+        kept_bytes
     }
 
     /// The encoding that a side named for its messages.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::wire::{
     frame::kind,
-    sample::{frame, reset},
+    sample::{frame, ping, reset, settings, settings_ack},
 };
 
 #[test]
@@ -271,7 +271,7 @@ fn an_early_status_is_followed_by_a_reset() {
         ("NO_ERROR", |w| w.server(&reset(1, 0)), &[]),
         ("nothing", |w| w, &[expected]),
         ("CANCEL", |w| w.server(&reset(1, 8)), &[expected]),
-        ("the client gives up", |w| w.client(&reset(1, 8)), &[expected]),
+        ("the client gives up", |w| w.client(&reset(1, 8)), &[]),
         (
             "the request ends",
             |w| w.client(&data(1, flag::END_STREAM, &message(0, b"\x08\x02"))),
@@ -284,4 +284,59 @@ fn an_early_status_is_followed_by_a_reset() {
         then(&mut wire);
         assert_violations(name, &violations(&mut wire, &get_sequence(), None), expected);
     }
+}
+
+/// The server's frames so long after the client's reset; what it answers in between
+/// says whether it has read it.
+#[test]
+fn a_server_stops_when_the_client_has_cancelled() {
+    type Send = fn(&mut Wire) -> &mut Wire;
+    let silent: Send = |w| w;
+    let answers_ping: Send = |w| w.client(&ping(0, [1; 8])).server(&ping(flag::ACK, [1; 8]));
+    let answers_settings: Send = |w| w.client(&settings(&[])).server(&settings_ack());
+    let answers_a_call: Send = |w| w.request(3, REQUEST).response(3);
+    let sends_frames: Send = |w| {
+        for _ in 0..7 {
+            w.server(&frame(0x77, 0, 0, b""));
+        }
+        w
+    };
+    let more: Send = |w| w.server(&data(1, 0, &message(0, b"\x0a\x02\0\x01")));
+    let trailers: Send = |w| w.server(&headers(1, flag::END_STREAM, TRAILERS));
+    let other: Send = |w| w.server(&reset(1, 8)).server(&frame(0x77, 0, 1, b""));
+    let data = "WIRE-41 server: DATA ";
+    for (name, evidence, later, then, expected) in [
+        ("under way", silent, 0, more, None),
+        ("under way, and the end", silent, 0, trailers, None),
+        ("slow, and nothing to answer", silent, 5000, more, None),
+        ("before it can have stopped", answers_ping, 490, more, None),
+        ("after a PING", answers_ping, 500, more, Some(data)),
+        ("the end after a PING", answers_ping, 500, trailers, Some("WIRE-41 server: HEADERS ")),
+        ("after SETTINGS", answers_settings, 500, more, Some(data)),
+        ("after another call", answers_a_call, 500, more, Some(data)),
+        ("other frames", answers_ping, 500, other, None),
+        ("after other frames, soon", sends_frames, 900, more, None),
+        ("after other frames", sends_frames, 1000, more, Some(data)),
+    ] {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE)).client(&reset(1, 8));
+        evidence(&mut wire);
+        wire.now += Duration::from_millis(later);
+        then(&mut wire);
+        let mine = wire.calls().into_iter().find(|call| call.stream == 1).unwrap();
+        let found: Vec<String> =
+            check(&[mine], &get_sequence(), None).iter().map(in_words).collect();
+        assert_violations(name, &found, expected.as_slice());
+    }
+    // What is answered later, but was asked before, says nothing.
+    let mut wire = Wire::new();
+    wire.client(&ping(0, [1; 8])).request(1, REQUEST).client(&reset(1, 8));
+    wire.server(&ping(flag::ACK, [1; 8]));
+    wire.now += Duration::from_millis(2000);
+    more(&mut wire);
+    assert_violations("asked before", &violations(&mut wire, &get_sequence(), None), &[]);
+    // A server whose own end crossed the reset has nothing left to stop.
+    let mut wire = Wire::new();
+    wire.client(&headers(1, 0, REQUEST)).response(1).client(&reset(1, 8));
+    assert_violations("crossed", &violations(&mut wire, &get_sequence(), None), &[]);
 }
