@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     runtime,
     time::timeout,
 };
@@ -144,10 +144,10 @@ fn a_reset_is_a_reset_on_the_other_side() {
 #[test]
 fn a_server_that_is_not_there_hangs_up() {
     run(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        drop(listener);
-        let tap = Tap::start(&address).await.unwrap();
+        // Bound, so that nobody else takes the port, but it does not listen.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let tap = Tap::start(&socket.local_addr().unwrap().to_string()).await.unwrap();
         let mut client = TcpStream::connect(tap.address()).await.unwrap();
         assert!(client.read_u8().await.is_err());
     });
