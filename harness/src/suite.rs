@@ -3,7 +3,9 @@
 
 mod case;
 mod expand;
+mod fault;
 mod load;
 
 pub use case::{Approx, Call, Case, Code, Compression, Expect, Method, Suite};
+pub use fault::{Action, Cut, ErrorCode, Fault, LastStream, Position};
 pub use load::{load, load_protos};

@@ -1,0 +1,408 @@
+//! What a case asks the tap to do to the traffic.
+
+use std::{collections::BTreeMap, fmt, num::NonZeroU32, time::Duration};
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use crate::{input::parse_duration, observe::Role};
+
+/// A fault of the network, or of the side that a frame seems to come from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "RawFault")]
+pub struct Fault {
+    /// What happens.
+    pub action: Action,
+    /// To whose bytes: the direction in which it happens.
+    pub of: Role,
+    /// From where on.
+    pub at: Position,
+}
+
+/// What happens to one direction of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Every byte passes so much later; order and pauses stay.
+    Delay(Duration),
+    /// No more than this passes.
+    Throttle {
+        /// Bytes per second.
+        bytes_per_s: NonZeroU32,
+    },
+    /// Bytes are read and dropped, and the connection stays open.
+    Blackhole,
+    /// The connection ends for both sides.
+    Cut(Cut),
+    /// RST_STREAM for the call. Nothing more of its stream passes.
+    RstStream(ErrorCode),
+    /// GOAWAY. If it names no stream, nothing more of the call's passes.
+    GoAway {
+        /// Its error code.
+        code: ErrorCode,
+        /// The last stream that it names.
+        last: LastStream,
+    },
+    /// These settings are added to the side's first SETTINGS, at their end.
+    Settings(Vec<(u16, u32)>),
+    /// A PING; its answer is not passed on.
+    Ping,
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cut {
+    /// In the ordinary way: FIN. All that passed before is received.
+    Close,
+    /// With RST. A receiver may lose what it has not read by then.
+    Reset,
+}
+
+/// The last stream that a GOAWAY names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LastStream {
+    /// The call's own: it goes on, and nothing new begins.
+    This,
+    /// 0: not even the call is taken care of.
+    None,
+}
+
+/// A place in one direction of a connection. "The call" is the first that the client
+/// opens on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// The beginning; for RST_STREAM and GOAWAY, the opening of the call's stream.
+    Start,
+    /// After so many bytes, the client's preface included. A frame that is added comes
+    /// where the next one begins.
+    Bytes(u64),
+    /// After the call's first block of headers.
+    Headers,
+    /// After so many whole messages of the call; with 0, just before its first DATA.
+    Messages(u32),
+    /// In the middle of the call's trailers. No frame can be added there: RST_STREAM
+    /// comes just before them, GOAWAY and PING just after.
+    Trailers,
+}
+
+/// An error code of HTTP/2. Shown by its name, if it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorCode(pub u32);
+
+/// By number (RFC 9113, section 7).
+const ERROR_CODES: [&str; 14] = [
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+];
+
+/// By number, from 1 (RFC 9113, section 6.5.2).
+const SETTINGS: [&str; 6] = [
+    "header_table_size",
+    "enable_push",
+    "max_concurrent_streams",
+    "initial_window_size",
+    "max_frame_size",
+    "max_header_list_size",
+];
+
+impl Fault {
+    /// Whether it must know the frames, and so cannot be done to TLS unread.
+    #[must_use]
+    pub const fn reads_frames(&self) -> bool {
+        let adds = matches!(
+            self.action,
+            Action::RstStream(_) | Action::GoAway { .. } | Action::Settings(_) | Action::Ping
+        );
+        adds || matches!(self.at, Position::Headers | Position::Messages(_) | Position::Trailers)
+    }
+
+    /// Whether it only lets bytes pass later.
+    #[must_use]
+    pub const fn only_slows(&self) -> bool {
+        matches!(self.action, Action::Delay(_) | Action::Throttle { .. })
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = usize::try_from(self.0).ok().and_then(|number| ERROR_CODES.get(number));
+        match name {
+            Some(name) => formatter.write_str(name),
+            None => write!(formatter, "error code {}", self.0),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected an HTTP/2 error code, by name or number")]
+        enum NameOrNumber {
+            Number(u32),
+            Name(String),
+        }
+        let name = match NameOrNumber::deserialize(deserializer)? {
+            NameOrNumber::Number(number) => return Ok(Self(number)),
+            NameOrNumber::Name(name) => name,
+        };
+        number_in(&ERROR_CODES, &name).map(Self).ok_or_else(|| {
+            let known = ERROR_CODES.join(", ");
+            D::Error::custom(format!(
+                "`{name}` is no HTTP/2 error code; a number or one of {known}"
+            ))
+        })
+    }
+}
+
+fn number_in(names: &[&str], name: &str) -> Option<u32> {
+    u32::try_from(names.iter().position(|known| *known == name)?).ok()
+}
+
+/// A fault as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFault {
+    delay: Option<String>,
+    throttle_bytes_per_s: Option<NonZeroU32>,
+    blackhole: Option<Set>,
+    cut: Option<Cut>,
+    rst_stream: Option<ErrorCode>,
+    goaway: Option<ErrorCode>,
+    last_stream: Option<LastStream>,
+    settings: Option<BTreeMap<String, u32>>,
+    ping: Option<Set>,
+    of: Option<Of>,
+    after_bytes: Option<u64>,
+    after_headers: Option<Set>,
+    after_messages: Option<u32>,
+    in_trailers: Option<Set>,
+}
+
+/// `true`; whoever does not want it leaves it out.
+struct Set;
+
+impl<'de> Deserialize<'de> for Set {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match bool::deserialize(deserializer)? {
+            true => Ok(Self),
+            false => Err(D::Error::custom("write `true`, or leave it out")),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Of {
+    Server,
+    Client,
+}
+
+impl TryFrom<RawFault> for Fault {
+    type Error = String;
+
+    fn try_from(raw: RawFault) -> Result<Self, String> {
+        let of = match raw.of {
+            None | Some(Of::Server) => Role::Server,
+            Some(Of::Client) => Role::Client,
+        };
+        let at = position(&raw)?;
+        if (at, of) == (Position::Trailers, Role::Client) {
+            return Err("`in_trailers`, but a request has no trailers".to_owned());
+        }
+        let last_stream = raw.last_stream;
+        let action = action(raw, of)?;
+        if last_stream.is_some() && !matches!(action, Action::GoAway { .. }) {
+            return Err("`last_stream` belongs to `goaway`".to_owned());
+        }
+        if matches!(action, Action::Settings(_)) && at != Position::Start {
+            return Err("`settings` go with the first SETTINGS; they have no position".to_owned());
+        }
+        Ok(Self { action, of, at })
+    }
+}
+
+fn position(raw: &RawFault) -> Result<Position, String> {
+    let given = [
+        raw.after_bytes.map(|bytes| ("after_bytes", Position::Bytes(bytes))),
+        raw.after_headers.as_ref().map(|_| ("after_headers", Position::Headers)),
+        raw.after_messages.map(|count| ("after_messages", Position::Messages(count))),
+        raw.in_trailers.as_ref().map(|_| ("in_trailers", Position::Trailers)),
+    ];
+    let given: Vec<(&str, Position)> = given.into_iter().flatten().collect();
+    match given[..] {
+        [] => Ok(Position::Start),
+        [(_, position)] => Ok(position),
+        _ => Err(format!("a fault has one position at most; here are {}", names(&given))),
+    }
+}
+
+fn action(raw: RawFault, of: Role) -> Result<Action, String> {
+    let delay = raw.delay.map(|text| parse_duration(&text)).transpose();
+    let delay = delay.map_err(|why| format!("delay: {why}"))?;
+    let go_away = |code| last_stream(raw.last_stream, of).map(|last| Action::GoAway { code, last });
+    let mut given = [
+        delay.map(|delay| ("delay", Action::Delay(delay))),
+        raw.throttle_bytes_per_s
+            .map(|bytes_per_s| ("throttle_bytes_per_s", Action::Throttle { bytes_per_s })),
+        raw.blackhole.map(|_| ("blackhole", Action::Blackhole)),
+        raw.cut.map(|cut| ("cut", Action::Cut(cut))),
+        raw.rst_stream.map(|code| ("rst_stream", Action::RstStream(code))),
+        raw.goaway.map(go_away).transpose()?.map(|action| ("goaway", action)),
+        raw.settings.map(settings).transpose()?.map(|action| ("settings", action)),
+        raw.ping.map(|_| ("ping", Action::Ping)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>();
+    match (given.pop(), &given[..]) {
+        (Some((_, action)), []) => Ok(action),
+        (Some(last), _) => {
+            given.push(last);
+            Err(format!("a fault has one action; here are {}", names(&given)))
+        }
+        (None, _) => Err("a fault has an action: `delay`, `throttle_bytes_per_s`, `blackhole`, \
+                          `cut`, `rst_stream`, `goaway`, `settings` or `ping`"
+            .to_owned()),
+    }
+}
+
+fn names<T>(given: &[(&str, T)]) -> String {
+    let names: Vec<String> = given.iter().map(|(name, _)| format!("`{name}`")).collect();
+    names.join(" and ")
+}
+
+/// A client's GOAWAY names a stream that the server opened, and there is never one.
+fn last_stream(given: Option<LastStream>, of: Role) -> Result<LastStream, String> {
+    match (given, of) {
+        (None, Role::Server) => Ok(LastStream::This),
+        (None, Role::Client) => Ok(LastStream::None),
+        (Some(LastStream::This), Role::Client) => {
+            Err("`last_stream` of a client's GOAWAY is \"none\": servers open no streams"
+                .to_owned())
+        }
+        (Some(last), _) => Ok(last),
+    }
+}
+
+fn settings(settings: BTreeMap<String, u32>) -> Result<Action, String> {
+    if settings.is_empty() {
+        return Err("`settings` is empty".to_owned());
+    }
+    let number = |name: &str| {
+        let index = number_in(&SETTINGS, name).and_then(|index| u16::try_from(index).ok());
+        index.map(|index| index + 1).ok_or_else(|| {
+            format!("`{name}` is no setting of HTTP/2; one of {}", SETTINGS.join(", "))
+        })
+    };
+    let settings = settings.iter().map(|(name, value)| Ok((number(name)?, *value)));
+    settings.collect::<Result<_, String>>().map(Action::Settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Fault, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn every_action_and_position_is_read() {
+        use Action::*;
+        use Position::*;
+        let of_server = |action, at| Ok(Fault { action, of: Role::Server, at });
+        let ms = Duration::from_millis;
+        for (text, expected) in [
+            ("delay = '100ms'", of_server(Delay(ms(100)), Start)),
+            (
+                "throttle_bytes_per_s = 65536\nafter_bytes = 7",
+                of_server(Throttle { bytes_per_s: NonZeroU32::new(65536).unwrap() }, Bytes(7)),
+            ),
+            ("blackhole = true\nafter_headers = true", of_server(Blackhole, Headers)),
+            ("cut = 'close'\nof = 'server'", of_server(Cut(super::Cut::Close), Start)),
+            ("cut = 'reset'\nin_trailers = true", of_server(Cut(super::Cut::Reset), Trailers)),
+            ("rst_stream = 'CANCEL'", of_server(RstStream(ErrorCode(8)), Start)),
+            (
+                "rst_stream = 77\nafter_messages = 0",
+                of_server(RstStream(ErrorCode(77)), Messages(0)),
+            ),
+            (
+                "goaway = 'NO_ERROR'",
+                of_server(GoAway { code: ErrorCode(0), last: LastStream::This }, Start),
+            ),
+            (
+                "goaway = 11\nlast_stream = 'none'",
+                of_server(GoAway { code: ErrorCode(11), last: LastStream::None }, Start),
+            ),
+            (
+                "goaway = 0\nof = 'client'",
+                Ok(Fault {
+                    action: GoAway { code: ErrorCode(0), last: LastStream::None },
+                    of: Role::Client,
+                    at: Start,
+                }),
+            ),
+            (
+                "settings = { max_concurrent_streams = 4, header_table_size = 0 }",
+                of_server(Settings(vec![(1, 0), (3, 4)]), Start),
+            ),
+            ("ping = true\nafter_messages = 3", of_server(Ping, Messages(3))),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_an_error() {
+        for (text, expected) in [
+            ("", "a fault has an action: `delay`"),
+            ("after_bytes = 1", "a fault has an action: `delay`"),
+            ("ping = true\ncut = 'close'", "a fault has one action; here are `cut` and `ping`"),
+            (
+                "ping = true\nafter_bytes = 1\nin_trailers = true",
+                "a fault has one position at most; here are `after_bytes` and `in_trailers`",
+            ),
+            ("blackhole = false", "write `true`, or leave it out"),
+            ("delay = 'soon'", "delay: `soon` is no duration"),
+            ("throttle_bytes_per_s = 0", "invalid value: integer `0`"),
+            ("cut = 'off'", "unknown variant `off`, expected `close` or `reset`"),
+            ("rst_stream = 'STOP'", "`STOP` is no HTTP/2 error code; a number or one of NO_ERROR"),
+            ("rst_stream = true", "expected an HTTP/2 error code, by name or number"),
+            ("cut = 'close'\nlast_stream = 'none'", "`last_stream` belongs to `goaway`"),
+            (
+                "goaway = 0\nlast_stream = 'this'\nof = 'client'",
+                "`last_stream` of a client's GOAWAY is \"none\"",
+            ),
+            ("settings = {}", "`settings` is empty"),
+            ("settings = { speed = 1 }", "`speed` is no setting of HTTP/2; one of header_table"),
+            (
+                "settings = { enable_push = 0 }\nafter_bytes = 1",
+                "`settings` go with the first SETTINGS; they have no position",
+            ),
+            ("blackhole = true\nin_trailers = true\nof = 'client'", "`in_trailers`, but a request"),
+            ("ping = true\nof = 'tap'", "unknown variant `tap`, expected `server` or `client`"),
+            ("pong = true", "unknown field `pong`"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.starts_with(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn error_codes_are_shown_by_name() {
+        assert_eq!(ErrorCode(8).to_string(), "CANCEL");
+        assert_eq!(ErrorCode(14).to_string(), "error code 14");
+    }
+}
