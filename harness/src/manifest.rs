@@ -130,7 +130,19 @@ pub struct Unsupported {
 /// How to start a peer's server.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "RawServer")]
-pub enum ServerSpec {
+pub struct ServerSpec {
+    /// How it is started and becomes ready.
+    pub start: ServerStart,
+    /// The words that its command gains to serve TLS, with `{cert}` and `{key}`.
+    pub tls: Vec<String>,
+    /// The words that it gains beside those to ask clients for certificates, with
+    /// `{client_ca}`.
+    pub mutual_tls: Vec<String>,
+}
+
+/// How a server is started and becomes ready.
+#[derive(Debug)]
+pub enum ServerStart {
     /// It announces itself with a ready line. `{listen}` in the command becomes
     /// `127.0.0.1:0`.
     Announces {
@@ -158,12 +170,30 @@ pub enum ServerSpec {
     },
 }
 
+impl ServerSpec {
+    /// What the manifest lacks to start the server so.
+    #[must_use]
+    pub const fn lacks(&self, serving: Serving) -> Option<&'static str> {
+        match serving {
+            Serving::Tls { .. } if self.tls.is_empty() => Some("`server.tls`"),
+            Serving::Tls { mutual: true, .. } if self.mutual_tls.is_empty() => {
+                Some("`server.mutual_tls`")
+            }
+            _ => None,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawServer {
     cmd: Option<Vec<String>>,
     ready: Option<Ready>,
     address: Option<String>,
+    #[serde(default)]
+    tls: Vec<String>,
+    #[serde(default)]
+    mutual_tls: Vec<String>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -183,7 +213,24 @@ impl TryFrom<RawServer> for ServerSpec {
         if let Some(address) = &raw.address {
             check_address(address)?;
         }
-        match (raw.cmd, raw.ready, raw.address) {
+        if raw.cmd.is_none() && !(raw.tls.is_empty() && raw.mutual_tls.is_empty()) {
+            return Err("`tls` without `cmd`: nothing is started".to_owned());
+        }
+        if raw.tls.is_empty() && !raw.mutual_tls.is_empty() {
+            return Err("`mutual_tls` without `tls`, whose words it follows".to_owned());
+        }
+        let start = ServerStart::of(raw.cmd, raw.ready, raw.address)?;
+        Ok(Self { start, tls: raw.tls, mutual_tls: raw.mutual_tls })
+    }
+}
+
+impl ServerStart {
+    fn of(
+        cmd: Option<Vec<String>>,
+        ready: Option<Ready>,
+        address: Option<String>,
+    ) -> Result<Self, String> {
+        match (cmd, ready, address) {
             (None, None, Some(address)) => Ok(Self::RunsAt { address }),
             (None, Some(_), _) => Err("`ready` without `cmd`: nothing is started".to_owned()),
             (None, None, None) => {
@@ -206,6 +253,32 @@ impl TryFrom<RawServer> for ServerSpec {
             (Some(cmd), _, None) => Ok(Self::Announces { cmd }),
         }
     }
+}
+
+/// How a server is started .
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Serving {
+    /// Without TLS.
+    #[default]
+    Plaintext,
+    /// With TLS.
+    Tls {
+        /// The certificate that it shows.
+        certificate: ServerCertificate,
+        /// Whether it asks clients for theirs.
+        mutual: bool,
+    },
+}
+
+/// A server's certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerCertificate {
+    /// Signed by the CA that clients should trust.
+    #[default]
+    Signed,
+    /// The same, out of date.
+    Expired,
 }
 
 /// How to start a peer's client.
@@ -378,11 +451,11 @@ mod tests {
             "#,
         )
         .unwrap();
-        let server = |index: usize| manifest.peers[index].server.as_ref();
-        assert!(matches!(server(0), Some(ServerSpec::Announces { .. })));
-        assert!(matches!(server(1), Some(ServerSpec::AcceptsOnFreePort { .. })));
-        assert!(matches!(server(2), Some(ServerSpec::AcceptsAt { .. })));
-        assert!(matches!(server(3), Some(ServerSpec::RunsAt { .. })));
+        let server = |index: usize| manifest.peers[index].server.as_ref().map(|spec| &spec.start);
+        assert!(matches!(server(0), Some(ServerStart::Announces { .. })));
+        assert!(matches!(server(1), Some(ServerStart::AcceptsOnFreePort { .. })));
+        assert!(matches!(server(2), Some(ServerStart::AcceptsAt { .. })));
+        assert!(matches!(server(3), Some(ServerStart::RunsAt { .. })));
         assert!(server(4).is_none());
         assert_eq!(manifest.suites, Path::new("x/s"));
         assert_eq!(manifest.limits.start, Duration::from_secs(5));

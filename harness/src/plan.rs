@@ -141,7 +141,11 @@ fn why_unsupported(server: &Peer, client: &Peer, case: &Case) -> Option<String> 
         let issue = entry.issue.as_ref().map(|issue| format!(" ({issue})")).unwrap_or_default();
         Some(format!("{}: {}{issue}", peer.name, entry.why))
     });
-    listed.or_else(|| {
+    let not_served = || {
+        let lacks = server.server.as_ref()?.lacks(case.serving())?;
+        Some(format!("the manifest does not give {lacks} for {}", server.name))
+    };
+    listed.or_else(not_served).or_else(|| {
         let needed = case.needs.iter().cloned();
         let of_calls = case.calls.iter().flat_map(Call::server_features).map(str::to_owned);
         let missing = needed.chain(of_calls).find(|feature| !server.features.contains(feature))?;

@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     event::Event,
     guard::Guard,
-    manifest::{Limits, Peer, ServerSpec},
+    manifest::{Limits, Peer, ServerSpec, ServerStart, Serving},
     observe::{Observation, Outcome},
     plan::Plan,
 };
@@ -40,6 +40,14 @@ pub struct Settings {
     pub jobs: usize,
     /// Who kills the peers if the harness dies.
     pub guard: Arc<Guard>,
+}
+
+impl Settings {
+    /// What a server's command gains to serve so.
+    fn words_for(&self, spec: &ServerSpec, serving: Serving) -> Vec<String> {
+        let _ = serving;
+        spec.tls.clone()
+    }
 }
 
 /// What the cells of a run share.
@@ -99,8 +107,8 @@ pub async fn run(
         }
         // Cells whose server always takes the same address wait for each other,
         // before they take one of the jobs.
-        let address = match cell.server_spec() {
-            ServerSpec::AcceptsAt { address, .. } => {
+        let address = match &cell.server_spec().start {
+            ServerStart::AcceptsAt { address, .. } => {
                 Some(Arc::clone(addresses.entry(address.clone()).or_default()))
             }
             _ => None,

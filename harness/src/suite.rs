@@ -5,7 +5,9 @@ mod case;
 mod expand;
 mod fault;
 mod load;
+mod tls;
 
-pub use case::{Approx, Call, Case, Code, Compression, Expect, Method, Suite};
+pub use case::{Approx, Call, Case, Code, Compression, Expect, Method, Seen, Suite};
 pub use fault::{Action, Cut, ErrorCode, Fault, LastStream, Position};
 pub use load::{load, load_protos};
+pub use tls::{ClientCertificate, Tls, TlsTap, Trust};

@@ -6,7 +6,7 @@ use super::{CommandError, print, selection};
 use crate::{
     command_line::{ListArgs, Listed},
     exit::Exit,
-    manifest::ServerSpec,
+    manifest::ServerStart,
     project::Project,
     run::missing_programs,
     text::{count, printable},
@@ -46,8 +46,8 @@ pub(super) fn list(project: &Project, arguments: &ListArgs) -> Result<Exit, Comm
 fn peers(project: &Project) -> String {
     let mut text = String::new();
     for peer in &project.manifest.peers {
-        let server = peer.server.as_ref().map(|server| match server {
-            ServerSpec::RunsAt { address } => format!("server at {address}"),
+        let server = peer.server.as_ref().map(|server| match &server.start {
+            ServerStart::RunsAt { address } => format!("server at {address}"),
             _ => "server".to_owned(),
         });
         let roles: Vec<String> =

@@ -12,7 +12,7 @@ use tokio::{
 use super::{Setting, StartError, protocol::ReadyLine};
 use crate::{
     child::{Child, Line, Lines, Log, Pipes, StopRequest, Stopped, describe},
-    manifest::ServerSpec,
+    manifest::ServerStart,
     text::{self, printable, shorten},
 };
 
@@ -49,36 +49,41 @@ struct Running {
 }
 
 impl Server {
-    /// Starts a server and waits until it is ready.
+    /// Starts a server and waits until it is ready. The words for TLS follow its
+    /// command's own; their placeholders are filled in.
     ///
     /// # Errors
     /// It could not be started, ended first, or took too long.
-    pub async fn start(spec: &ServerSpec, setting: Setting<'_>) -> Result<Self, StartError> {
-        match spec {
-            ServerSpec::Announces { cmd } => {
-                let cmd = fill(cmd, "127.0.0.1:0");
+    pub async fn start(
+        start: &ServerStart,
+        tls: &[String],
+        setting: Setting<'_>,
+    ) -> Result<Self, StartError> {
+        match start {
+            ServerStart::Announces { cmd } => {
+                let cmd = fill(cmd, tls, "127.0.0.1:0");
                 let mut started = Started::spawn(&cmd, &setting)?;
                 let limit = setting.limits.start;
                 let address = started.ready_line(limit).await?;
                 Ok(started.ready(address, setting.log))
             }
-            ServerSpec::AcceptsOnFreePort { cmd } => {
+            ServerStart::AcceptsOnFreePort { cmd } => {
                 let address = free_address()
                     .await
                     .map_err(|source| StartError::Spawn { program: cmd[0].clone(), source })?;
-                let mut started = Started::spawn(&fill(cmd, &address), &setting)?;
+                let mut started = Started::spawn(&fill(cmd, tls, &address), &setting)?;
                 started.accepts(&address, setting.limits.start).await?;
                 Ok(started.ready(address, setting.log))
             }
-            ServerSpec::AcceptsAt { cmd, address } => {
+            ServerStart::AcceptsAt { cmd, address } => {
                 if connect(address).await.is_ok() {
                     return Err(StartError::AddressTaken { address: address.clone() });
                 }
-                let mut started = Started::spawn(&fill(cmd, address), &setting)?;
+                let mut started = Started::spawn(&fill(cmd, tls, address), &setting)?;
                 started.accepts(address, setting.limits.start).await?;
                 Ok(started.ready(address.clone(), setting.log))
             }
-            ServerSpec::RunsAt { address } => match connect(address).await {
+            ServerStart::RunsAt { address } => match connect(address).await {
                 Ok(_) => Ok(Self { address: address.clone(), process: None }),
                 Err(source) => Err(StartError::NotThere { address: address.clone(), source }),
             },
@@ -225,9 +230,10 @@ impl Started {
     }
 }
 
-fn fill(cmd: &[String], address: &str) -> Vec<String> {
+fn fill(cmd: &[String], tls: &[String], address: &str) -> Vec<String> {
     let port = address.rsplit_once(':').map_or("", |(_, port)| port);
-    cmd.iter().map(|word| word.replace("{listen}", address).replace("{port}", port)).collect()
+    let filled = |word: &String| word.replace("{listen}", address).replace("{port}", port);
+    cmd.iter().map(filled).chain(tls.iter().cloned()).collect()
 }
 
 /// A loopback address with a port that was free a moment ago. Somebody may take

@@ -40,6 +40,13 @@ pub(super) fn mismatch(call: &Call, answer: &Answer) -> Option<String> {
             printable(text)
         ));
     }
+    if let Some(expected) = &expect.status_details
+        && *expected != answer.details
+    {
+        let (want, got) = (STANDARD.encode(expected), STANDARD.encode(&answer.details));
+        let got = shorten(&got, QUOTED_VALUE);
+        return Some(format!("status details: expected `{want}`, got `{got}`"));
+    }
     if let Some(expected) = expect.message_count
         && expected != answer.messages.len()
     {

@@ -1,12 +1,14 @@
 //! What the rules of the wire make of a trial.
 
-use super::{Judgement, Strictness, Verdict};
+use super::{Judgement, Side, Strictness, Verdict};
 use crate::{
     contract::Level,
     observe::{Answer, Outcome, Wire},
+    role::Role,
     rules::{self, Violation},
-    suite::{Case, Code},
+    suite::{Case, Code, Seen},
     text::{count, printable},
+    wire::transcript::Transcript,
 };
 
 /// Applies the rules to every call of the trial, whatever else came of it.
@@ -34,8 +36,12 @@ pub(super) fn judge(
         {
             let why = "the client reports an answer, and the call never passed on the wire";
             fail(judgement, why.to_owned());
-            judgement.side.get_or_insert(super::Side::Client);
+            judgement.side.get_or_insert(Side::Client);
         }
+    }
+    if let Some((side, what)) = first_unseen(case, outcome, wire) {
+        fail(judgement, what);
+        judgement.side.get_or_insert(side);
     }
     let is_grave = |level| level == Level::Must || strictness == Strictness::Should;
     let grave: Vec<&Violation> =
@@ -51,6 +57,46 @@ pub(super) fn judge(
     fail(judgement, reason);
     if one_side {
         judgement.side.get_or_insert(side.into());
+    }
+}
+
+/// The first thing that the case wants to see on the wire and that was not there, if
+/// the calls were answered at all.
+fn first_unseen(case: &Case, outcome: &Outcome, wire: &Wire) -> Option<(Side, String)> {
+    if !matches!(outcome, Outcome::Answered(_)) {
+        return None;
+    }
+    let calls = case.calls.iter().zip(&wire.calls).enumerate();
+    let mut missing = calls.flat_map(|(index, (call, transcripts))| {
+        let before = index.checked_sub(1).and_then(|before| wire.calls.get(before)?.last());
+        let last = transcripts.last();
+        let wanted = call.expect.seen.iter();
+        wanted.filter(move |seen| !is_seen(**seen, last, before)).map(move |seen| (index, *seen))
+    });
+    let (index, seen) = missing.next()?;
+    let (side, what) = match seen {
+        Seen::RequestCompressed => (Side::Client, "a compressed request message"),
+        Seen::ResponseCompressed => (Side::Server, "a compressed response message"),
+        Seen::ClientResets => (Side::Client, "RST_STREAM from the client"),
+        Seen::ServerEnds => (Side::Server, "the server ending the stream"),
+        Seen::SameConnection => (Side::Client, "the connection of the call before"),
+        Seen::NewConnection => (Side::Client, "a new connection"),
+    };
+    let call = if case.calls.len() == 1 { String::new() } else { format!("call {index}: ") };
+    Some((side, format!("{call}expected on the wire: {what}, which was not seen")))
+}
+
+fn is_seen(seen: Seen, last: Option<&Transcript>, before: Option<&Transcript>) -> bool {
+    let Some(last) = last else { return false };
+    let is_compressed = |role| last.messages(role).any(|(_, message)| message.flag == 1);
+    let is_same = || before.is_some_and(|b| b.connection.number == last.connection.number);
+    match seen {
+        Seen::RequestCompressed => is_compressed(Role::Client),
+        Seen::ResponseCompressed => is_compressed(Role::Server),
+        Seen::ClientResets => last.reset(Role::Client).is_some(),
+        Seen::ServerEnds => last.end(Role::Server).is_some() || last.reset(Role::Server).is_some(),
+        Seen::SameConnection => is_same(),
+        Seen::NewConnection => before.is_some() && !is_same(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! One cell from its start to its stop, whatever its peers do meanwhile.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use tokio::time::Instant;
 
@@ -13,6 +16,7 @@ use crate::{
     child::{Log, Stopped, describe},
     driver::{Client, Server, Setting, StartError},
     event::{Event, Times},
+    manifest::Serving,
     observe::{Observation, Outcome, Role},
     plan::Cell,
     text,
@@ -25,16 +29,37 @@ const MOST_INCIDENTS_IN_A_ROW: usize = 10;
 /// Runs a cell and sends what is seen.
 pub(super) async fn run(cell: &Cell, index: usize, context: Context) {
     context.send(Event::CellStarted { cell: index });
-    let queue = (0..cell.trials.len()).filter(|&trial| cell.trials[trial].unsupported.is_none());
-    let mut queue: VecDeque<usize> = queue.collect();
     let times = Times::default();
-    let mut run = CellRun { cell, index, context, times, logs: None, incidents_in_a_row: 0 };
-    if let Err(Ending::GivenUp { why }) = run.trials(&mut queue).await {
-        for trial in queue {
-            run.observed((trial, Observation::of(Outcome::Blocked { why: why.clone() })));
+    let serving = Serving::default();
+    let mut run =
+        CellRun { cell, index, context, times, serving, logs: None, incidents_in_a_row: 0 };
+    for (serving, mut queue) in queues(cell) {
+        run.serving = serving;
+        run.incidents_in_a_row = 0;
+        match run.trials(&mut queue).await {
+            Ok(()) => {}
+            Err(Ending::Stopped) => break,
+            Err(Ending::GivenUp { why }) => {
+                for trial in queue {
+                    let outcome = Outcome::Blocked { why: why.clone() };
+                    run.observed((trial, Observation::of(outcome)));
+                }
+            }
         }
     }
     run.context.send(Event::CellFinished { cell: index, times: run.times });
+}
+
+/// The trials that share processes, in the plan's order: each way of serving needs
+/// its own.
+fn queues(cell: &Cell) -> BTreeMap<Serving, VecDeque<usize>> {
+    let mut queues: BTreeMap<Serving, VecDeque<usize>> = BTreeMap::new();
+    for (index, trial) in cell.trials.iter().enumerate() {
+        if trial.unsupported.is_none() {
+            queues.entry(trial.case.serving()).or_default().push_back(index);
+        }
+    }
+    queues
 }
 
 /// Why a cell does not go on.
@@ -51,6 +76,8 @@ pub(super) struct CellRun<'a> {
     index: usize,
     pub(super) context: Context,
     pub(super) times: Times,
+    /// How the server is started for the trials at hand.
+    serving: Serving,
     /// The server's and the client's, made at the first start.
     logs: Option<(Log, Log)>,
     incidents_in_a_row: usize,
@@ -163,7 +190,9 @@ impl<'a> CellRun<'a> {
             if let Some(tapped) = tapped {
                 return Ok(tapped);
             }
-            let server = Server::start(self.cell.server_spec(), setting(server_log)).await?;
+            let spec = self.cell.server_spec();
+            let tls = self.context.settings.words_for(spec, self.serving);
+            let server = Server::start(&spec.start, &tls, setting(server_log)).await?;
             Tapped::new(server).await.map_err(|source| StartError::NotWatched { source })
         };
         let start_client = Client::start(self.cell.client_spec(), setting(client_log));

@@ -21,7 +21,7 @@ use crate::{
     event::Event,
     observe::{Answer, Observation, Outcome, Role, Wire},
     plan::{Cell, Trial},
-    suite::{Call, Case, Code},
+    suite::{Case, Code},
     text,
     wire::transcript::CALL_ENTRY,
 };
@@ -280,7 +280,7 @@ impl<'a> Pump<'a> {
     }
 
     fn missing_feature(&self, trial: &Trial) -> Option<String> {
-        let mut needed = trial.case.calls.iter().flat_map(Call::client_features);
+        let mut needed = trial.case.client_features();
         if let Some(feature) = needed.find(|feature| !self.client.has_feature(feature)) {
             return Some(format!("the client does not announce the feature `{feature}`"));
         }

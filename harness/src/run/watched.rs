@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
     driver::Server,
@@ -68,12 +68,15 @@ impl Watched {
 
     /// What was seen, once the trial's streams have ended or the limit is over.
     pub(super) async fn seen(&self, linger: Duration, limit: Duration) -> Wire {
-        sleep(linger).await;
         let until = Instant::now() + limit;
         let mut wire = Wire::default();
         for &call in &self.calls {
             let key = if self.is_pristine { Key::Pristine } else { Key::Call(call) };
-            let seen = self.tap.take(key, until.saturating_duration_since(Instant::now())).await;
+            let limit = until.saturating_duration_since(Instant::now());
+            let seen = match linger.is_zero() {
+                true => self.tap.take(key, limit).await,
+                false => self.tap.linger(key, linger, limit).await,
+            };
             wire.calls.push(seen.transcripts);
             if self.is_own {
                 wire.notes = seen.notes;

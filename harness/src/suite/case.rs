@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde::Deserialize;
 
-use crate::input::Place;
+use super::{fault::Fault, tls::Tls};
+use crate::{input::Place, manifest::Serving};
 
 /// A file of cases.
 #[derive(Debug, Clone)]
@@ -37,6 +38,10 @@ pub struct Case {
     pub is_sequential: bool,
     /// How long the wire is watched after the last answer.
     pub linger: Duration,
+    /// What the tap does to the traffic.
+    pub fault: Option<Fault>,
+    /// How the connection is encrypted, if it is.
+    pub tls: Option<Tls>,
     /// The calls, made on one connection; at least one.
     pub calls: Vec<Call>,
 }
@@ -54,6 +59,8 @@ impl Case {
             is_pristine: false,
             is_sequential: false,
             linger: Duration::ZERO,
+            fault: None,
+            tls: None,
             calls,
         }
     }
@@ -61,7 +68,26 @@ impl Case {
     /// Whether its trials have a connection that no other trial uses.
     #[must_use]
     pub const fn has_own_connection(&self) -> bool {
-        self.is_pristine || self.is_sequential || !self.linger.is_zero()
+        self.is_pristine
+            || self.is_sequential
+            || self.fault.is_some()
+            || self.tls.is_some()
+            || !self.linger.is_zero()
+    }
+
+    /// How the server must be started for it.
+    #[must_use]
+    pub fn serving(&self) -> Serving {
+        self.tls.as_ref().map_or(Serving::Plaintext, |tls| Serving::Tls {
+            certificate: tls.server,
+            mutual: tls.mutual,
+        })
+    }
+
+    /// The features that the client must have announced.
+    pub fn client_features(&self) -> impl Iterator<Item = &'static str> {
+        let of_calls = self.calls.iter().flat_map(Call::client_features);
+        self.tls.as_ref().map(|_| "tls").into_iter().chain(of_calls)
     }
 }
 
@@ -133,6 +159,10 @@ pub struct Expect {
     pub status_message_lacks: Option<String>,
     /// How far floating-point fields may be off; bit equality without it.
     pub approx: Option<Approx>,
+    /// The bytes of `grpc-status-details-bin`.
+    pub status_details: Option<Vec<u8>>,
+    /// What must have been seen on the wire.
+    pub seen: Vec<Seen>,
     /// What must be among the initial metadata: for each name all its values, in order.
     pub headers: Vec<(String, String)>,
     /// Likewise of the trailing metadata.
@@ -147,11 +177,31 @@ impl Default for Expect {
             message_count: None,
             status_message: None,
             status_message_lacks: None,
+            status_details: None,
+            seen: Vec::new(),
             approx: None,
             headers: Vec::new(),
             trailers: Vec::new(),
         }
     }
+}
+
+/// Something that must have been seen on the wire of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen {
+    /// A request message with the compressed flag.
+    RequestCompressed,
+    /// A response message with the compressed flag.
+    ResponseCompressed,
+    /// The client's RST_STREAM.
+    ClientResets,
+    /// The server's END_STREAM or RST_STREAM.
+    ServerEnds,
+    /// The same connection as the call before.
+    SameConnection,
+    /// Another connection than the call before.
+    NewConnection,
 }
 
 /// A tolerance: a value passes if it is within either bound.

@@ -1,12 +1,16 @@
 //! The shorthand of suites: long lists, written short.
 //!
 //! `{"metrics[].value": [1, 2]}` is `{"metrics": [{"value": 1}, {"value": 2}]}`,
-//! and `{"$repeat": 3, "of": [0, 1]}` in a list is `0, 1, 0, 1, 0, 1`.
+//! `{"$repeat": 3, "of": [0, 1]}` in a list is `0, 1, 0, 1, 0, 1`, and
+//! `{"$repeat": 3, "of": "ab"}` anywhere is `"ababab"`.
 
 use serde_json::{Map, Value};
 
 /// No list of a suite may grow longer: a slip of a digit must not eat the memory.
 const MAX_ITEMS: usize = 4_000_000;
+
+/// And no text: what a client is told must fit in a line of the peer protocol.
+const MAX_TEXT_BYTES: usize = 32 << 20;
 
 /// Writes the shorthand out.
 ///
@@ -15,6 +19,7 @@ const MAX_ITEMS: usize = 4_000_000;
 pub(super) fn expand(value: Value) -> Result<Value, String> {
     match value {
         Value::Array(items) => expand_list(items).map(Value::Array),
+        Value::Object(fields) if is_text(&fields) => repeat_text(&fields).map(Value::String),
         Value::Object(fields) => expand_object(fields).map(Value::Object),
         scalar => Ok(scalar),
     }
@@ -24,7 +29,7 @@ fn expand_list(items: Vec<Value>) -> Result<Vec<Value>, String> {
     let mut out = Vec::with_capacity(items.len());
     for item in items {
         match item {
-            Value::Object(fields) if fields.contains_key("$repeat") => {
+            Value::Object(fields) if fields.contains_key("$repeat") && !is_text(&fields) => {
                 let (times, of) = read_repeat(fields)?;
                 let of = expand_list(of)?;
                 if out.len() + of.len().saturating_mul(times) > MAX_ITEMS {
@@ -38,6 +43,22 @@ fn expand_list(items: Vec<Value>) -> Result<Vec<Value>, String> {
         }
     }
     Ok(out)
+}
+
+fn is_text(fields: &Map<String, Value>) -> bool {
+    fields.contains_key("$repeat") && fields.get("of").is_some_and(Value::is_string)
+}
+
+fn repeat_text(fields: &Map<String, Value>) -> Result<String, String> {
+    let times = fields.get("$repeat").and_then(Value::as_u64).map(usize::try_from);
+    let of = fields.get("of").and_then(Value::as_str).unwrap_or_default();
+    match times {
+        Some(Ok(times)) if fields.len() == 2 => match of.len().checked_mul(times) {
+            Some(length) if length <= MAX_TEXT_BYTES => Ok(of.repeat(times)),
+            _ => Err(format!("`$repeat` makes a text longer than {MAX_TEXT_BYTES} bytes")),
+        },
+        _ => Err("a repeated text is `{ \"$repeat\" = 3, of = \"ab\" }`".to_owned()),
+    }
 }
 
 fn read_repeat(mut fields: Map<String, Value>) -> Result<(usize, Vec<Value>), String> {
@@ -121,6 +142,11 @@ mod tests {
                 json!({"m": [{"v": 0}, {"v": 1}, {"v": 1}, {"v": 0}, {"v": 1}, {"v": 1}, {"v": 5}]}),
             ),
             ("zero times", json!([{"$repeat": 0, "of": [1]}]), json!([])),
+            (
+                "repeated text, in a list and beside it",
+                json!({"a": {"$repeat": 2, "of": "xy"}, "b": ["k", {"$repeat": 3, "of": "z"}]}),
+                json!({"a": "xyxy", "b": ["k", "zzz"]}),
+            ),
         ] {
             assert_eq!(expand(short), Ok(long), "{name}");
         }
@@ -133,6 +159,8 @@ mod tests {
             (json!([{"$repeat": 2}]), "a repetition is"),
             (json!([{"$repeat": 2, "of": [1], "x": 1}]), "a repetition is"),
             (json!([{"$repeat": 9_000_000, "of": [1]}]), "longer than"),
+            (json!({"a": {"$repeat": 99_000_000, "of": "x"}}), "longer than"),
+            (json!({"a": {"$repeat": -1, "of": "x"}}), "a repeated text is"),
             (json!({"m[].v": 1}), "a column is a list"),
             (json!({"m[].v": [1], "m[].w": [1, 2]}), "columns are equally long"),
             (json!({"m": 1, "m[].v": [1]}), "both whole and as columns"),

@@ -16,8 +16,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::{
-    case::{Approx, Call, Case, Code, Compression, Expect, Method, Suite},
+    case::{Approx, Call, Case, Code, Compression, Expect, Method, Seen, Suite},
     expand::expand,
+    fault::Fault,
+    tls::{Tls, TlsTap},
 };
 use crate::{
     contract::Contract,
@@ -230,12 +232,14 @@ struct RawCase {
     #[serde(default)]
     sequential: bool,
     linger: Option<String>,
+    fault: Option<Fault>,
+    tls: Option<Tls>,
     calls: Option<Vec<Map<String, Value>>>,
 }
 
 /// The fields that belong to a case as a whole; the others are its calls'.
-const CASE_FIELDS: [&str; 8] =
-    ["name", "rule", "why", "needs", "pristine", "sequential", "linger", "calls"];
+const CASE_FIELDS: [&str; 10] =
+    ["name", "rule", "why", "needs", "pristine", "sequential", "linger", "fault", "tls", "calls"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -262,6 +266,11 @@ struct RawExpect {
     message_count: Option<usize>,
     status_message: Option<String>,
     status_message_lacks: Option<String>,
+    status_details: Option<String>,
+    #[serde(default)]
+    wire: Vec<Seen>,
+    #[serde(default)]
+    any_messages: bool,
     approx: Option<Approx>,
     #[serde(default)]
     headers: Vec<(String, String)>,
@@ -315,6 +324,17 @@ impl CaseReader<'_> {
         if raw.pristine && calls.len() > 1 {
             return Err("`pristine` with several `calls`: nothing would tell them apart".to_owned());
         }
+        let is_read = raw.tls.as_ref().is_none_or(|tls| tls.tap == TlsTap::Ends);
+        if !is_read && raw.fault.as_ref().is_some_and(Fault::reads_frames) {
+            return Err(
+                "`fault` in frames that the tap cannot read: give `tls.tap = \"ends\"`".to_owned()
+            );
+        }
+        if !is_read && calls.iter().any(|call| !call.expect.seen.is_empty()) {
+            return Err(
+                "`expect.wire` of what the tap cannot read: give `tls.tap = \"ends\"`".to_owned()
+            );
+        }
         if !raw.sequential && calls.iter().any(|call| !call.pause.is_zero()) {
             return Err("`pause` without `sequential = true`: the calls start at once".to_owned());
         }
@@ -327,6 +347,8 @@ impl CaseReader<'_> {
             is_pristine: raw.pristine,
             is_sequential: raw.sequential,
             linger: read_duration("linger", raw.linger)?.unwrap_or_default(),
+            fault: raw.fault,
+            tls: raw.tls,
             calls,
         })
     }
@@ -459,6 +481,8 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
     if raw.approx.is_some_and(|approx| !(approx.relative >= 0.0 && approx.absolute >= 0.0)) {
         return Err("expect.approx: a tolerance is 0 or more".to_owned());
     }
+    let status_details = raw.status_details.map(|text| STANDARD.decode(text)).transpose();
+    let status_details = status_details.map_err(|why| format!("expect.status_details: {why}"))?;
     check_names_of(&raw.headers).map_err(|why| format!("expect.headers: {why}"))?;
     check_names_of(&raw.trailers).map_err(|why| format!("expect.trailers: {why}"))?;
     let messages = match (raw.messages, output) {
@@ -481,6 +505,10 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
         (Some(_), Some(_)) => {
             return Err("expect: both `messages` and `message_count`; give one".to_owned());
         }
+        (None, None) if raw.any_messages => None,
+        (_, _) if raw.any_messages => {
+            return Err("expect: `any_messages` with `messages` or `message_count`".to_owned());
+        }
         (None, None) if codes.contains(&Code::OK) => {
             return Err("expect: nothing is checked; give `messages` or `message_count`".to_owned());
         }
@@ -494,6 +522,8 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
         message_count,
         status_message: raw.status_message,
         status_message_lacks: raw.status_message_lacks,
+        status_details,
+        seen: raw.wire,
         approx: raw.approx,
         headers: raw.headers,
         trailers: raw.trailers,

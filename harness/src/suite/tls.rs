@@ -1,0 +1,69 @@
+//! TLS as a case asks for it. The certificates are made when a run starts.
+
+use serde::Deserialize;
+
+use crate::manifest::ServerCertificate;
+
+/// How a case's connection is encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate that the server shows.
+    pub server: ServerCertificate,
+    /// The CA that the client trusts.
+    pub trust: Trust,
+    /// The name that the client wants the server to prove; empty for the host of its
+    /// address. The server's certificate is for `localhost` and 127.0.0.1.
+    pub server_name: String,
+    /// Whether the server asks clients for a certificate.
+    pub mutual: bool,
+    /// The certificate that the client shows, if any.
+    pub client: Option<ClientCertificate>,
+    /// What the tap does with it.
+    pub tap: TlsTap,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            server: ServerCertificate::default(),
+            trust: Trust::default(),
+            server_name: "localhost".to_owned(),
+            mutual: false,
+            client: None,
+            tap: TlsTap::default(),
+        }
+    }
+}
+
+/// A CA to trust.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trust {
+    /// The one that signed the server's certificate.
+    #[default]
+    Ca,
+    /// Another.
+    OtherCa,
+}
+
+/// A client's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientCertificate {
+    /// Signed by the CA that the server trusts.
+    Signed,
+    /// Signed by another.
+    OtherCa,
+}
+
+/// What the tap does with an encrypted connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsTap {
+    /// Passes it on unread.
+    #[default]
+    Passes,
+    /// Ends it and starts it anew, and reads what is between.
+    Ends,
+}
