@@ -44,6 +44,13 @@ class Arguments:
         """Every value that was given to the option, in order."""
         return [value for given, value in self.options if given == option]
 
+    def last(self, option: str) -> str | None:
+        """The value that was given to the option; of several the last, which corrects the others.
+
+        None if the option was not given.
+        """
+        return next(iter(reversed(self.all(option))), None)
+
     def allow(self, *options: str) -> None:
         """Refuses other options: what one command of a program takes, another need not."""
         for given, _ in self.options:

@@ -5,13 +5,16 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
 import grpc
 
+from certificates import CertificateError
 from command_line import EXIT_FAILED, CommandError, Program, print_line
-from drive_call import Call, Connection, UnsupportedError, make_call
+from drive_call import Call, UnsupportedError, make_call
+from drive_connection import Connection, Connections
 from words import reason
 
 PROTOCOL = 1
@@ -25,7 +28,7 @@ HELLO = {
         "protocol": PROTOCOL,
         "implementation": "grpcio",
         "version": grpc.__version__,
-        "features": ["cancel", "gzip", "raw"],
+        "features": ["cancel", "close", "gzip", "raw", "slow", "tls"],
         "max_in_flight": MAXIMUM_IN_FLIGHT,
     }
 }
@@ -33,16 +36,18 @@ HELLO = {
 
 def drive(program: Program) -> None:
     """Answers every line of stdin until it ends; returns when the last call is over."""
-    driver = Driver(program)
     with ThreadPoolExecutor(MAXIMUM_IN_FLIGHT) as calls_in_flight:
+        driver = Driver(program, calls_in_flight)
         for line in stdin_lines():
             match parse_line(line):
                 case {"hello": dict()}:
                     driver.write(HELLO)
                 case {"call": {"id": int(identifier), **fields}}:
-                    calls_in_flight.submit(driver.answer, identifier, fields)
+                    driver.start(identifier, fields)
+                case {"close": {"target": str(target)}}:
+                    driver.close(target)
                 case _:
-                    program.log(f"not a call: {line!r}")
+                    program.log(f"neither a call nor a close: {line!r}")
 
 
 def stdin_lines() -> Iterator[bytes]:
@@ -64,25 +69,24 @@ def parse_line(line: bytes) -> Any:
 
 
 class Driver:
-    """Answers calls from any thread, with one connection for each target."""
+    """Starts calls, and answers each when it is over."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, calls_in_flight: ThreadPoolExecutor) -> None:
         self._program = program
-        self._connections: dict[str, Connection] = {}
-        self._connecting = Lock()
+        self._calls_in_flight = calls_in_flight
+        # Only the thread that reads the lines touches them, so that a close meets
+        # every call that stands before it, and none that stands behind.
+        self._connections = Connections()
         self._writing = Lock()
 
-    def answer(self, identifier: int, fields: dict[str, Any]) -> None:
-        try:
+    def start(self, identifier: int, fields: dict[str, Any]) -> None:
+        with self._answering_failures(identifier):
             call = Call.from_json(fields)
-            result = make_call(call, self._connection(call.target))
-            answer = {"result": {"id": identifier, **result}}
-        except UnsupportedError as error:
-            answer = {"unsupported": {"id": identifier, "why": str(error)}}
-        except Exception as error:
-            # A call without an answer would look like a server that hangs.
-            answer = {"unsupported": {"id": identifier, "why": f"the client failed: {error!r}"}}
-        self.write(answer)
+            connection = self._connections.to(call.target, call.tls)
+            self._calls_in_flight.submit(self._finish, identifier, call, connection)
+
+    def close(self, target: str) -> None:
+        self._connections.close(target)
 
     def write(self, answer: dict[str, Any]) -> None:
         line = json.dumps(answer, separators=(",", ":"))
@@ -94,9 +98,22 @@ class Driver:
                 # thread would go on to wait for stdin.
                 os._exit(self._program.report(failure))
 
-    def _connection(self, target: str) -> Connection:
-        """The target's connection, made on first use and kept for the life of the process."""
-        with self._connecting:
-            if target not in self._connections:
-                self._connections[target] = Connection(target)
-            return self._connections[target]
+    def _finish(self, identifier: int, call: Call, connection: Connection) -> None:
+        with self._answering_failures(identifier):
+            result = make_call(call, connection)
+            self.write({"result": {"id": identifier, **result}})
+
+    @contextmanager
+    def _answering_failures(self, identifier: int) -> Iterator[None]:
+        """A call without an answer would look like a server that hangs."""
+        try:
+            yield
+        except UnsupportedError as error:
+            self._write_unsupported(identifier, str(error))
+        except CertificateError as error:
+            self._write_unsupported(identifier, f"tls: {error}")
+        except Exception as error:
+            self._write_unsupported(identifier, f"the client failed: {error!r}")
+
+    def _write_unsupported(self, identifier: int, why: str) -> None:
+        self.write({"unsupported": {"id": identifier, "why": why}})

@@ -6,21 +6,20 @@ It only observes: whatever the call comes to is a result, and the harness judges
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from channel import open_channel
-from fibonacci_pb2 import SequenceRequest
+from channel import Tls
+from drive_connection import Connection
+from fibonacci_pb2 import SequenceElement, SequenceRequest, SequenceResponse
 from fibonacci_pb2_grpc import FibonacciServiceStub
-from outliers_pb2 import OutliersRequest
+from outliers_pb2 import OutliersRequest, OutliersResponse
 from outliers_pb2_grpc import OutliersStub
 
 Metadata = list[tuple[str, str | bytes]]
-
-# A server on loopback that listens is connected to within milliseconds.
-CONNECT_SECONDS = 5.0
 
 STATUS_DETAILS = "grpc-status-details-bin"
 
@@ -36,16 +35,19 @@ class Method:
     stub: type
     name: str
     request: type[Message]
+    response: type[Message]
     streams: bool
 
 
 METHODS = {
-    "pb.Outliers/Detect": Method(OutliersStub, "Detect", OutliersRequest, streams=False),
+    "pb.Outliers/Detect": Method(
+        OutliersStub, "Detect", OutliersRequest, OutliersResponse, streams=False
+    ),
     "FibonacciService/GetSequence": Method(
-        FibonacciServiceStub, "GetSequence", SequenceRequest, streams=False
+        FibonacciServiceStub, "GetSequence", SequenceRequest, SequenceResponse, streams=False
     ),
     "FibonacciService/StreamSequence": Method(
-        FibonacciServiceStub, "StreamSequence", SequenceRequest, streams=True
+        FibonacciServiceStub, "StreamSequence", SequenceRequest, SequenceElement, streams=True
     ),
 }
 
@@ -55,25 +57,30 @@ class Call:
     """The fields of a call line; docs/peer-protocol.md explains them."""
 
     target: str
+    # None: plaintext.
+    tls: Tls | None
     method: str
     request: bytes
     timeout_seconds: float | None
     metadata: Metadata
     compression: grpc.Compression | None
     cancel_after_messages: int | None
+    read_delay_seconds: float | None
     raw: bool
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Call":
-        timeout_ms = fields.get("timeout_ms")
+        tls = fields.get("tls")
         return cls(
             target=fields["target"],
+            tls=None if tls is None else tls_from_json(tls),
             method=fields["method"],
             request=from_base64(fields["request"]),
-            timeout_seconds=None if timeout_ms is None else timeout_ms / 1000,
+            timeout_seconds=seconds(fields.get("timeout_ms")),
             metadata=[metadatum(name, value) for name, value in fields.get("metadata") or []],
             compression=COMPRESSIONS[fields.get("compression")],
             cancel_after_messages=fields.get("cancel_after_messages"),
+            read_delay_seconds=seconds(fields.get("read_delay_ms")),
             raw=fields.get("raw", False),
         )
 
@@ -81,31 +88,39 @@ class Call:
 COMPRESSIONS = {None: None, "gzip": grpc.Compression.Gzip}
 
 
-class Connection:
-    """A channel, which is one HTTP/2 connection, with the stubs that call through it."""
+def tls_from_json(fields: dict[str, str]) -> Tls:
+    tls = Tls(fields["ca"], fields.get("server_name"), fields.get("certificate"), fields.get("key"))
+    if (tls.certificate is None) != (tls.key is None):
+        raise UnsupportedError("tls: certificate and key go together; give both, or none")
+    return tls
 
-    def __init__(self, target: str):
-        self.channel = open_channel(target)
-        self.stubs = {stub: stub(self.channel) for stub in (OutliersStub, FibonacciServiceStub)}
 
-    def wait_until_ready(self, timeout_seconds: float | None) -> None:
-        """Waits until a call would really leave: grpcio drops one cancelled before it connects.
-
-        Gives up silently, for the call itself tells best what it comes to.
-        """
-        limit = CONNECT_SECONDS if timeout_seconds is None else timeout_seconds
-        ready = grpc.channel_ready_future(self.channel)
-        try:
-            ready.result(min(limit, CONNECT_SECONDS))
-        except grpc.FutureTimeoutError:
-            ready.cancel()
+# What comes of a call that has not started when its connection is closed; grpcio
+# says the same of one that has.
+CLOSED = {
+    "messages": [],
+    "status": {
+        "code": grpc.StatusCode.CANCELLED.value[0],
+        "message": "Channel closed!",
+        "details": "",
+    },
+    "headers": [],
+    "trailers": [],
+}
 
 
 def make_call(call: Call, connection: Connection) -> dict[str, Any]:
     """Makes the call and waits for its end; returns the fields of its result."""
     if call.cancel_after_messages == 0:
         connection.wait_until_ready(call.timeout_seconds)
-    rpc, messages = start(call, connection)
+    try:
+        rpc, messages = start(call, connection)
+    except ValueError:
+        if connection.is_closed:
+            return CLOSED
+        raise
+    if call.read_delay_seconds is not None:
+        messages = slowly(rpc, messages, call.read_delay_seconds)
     received = [base64_of(message) for message in until_cancelled(call, rpc, messages)]
     return {
         "messages": received,
@@ -134,12 +149,18 @@ def start(call: Call, connection: Connection) -> tuple[grpc.Call, Iterator[bytes
         raise UnsupportedError(f"no stub for {call.method}")
     request = parse_request(method.request, call.request)
     multi_callable = getattr(connection.stubs[method.stub], method.name)
-    if method.streams:
-        rpc = multi_callable(request, **options)
-        return rpc, (message.SerializeToString() for message in rpc)
-    # A future, because a call that blocks cannot be cancelled.
-    rpc = multi_callable.future(request, **options)
-    return rpc, only_message(rpc)
+    if call.read_delay_seconds is not None and not method.streams:
+        # grpcio asks for a unary call's response when it sends the request, so a
+        # slow reader makes the call as that of a stream: the wire does not differ.
+        multi_callable = connection.channel.unary_stream(
+            f"/{call.method}", method.request.SerializeToString, method.response.FromString
+        )
+    elif not method.streams:
+        # A future, because a call that blocks cannot be cancelled.
+        rpc = multi_callable.future(request, **options)
+        return rpc, only_message(rpc)
+    rpc = multi_callable(request, **options)
+    return rpc, (message.SerializeToString() for message in rpc)
 
 
 def only_message(rpc: grpc.Future) -> Iterator[bytes]:
@@ -147,6 +168,19 @@ def only_message(rpc: grpc.Future) -> Iterator[bytes]:
     # An OK without a message, which grpcio lets pass.
     if message is not None:
         yield message.SerializeToString()
+
+
+def slowly(rpc: grpc.Call, messages: Iterator[bytes], delay_seconds: float) -> Iterator[bytes]:
+    """Yields the messages, and waits before it asks for each, as long as the call lasts."""
+    over = Event()
+    if not rpc.add_callback(over.set):
+        over.set()
+    while True:
+        over.wait(delay_seconds)
+        message = next(messages, None)
+        if message is None:
+            return
+        yield message
 
 
 def until_cancelled(call: Call, rpc: grpc.Call, messages: Iterator[bytes]) -> Iterator[bytes]:
@@ -177,6 +211,10 @@ def parse_request(request: type[Message], serialized: bytes) -> Message:
 def status_details(rpc: grpc.Call) -> bytes:
     """The google.rpc.Status that came in the trailers, serialized; empty if there was none."""
     return dict(rpc.trailing_metadata()).get(STATUS_DETAILS, b"")
+
+
+def seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def metadatum(name: str, value: str) -> tuple[str, str | bytes]:

@@ -23,18 +23,20 @@ DEFAULT_ADDRESSES = [
 NO_IPV6 = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
 
 
-def listen_on(server: grpc.Server, addresses: list[Address]) -> list[Address]:
+def listen_on(
+    server: grpc.Server, addresses: list[Address], credentials: grpc.ServerCredentials | None = None
+) -> list[Address]:
     """Binds the addresses, or the default ones if there are none; returns them with their ports.
 
-    A default IPv6 address is left out where there is no IPv6. Any other that
-    cannot be bound raises `CommandError`.
+    With credentials they speak TLS. A default IPv6 address is left out where there
+    is no IPv6. Any other that cannot be bound raises `CommandError`.
     """
     if addresses:
-        return [bind(server, address) for address in addresses]
+        return [bind(server, address, credentials) for address in addresses]
     bound = []
     for address in DEFAULT_ADDRESSES:
         try:
-            bound.append(bind(server, address))
+            bound.append(bind(server, address, credentials))
         except ListenError as failure:
             if address.host != "[::1]" or failure.errno not in NO_IPV6:
                 raise
@@ -51,12 +53,16 @@ class ListenError(CommandError):
         self.errno = error.errno
 
 
-def bind(server: grpc.Server, address: Address) -> Address:
+def bind(
+    server: grpc.Server, address: Address, credentials: grpc.ServerCredentials | None
+) -> Address:
     """Binds the address; returns it as it is bound, with its IP address and its port."""
     try:
         found = look_up(address)
         probe(found)
-        return Address(found.host, server.add_insecure_port(str(found)))
+        if credentials is None:
+            return Address(found.host, server.add_insecure_port(str(found)))
+        return Address(found.host, server.add_secure_port(str(found), credentials))
     except OSError as error:
         raise ListenError(address, error) from error
     except RuntimeError as error:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 
 from command_line import print_line
+from directions import DirectionsInterceptor
 from listening import listen_on
 from services import add_services
 from stopping import watch_for_stop
@@ -29,17 +30,19 @@ OPTIONS = [
 ]
 
 
-def serve(addresses: list[Address]) -> None:
+def serve(addresses: list[Address], credentials: grpc.ServerCredentials | None) -> None:
     """Serves on the addresses, or on the default ones if there are none, until told to stop.
 
-    Prints one ready line for each once all are bound. Raises `CommandError` if one
-    cannot be bound.
+    With credentials they speak TLS. Prints one ready line for each once all are
+    bound. Raises `CommandError` if one cannot be bound.
     """
     log_to_stderr()
     stop_requests = watch_for_stop()
-    server = grpc.server(ThreadPoolExecutor(MAXIMUM_CALLS), options=OPTIONS)
+    server = grpc.server(
+        ThreadPoolExecutor(MAXIMUM_CALLS), interceptors=[DirectionsInterceptor()], options=OPTIONS
+    )
     add_services(server)
-    bound = listen_on(server, addresses)
+    bound = listen_on(server, addresses, credentials)
     server.start()
     try:
         for address in bound:

@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
 import pytest
+from identities import Authority, Identity
 
 from channel import open_channel
 
@@ -32,10 +33,12 @@ def run_program(*arguments: str, text: str | None = None) -> subprocess.Complete
 
 
 @contextmanager
-def running_server(*listen: str, stdin: int = subprocess.PIPE) -> Iterator[subprocess.Popen]:
+def running_server(
+    *listen: str, options: Sequence[str] = (), stdin: int = subprocess.PIPE
+) -> Iterator[subprocess.Popen]:
     """A server on the addresses; its `addresses` are those of its ready lines."""
-    options = [option for address in listen for option in ("--listen", address)]
-    command = [sys.executable, FOLDER / "server.py", *options]
+    listen_options = [option for address in listen for option in ("--listen", address)]
+    command = [sys.executable, FOLDER / "server.py", *listen_options, *options]
     with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True) as process:
         try:
             lines = [process.stdout.readline() for _ in listen]
@@ -43,6 +46,10 @@ def running_server(*listen: str, stdin: int = subprocess.PIPE) -> Iterator[subpr
             yield process
         finally:
             process.terminate()
+            try:
+                process.wait(LIMIT_SECONDS)
+            finally:
+                process.kill()
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +62,18 @@ def addresses() -> Iterator[list[str]]:
 def channel(addresses: list[str]) -> Iterator[grpc.Channel]:
     with open_channel(addresses[0]) as channel:
         yield channel
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tls")
+
+
+@pytest.fixture(scope="session")
+def authority(folder: Path) -> Authority:
+    return Authority(folder / "authority")
+
+
+@pytest.fixture(scope="session")
+def own(authority: Authority) -> Identity:
+    return authority.issue("localhost", "server.test", "127.0.0.1")

@@ -1,62 +1,19 @@
 """The drive protocol, against the server and against one that does what a test needs."""
 
-import base64
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
 
 import grpc
 import pytest
 from conftest import LIMIT_SECONDS, run_program
+from driving import OK, detect, drive, elements, encoded, sequence, stream
+from scripted import CALLS_IN_FLIGHT, scripted_server, unary
 
-from fibonacci_pb2 import SequenceElement, SequenceRequest, SequenceResponse
-from outliers_pb2 import Metric, OutliersRequest, OutliersResponse
-
-CALLS_IN_FLIGHT = 200
-
-
-def drive(target: str, *calls: dict[str, Any], before: str = "") -> list[dict[str, Any]]:
-    """The answers to the calls, in the order of the calls, which get their position as `id`."""
-    lines = [
-        json.dumps({"call": {"id": position, "case": "test", "target": target, **call}})
-        for position, call in enumerate(calls)
-    ]
-    text = before + "".join(f"{line}\n" for line in lines)
-    process = run_program("client.py", "drive", text=text)
-    assert process.returncode == 0
-    answers = [json.loads(line) for line in process.stdout.splitlines()]
-    by_id = {answer["id"]: kind for kind in answers for answer in kind.values() if "id" in answer}
-    return [by_id[position] for position in range(len(calls))]
-
-
-def encoded(message: Any) -> str:
-    return base64.b64encode(message.SerializeToString()).decode()
-
-
-def detect(values: list[float]) -> dict[str, Any]:
-    request = OutliersRequest(metrics=[Metric(value=value) for value in values])
-    return {"method": "pb.Outliers/Detect", "request": encoded(request)}
-
-
-def stream(count: int) -> dict[str, Any]:
-    request = encoded(SequenceRequest(count=count))
-    return {"method": "FibonacciService/StreamSequence", "request": request}
-
-
-def sequence(count: int) -> dict[str, Any]:
-    request = encoded(SequenceRequest(count=count))
-    return {"method": "FibonacciService/GetSequence", "request": request}
-
-
-def elements(*numbers: int) -> list[str]:
-    return [encoded(SequenceElement(element=n, count=i)) for i, n in enumerate(numbers)]
-
-
-OK = {"code": 0, "message": "", "details": ""}
+from fibonacci_pb2 import SequenceElement, SequenceResponse
+from outliers_pb2 import OutliersResponse
 
 
 def test_hello():
@@ -67,7 +24,7 @@ def test_hello():
             "protocol": 1,
             "implementation": "grpcio",
             "version": grpc.__version__,
-            "features": ["cancel", "gzip", "raw"],
+            "features": ["cancel", "close", "gzip", "raw", "slow", "tls"],
             "max_in_flight": 256,
         }
     }
@@ -125,31 +82,6 @@ def test_lines_that_are_no_calls_are_skipped(addresses: list[str]):
     before = '\n{\nnull\n[]\n{"call":{}}\n{"call":{"id":"x"}}\n{"other":1}\n'
     (answer,) = drive(addresses[0], stream(1), before=before)
     assert answer["result"]["messages"] == elements(0)
-
-
-@contextmanager
-def scripted_server(handler: grpc.RpcMethodHandler) -> Iterator[str]:
-    """Answers every method with the handler."""
-    server = grpc.server(ThreadPoolExecutor(CALLS_IN_FLIGHT))
-    server.add_generic_rpc_handlers([Script(handler)])
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        server.stop(None).wait()
-
-
-class Script(grpc.GenericRpcHandler):
-    def __init__(self, handler: grpc.RpcMethodHandler):
-        self.handler = handler
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
-        return self.handler
-
-
-def unary(behavior: Callable[[bytes, grpc.ServicerContext], bytes]) -> grpc.RpcMethodHandler:
-    return grpc.unary_unary_rpc_method_handler(behavior)
 
 
 def test_calls_in_flight_share_one_connection():

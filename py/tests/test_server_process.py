@@ -30,6 +30,12 @@ NO_ADDRESS = '--listen "abc": not an address; give HOST:PORT, such as 127.0.0.1:
         (["--listen"], "--listen needs a value; see server --help"),
         (["--foo"], "unknown option --foo; see server --help"),
         (["x"], 'unexpected argument "x"; see server --help'),
+        (["--tls-cert"], "--tls-cert needs a value; see server --help"),
+        (["--tls-cert", "x"], "--tls-cert and --tls-key go together"),
+        (["--tls-key=x"], "--tls-cert and --tls-key go together"),
+        (["--tls-client-ca", "x"], "--tls-client-ca needs --tls-cert and --tls-key"),
+        (["--tls-cert", "x", "--tls-client-ca", "x"], "--tls-cert and --tls-key go together"),
+        (["--tls-cert", "x", "--listen", "abc"], NO_ADDRESS),
         (["a\nb"], 'unexpected argument "a\\nb"; see server --help'),
         (
             ["--listen", "a..b:80"],

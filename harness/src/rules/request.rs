@@ -8,14 +8,13 @@ use crate::{
     wire::{
         frame::{error, error_name},
         headers::Field,
-        transcript::{Block, Closing, What},
+        transcript::{Block, Closing, Event, Transcript, What},
     },
 };
 
-/// The share of a deadline by which a `grpc-timeout` may be longer: one part of so
-/// many. gRPC's C core writes three digits, rounded up (`10100m` for 10 s), and ends
-/// the call in time by its own clock.
-const ROUNDED_PART: u32 = 100;
+/// How many times as long as the caller's deadline a `grpc-timeout` may be and still
+/// be that deadline. Who takes one unit for another is off by 60 or more.
+const MOST_TIMES: u32 = 2;
 
 /// gRPC's code of a call whose deadline has passed.
 const DEADLINE_EXCEEDED: i32 = 4;
@@ -96,8 +95,7 @@ pub(super) fn timeout_is_well_formed(exchange: &Exchange<'_>) -> Vec<Breach> {
     fields.enumerate().filter_map(what).collect()
 }
 
-/// `grpc-timeout` is there when the caller asked for a deadline, and not longer but
-/// for rounding.
+/// `grpc-timeout` is there when the caller asked for a deadline, and is one like it.
 pub(super) fn timeout_is_the_callers(exchange: &Exchange<'_>) -> Vec<Breach> {
     let Some(request) = exchange.request() else { return Vec::new() };
     let asked = exchange.call.timeout;
@@ -105,17 +103,26 @@ pub(super) fn timeout_is_the_callers(exchange: &Exchange<'_>) -> Vec<Breach> {
         let what = format!("no grpc-timeout, although the caller asked for {asked:?}");
         return vec![Breach::of(request.event, what)];
     };
-    match parse_timeout(value) {
-        Some(sent) if sent > asked + asked / ROUNDED_PART => {
-            let what =
-                format!("a grpc-timeout longer than the {asked:?} that the caller asked for");
-            vec![Breach::quoting(request.event, value, what)]
-        }
-        _ => Vec::new(),
+    if parse_timeout(value).is_none_or(|sent| sent <= asked * MOST_TIMES) {
+        return Vec::new();
     }
+    let what = format!("a grpc-timeout of another order than the {asked:?} of the caller");
+    vec![Breach::quoting(request.event, value, what)]
 }
 
-fn parse_timeout(value: &[u8]) -> Option<Duration> {
+/// `grpc-timeout` is not longer than what the caller asked for.
+pub(super) fn timeout_is_not_longer(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(request) = exchange.request() else { return Vec::new() };
+    let Some(value) = request.value("grpc-timeout") else { return Vec::new() };
+    let asked = exchange.call.timeout;
+    if parse_timeout(value).is_none_or(|sent| sent <= asked) {
+        return Vec::new();
+    }
+    let what = format!("a grpc-timeout longer than the {asked:?} that the caller asked for");
+    vec![Breach::quoting(request.event, value, what)]
+}
+
+pub(super) fn parse_timeout(value: &[u8]) -> Option<Duration> {
     let (unit, digits) = value.split_last()?;
     if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -169,9 +176,8 @@ pub(super) fn has_one_message(exchange: &Exchange<'_>) -> Vec<Breach> {
 
 /// One request for a call, once a response to it has begun.
 pub(super) fn is_not_repeated(exchange: &Exchange<'_>) -> Vec<Breach> {
-    let has_response = |earlier: &crate::wire::transcript::Transcript| {
-        earlier.is_whole && earlier.blocks(Role::Server).next().is_some()
-    };
+    let has_response =
+        |earlier: &Transcript| earlier.is_whole && earlier.blocks(Role::Server).next().is_some();
     match (exchange.earlier.iter().any(has_response), exchange.request()) {
         (true, Some(request)) => {
             vec![Breach::of(request.event, "the call again, although a response had begun")]
@@ -191,9 +197,12 @@ pub(super) fn giving_up_is_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
     if !cancels && !is_late {
         return Vec::new();
     }
-    let is_over = transcript.end(Role::Server).is_some()
-        || transcript.reset(Role::Server).is_some()
-        || transcript.events().any(|event| matches!(event.what, What::Closed(Closing::Abort)));
+    let ends_call = |event: &Event| match event.what {
+        What::Reset { .. } | What::Closed(Closing::End) => event.from == Role::Server,
+        What::Closed(Closing::Abort) => true,
+        _ => event.from == Role::Server && event.ends_stream(),
+    };
+    let is_over = transcript.events().any(ends_call);
     match (transcript.reset(Role::Client), exchange.request()) {
         (Some((_, error::CANCEL)), _) => Vec::new(),
         (Some((event, code)), _) if !is_over => {

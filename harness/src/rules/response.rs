@@ -28,11 +28,18 @@ const STOPPED_UNSEEN_FRAMES: u64 = 8;
 
 /// The first block has `:status` 200 and one gRPC content-type.
 pub(super) fn begins_as_grpc(exchange: &Exchange<'_>) -> Vec<Breach> {
-    let Some(response) = exchange.response() else { return Vec::new() };
-    let status = response.value(":status").unwrap_or_default();
-    let bad_status =
-        (status != b"200").then(|| Breach::quoting(response.event, status, ":status is not 200"));
-    bad_status.into_iter().chain(bad_content_type(response)).collect()
+    let is_first = |event: &&Event| matches!(event.what, What::Headers { .. } | What::Data { .. });
+    let first = exchange.transcript.sent_by(Role::Server).find(is_first);
+    let early = first.filter(|event| matches!(event.what, What::Data { .. }));
+    let early = early.map(|event| Breach::of(event, "DATA before the response's HEADERS"));
+    let bad_block = exchange.response().into_iter().flat_map(|response| {
+        let status = response.value(":status").unwrap_or_default();
+        let is_bad = status != b"200";
+        let bad_status =
+            is_bad.then(|| Breach::quoting(response.event, status, ":status is not 200"));
+        bad_status.into_iter().chain(bad_content_type(response))
+    });
+    early.into_iter().chain(bad_block).collect()
 }
 
 /// `grpc-status` once, in the block that ends the response, decimal 0 to 16.

@@ -1,6 +1,6 @@
 //! Rules of the status that a client reports, where the server gave none.
 
-use super::{Breach, Exchange};
+use super::{Breach, Exchange, request::parse_timeout};
 use crate::{
     observe::{Answer, Role},
     suite::Code,
@@ -20,6 +20,9 @@ const UNIMPLEMENTED: i32 = 12;
 const INTERNAL: i32 = 13;
 const UNAVAILABLE: i32 = 14;
 const UNAUTHENTICATED: i32 = 16;
+
+/// The part of a deadline that may have passed before its request was seen.
+const UNSEEN_PART: u32 = 10;
 
 /// No message is reported that came after the client had reset the stream, nor one
 /// that never came.
@@ -60,14 +63,17 @@ pub(super) fn http_status_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> 
 
 /// A server's RST_STREAM is reported as the specification says.
 pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
-    let transcript = exchange.transcript;
-    let Some((event, code)) = transcript.reset(Role::Server) else { return Vec::new() };
-    let is_over = transcript.end(Role::Server).is_some()
-        || transcript.reset(Role::Client).is_some_and(|(reset, _)| reset.at <= event.at);
-    if is_over {
+    let ends_call = |event: &&Event| match event.what {
+        What::Reset { .. } => true,
+        _ => event.from == Role::Server && event.ends_stream(),
+    };
+    // What comes after an end, or after a reset of the client's own, decides nothing.
+    let Some(Event { what: What::Reset { code }, from: Role::Server, .. }) =
+        exchange.transcript.events().find(ends_call)
+    else {
         return Vec::new();
-    }
-    let expected = match code {
+    };
+    let expected = match *code {
         error::NO_ERROR
         | error::PROTOCOL_ERROR
         | error::INTERNAL_ERROR
@@ -83,7 +89,7 @@ pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
         // STREAM_CLOSED and the rest have no translation.
         _ => return Vec::new(),
     };
-    translated(exchange, expected, &format!("RST_STREAM({})", error_name(code)))
+    translated(exchange, expected, &format!("RST_STREAM({})", error_name(*code)))
 }
 
 /// A call without any status never succeeded.
@@ -107,14 +113,16 @@ fn translated(exchange: &Exchange<'_>, expected: i32, seen: &str) -> Vec<Breach>
     client(exchange, format!("{seen} is reported as {reported}, not {expected}"))
 }
 
+/// Whether the deadline may have passed when the server's last frame came. It counts
+/// from when the client wrote the request's `grpc-timeout`, which is a little before it
+/// was seen.
 fn has_timed_out(exchange: &Exchange<'_>) -> bool {
-    let transcript = exchange.transcript;
-    let opened = transcript.events().find(|event| matches!(event.what, What::Opened(_)));
-    let last = transcript.sent_by(Role::Server).next_back();
-    match (opened, last) {
-        (Some(opened), Some(last)) => last.at.saturating_sub(opened.at) >= exchange.call.timeout,
-        _ => false,
-    }
+    let request = exchange.request();
+    let last = exchange.transcript.sent_by(Role::Server).next_back();
+    let (Some(request), Some(last)) = (request, last) else { return false };
+    let sent = request.value("grpc-timeout").and_then(parse_timeout);
+    let timeout = sent.map_or(exchange.call.timeout, |sent| sent.min(exchange.call.timeout));
+    last.at.saturating_sub(request.event.at) >= timeout - timeout / UNSEEN_PART
 }
 
 /// What the client reports is its own doing; what it read is shown.

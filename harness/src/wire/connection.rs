@@ -323,7 +323,9 @@ impl Connection {
         if kind == kind::PUSH_PROMISE {
             return self.record(stream, event);
         }
-        let opens = from == Role::Client && fields.list.iter().any(|f| f.name == b":method");
+        // An id may be used again, wrongly; what has no method then is a late trailer.
+        let has_method = || fields.list.iter().any(|field| field.name == b":method");
+        let opens = from == Role::Client && (stream > self.highest || has_method());
         if opens && !self.streams.contains_key(&stream) {
             self.open(stream, &fields, &event);
         }

@@ -299,10 +299,13 @@ impl<'a> Block<'a> {
         self.values(name).next()
     }
 
-    /// Whether it is an interim response (RFC 9110, section 15.2).
+    /// Whether it is an interim response (RFC 9110, section 15.2), which ends nothing.
     #[must_use]
     pub fn is_interim(self) -> bool {
-        self.value(":status").is_some_and(|status| status.len() == 3 && status[0] == b'1')
+        let is_1xx = |status: &[u8]| status.len() == 3 && status[0] == b'1';
+        self.event.from == Role::Server
+            && !self.ends_stream
+            && self.value(":status").is_some_and(is_1xx)
     }
 }
 

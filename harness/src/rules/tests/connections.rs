@@ -3,7 +3,7 @@
 use super::*;
 use crate::wire::{
     frame::{PREFACE, kind},
-    sample::{frame, goaway, ping, settings, settings_ack, window_update},
+    sample::{frame, goaway, ping, reset, settings, settings_ack, window_update},
 };
 
 #[test]
@@ -157,5 +157,119 @@ fn streams() {
         }
         wire.request(1, REQUEST).response(1);
         assert_violations(name, &violations(&mut wire, &get_sequence(), None), expected);
+    }
+}
+
+/// What either side can do wrong is charged to the one that did.
+#[test]
+fn each_rule_of_both_sides_names_the_right_one() {
+    type Send = fn(&mut Wire) -> &mut Wire;
+    let cases: [(&str, Send, &str); 8] = [
+        (
+            "the server overruns a stream's window",
+            |w| {
+                w.client(&settings(&[(4, 8)])).server(&settings_ack()).request(1, REQUEST);
+                w.response(1)
+            },
+            "WIRE-30 server: DATA overruns the stream's window by 1 bytes",
+        ),
+        (
+            "the client overruns the connection's window",
+            |w| {
+                w.server(&settings(&[(4, 1 << 20)])).client(&settings_ack());
+                w.client(&headers(1, 0, REQUEST)).client(&data(1, 0, b"\0\0\x02\0\0"));
+                for size in [16_384, 16_384, 16_384, 16_379] {
+                    w.client(&data(1, 0, &vec![0; size]));
+                }
+                w
+            },
+            "WIRE-30 client: DATA overruns the connection's window by 1 bytes",
+        ),
+        (
+            "a window that shrank while a stream was open",
+            |w| {
+                w.request(1, REQUEST).client(&settings(&[(4, 5)])).server(&settings_ack());
+                w.response(1)
+            },
+            "WIRE-30 server: DATA overruns the stream's window by 4 bytes",
+        ),
+        (
+            "the server's frame is too long",
+            |w| w.request(1, REQUEST).server(&frame(0x77, 0, 1, &[0; 16_385])).response(1),
+            "WIRE-31 server: frame type 0x77 of 16385 bytes; at most 16384",
+        ),
+        (
+            "header blocks are frames, too",
+            |w| {
+                w.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
+                let long = [TRAILERS, &[("k", LONG)]].concat();
+                w.server(&headers(1, flag::END_STREAM, &long))
+            },
+            "WIRE-31 server: HEADERS of 16401 bytes; at most 16384",
+        ),
+        (
+            "the client's DATA after its end",
+            |w| w.request(1, REQUEST).client(&data(1, 0, b"")).response(1),
+            "WIRE-16 client: DATA on stream 1, which this side had ended",
+        ),
+        (
+            "the client's trailers after its end",
+            |w| w.request(1, REQUEST).client(&headers(1, 1, &[("k", "v")])).response(1),
+            "WIRE-16 client: HEADERS on stream 1, which this side had ended",
+        ),
+        (
+            "the server's DATA after its own reset",
+            |w| {
+                w.request(1, REQUEST).client(&headers(3, 0, REQUEST)).server(&reset(1, 7));
+                w.server(&data(1, 0, b"")).client(&reset(3, 8))
+            },
+            "WIRE-16 server: DATA on stream 1, which this side had ended",
+        ),
+    ];
+    for (name, send, expected) in cases {
+        let mut wire = Wire::new();
+        send(&mut wire);
+        let found = violations(&mut wire, &get_sequence(), None);
+        assert_violations(name, &found, &[expected]);
+        assert_eq!(wire.notes(), [""; 0], "{name}");
+    }
+}
+
+/// Fills a header block beyond the longest frame.
+const LONG: &str = {
+    const BYTES: [u8; 16_380] = [b'v'; 16_380];
+    match std::str::from_utf8(&BYTES) {
+        Ok(text) => text,
+        Err(_) => panic!("ASCII is UTF-8"),
+    }
+};
+
+/// What was sent before a limit was known may pass it.
+#[test]
+fn limits_that_are_not_in_force_yet() {
+    type Send = fn(&mut Wire) -> &mut Wire;
+    let cases: [(&str, Send); 4] = [
+        ("streams that crossed their limit", |w| {
+            w.client(&headers(1, 0, REQUEST)).server(&settings(&[(3, 0)]));
+            w.client(&headers(3, 0, REQUEST)).client(&settings_ack())
+        }),
+        ("a window that is not acknowledged", |w| {
+            w.request(1, REQUEST).client(&settings(&[(4, 1)])).response(1)
+        }),
+        ("a larger window, at once", |w| {
+            w.client(&settings(&[(4, 5)])).server(&settings_ack());
+            w.request(1, REQUEST).client(&settings(&[(4, 50)])).response(1)
+        }),
+        ("a window that was given back", |w| {
+            w.client(&settings(&[(4, 5)])).server(&settings_ack()).request(1, REQUEST);
+            w.server(&headers(1, 0, RESPONSE)).server(&data(1, 0, b"\0\0\0\0\x04"));
+            w.client(&window_update(1, 4)).server(&data(1, 0, b"\x0a\x02\0\x01"));
+            w.server(&headers(1, flag::END_STREAM, TRAILERS))
+        }),
+    ];
+    for (name, send) in cases {
+        let mut wire = Wire::new();
+        send(&mut wire);
+        assert_violations(name, &violations(&mut wire, &get_sequence(), None), &[]);
     }
 }

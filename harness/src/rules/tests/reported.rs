@@ -73,9 +73,11 @@ fn a_reset_is_translated() {
 fn a_deadline_that_has_passed_may_be_reported_as_such() {
     for (name, wait, expected) in [
         ("passed", 5000, &[][..]),
+        // By the client's clock, which has run since before the request was seen.
+        ("just passing", 4600, &[]),
         (
             "not yet",
-            100,
+            4400,
             &["WIRE-39 client: RST_STREAM(CANCEL) is reported as DEADLINE_EXCEEDED, not CANCELLED"],
         ),
     ] {
@@ -85,6 +87,25 @@ fn a_deadline_that_has_passed_may_be_reported_as_such() {
         wire.server(&reset(1, 8));
         let found = violations(&mut wire, &get_sequence(), Some(&answer(4, 0)));
         assert_violations(name, &found, expected);
+    }
+}
+
+/// What comes when the call is over for its client is not what it reports.
+#[test]
+fn a_reset_that_comes_too_late_is_not_translated() {
+    let mut wire = Wire::new();
+    wire.client(&headers(1, 0, REQUEST)).response(1).server(&reset(1, 0));
+    assert_violations("ended", &violations(&mut wire, &get_sequence(), Some(&answer(0, 1))), &[]);
+    // At the same time, by the clock: the order says who was first.
+    for (is_client_first, expected) in [(true, &[][..]), (false, &["WIRE-39 client"])] {
+        let mut wire = Wire::new();
+        wire.client(&headers(1, 0, REQUEST));
+        let resets = [(Role::Client, reset(1, 8)), (Role::Server, reset(1, 2))];
+        let (first, second) = if is_client_first { (0, 1) } else { (1, 0) };
+        wire.connection.bytes(resets[first].0, &resets[first].1, wire.now);
+        wire.connection.bytes(resets[second].0, &resets[second].1, wire.now);
+        let found = violations(&mut wire, &get_sequence(), Some(&answer(1, 0)));
+        assert_violations("crossing", &found, expected);
     }
 }
 

@@ -1,7 +1,10 @@
 //! Rules of requests and of header fields, broken.
 
 use super::*;
-use crate::wire::sample::reset;
+use crate::{
+    observe::Role,
+    wire::{sample::reset, transcript::Closing},
+};
 
 #[test]
 fn header_fields_of_a_request() {
@@ -13,6 +16,12 @@ fn header_fields_of_a_request() {
             "method GET",
             with(REQUEST, ":method", "GET"),
             &["WIRE-1 client: :method is not POST"][..],
+        ),
+        ("no method", without(REQUEST, ":method"), &["WIRE-1 client: :method is not POST"]),
+        (
+            "an interim request",
+            [vec![(":status", "100")], REQUEST.to_vec()].concat(),
+            &["WIRE-2 client: a pseudo-header that this block"],
         ),
         ("scheme ftp", with(REQUEST, ":scheme", "ftp"), &["WIRE-1 client: :scheme is not"]),
         ("no scheme", without(REQUEST, ":scheme"), &["WIRE-1 client: :scheme is not"]),
@@ -66,8 +75,18 @@ fn header_fields_of_a_request() {
         ("timeout with fraction", timeout("1.5S"), &["WIRE-5 client: a grpc-timeout"]),
         ("timeout in days", timeout("1D"), &["WIRE-5 client: a grpc-timeout"]),
         ("timeout twice", and(REQUEST, "grpc-timeout", "1S"), &["WIRE-5 client: more than one"]),
-        ("timeout too long", timeout("5051m"), &["WIRE-6 client: a grpc-timeout longer"]),
-        ("timeout of hours", timeout("99999999H"), &["WIRE-6 client: a grpc-timeout longer"]),
+        ("timeout a bit too long", timeout("5001m"), &["WIRE-43 client: a grpc-timeout longer"]),
+        ("timeout twice as long", timeout("10S"), &["WIRE-43 client: a grpc-timeout longer"]),
+        (
+            "timeout too long",
+            timeout("10001m"),
+            &["WIRE-6 client: a grpc-timeout of another", "WIRE-43 client: a grpc-timeout longer"],
+        ),
+        (
+            "timeout of hours",
+            timeout("99999999H"),
+            &["WIRE-6 client: a grpc-timeout of another", "WIRE-43 client: a grpc-timeout longer"],
+        ),
         ("no timeout", without(REQUEST, "grpc-timeout"), &["WIRE-6 client: no grpc-timeout"]),
         (
             "encoding twice",
@@ -294,6 +313,21 @@ fn giving_up_is_a_reset() {
         }
         assert_violations(name, &violations(&mut wire, call, Some(answer)), expected);
     }
+    // A connection that the server gave up has nothing to be reset on.
+    for closing in [Closing::End, Closing::Abort] {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST).connection.closed(Role::Server, closing, Duration::ZERO);
+        let found = violations(&mut wire, &late, Some(&answer(4, 0)));
+        assert_violations(&format!("{closing:?}"), &found, &[]);
+    }
+    // But for its own end of the connection, the client has itself to blame.
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST).connection.closed(Role::Client, Closing::End, Duration::ZERO);
+    assert_violations(
+        "own end",
+        &violations(&mut wire, &late, Some(&deadline)),
+        &[none, "WIRE-36 client: 1 messages are reported, and 0 came"],
+    );
     // Who is faster than its cancellation needs no reset.
     let mut wire = Wire::new();
     wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));

@@ -140,7 +140,21 @@ fn trailers() {
 #[test]
 fn the_end_of_a_response() {
     type Send = fn(&mut Wire) -> &mut Wire;
-    let cases: [(&str, Send, &[&str]); 8] = [
+    let cases: [(&str, Send, &[&str]); 11] = [
+        (
+            "DATA first",
+            |w| w.server(&data(1, 0, &message(0, b""))).response(1),
+            &["WIRE-14 server: DATA before"],
+        ),
+        (
+            "an interim response that ends",
+            |w| w.server(&headers(1, flag::END_STREAM, &[(":status", "103")])),
+            &[
+                "WIRE-14 server: :status",
+                "WIRE-14 server: no content-type",
+                "WIRE-15 server: no grpc-status",
+            ],
+        ),
         (
             "END_STREAM on DATA",
             |w| {
@@ -200,6 +214,18 @@ fn the_end_of_a_response() {
                     .server(&headers(1, flag::END_STREAM, TRAILERS))
             },
             &["WIRE-7 server: a compressed message"],
+        ),
+        (
+            "flag 1 and no gzip",
+            |w| {
+                w.server(&headers(1, 0, &and(RESPONSE, "grpc-encoding", "gzip")))
+                    .server(&data(1, 0, &message(1, b"\x0a\x01\x01")))
+                    .server(&headers(1, flag::END_STREAM, TRAILERS))
+            },
+            &[
+                "WIRE-21 server: a grpc-encoding",
+                "WIRE-22 server: a compressed message that is no gzip",
+            ],
         ),
         (
             "flag 3",
