@@ -5,7 +5,7 @@ mod protocol;
 mod server;
 
 pub use client::{Client, ClientEvent, Closer};
-pub use protocol::{Errand, Hello};
+pub use protocol::{ClientTls, Errand, Hello};
 pub use server::Server;
 
 use std::{path::Path, sync::Arc};

@@ -105,6 +105,13 @@ impl Plan {
         self.cells.iter().flat_map(|cell| &cell.trials).any(|trial| trial.unsupported.is_none())
     }
 
+    /// Whether a trial that will be tried has TLS.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        let mut trials = self.cells.iter().flat_map(|cell| &cell.trials);
+        trials.any(|trial| trial.unsupported.is_none() && trial.case.tls.is_some())
+    }
+
     /// Every trial as server, client and case.
     pub fn names(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.cells.iter().flat_map(|cell| {

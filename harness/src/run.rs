@@ -4,6 +4,7 @@ mod build;
 mod cell;
 mod pump;
 mod settle;
+mod tls;
 mod watched;
 
 use std::{
@@ -18,9 +19,10 @@ use tokio::{
 };
 
 use crate::{
+    certificates::Certificates,
     event::Event,
     guard::Guard,
-    manifest::{Limits, Peer, ServerSpec, ServerStart, Serving},
+    manifest::{Limits, Peer, ServerStart},
     observe::{Observation, Outcome},
     plan::Plan,
 };
@@ -40,14 +42,8 @@ pub struct Settings {
     pub jobs: usize,
     /// Who kills the peers if the harness dies.
     pub guard: Arc<Guard>,
-}
-
-impl Settings {
-    /// What a server's command gains to serve so.
-    fn words_for(&self, spec: &ServerSpec, serving: Serving) -> Vec<String> {
-        let _ = serving;
-        spec.tls.clone()
-    }
+    /// What TLS is made of; there if any case of the plan has TLS.
+    pub certificates: Option<Certificates>,
 }
 
 /// What the cells of a run share.

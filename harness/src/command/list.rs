@@ -8,6 +8,7 @@ use crate::{
     exit::Exit,
     manifest::ServerStart,
     project::Project,
+    rules,
     run::missing_programs,
     text::{count, printable},
 };
@@ -70,13 +71,13 @@ fn rules(project: &Project) -> String {
     let mut text = String::new();
     for rule in &project.contract.rules {
         let number = cases.get(&rule.id).copied().unwrap_or_default();
-        text.push_str(&format!(
-            "{}  {}  {}  {}\n",
-            rule.id,
-            rule.level,
-            count(number, "case"),
-            rule.text
-        ));
+        let is_judged = rules::RULES.iter().any(|judged| judged.id == rule.id);
+        let checked = match (number, is_judged) {
+            (0, true) => "every call".to_owned(),
+            (number, true) => format!("every call, {}", count(number, "case")),
+            (number, false) => count(number, "case"),
+        };
+        text.push_str(&format!("{}  {}  {checked}  {}\n", rule.id, rule.level, rule.text));
     }
     text
 }

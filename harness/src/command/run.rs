@@ -19,6 +19,7 @@ use tokio::{
 
 use super::{CommandError, report_folder, selection};
 use crate::{
+    certificates::Certificates,
     command_line::RunArgs,
     driver::Hello,
     event::{Event, Times},
@@ -63,7 +64,13 @@ pub(super) fn run(
     let mut session = Session::new(Arc::clone(&plan), folder, arguments)?;
     let guard = Guard::start()
         .map_err(CommandError::system("the guard of the peers' processes cannot be started"))?;
+    let certificates = plan
+        .has_tls()
+        .then(Certificates::make)
+        .transpose()
+        .map_err(CommandError::system("certificates for TLS cannot be made"))?;
     let settings = Settings {
+        certificates,
         folder: project.manifest.root.clone(),
         logs: folder.join("logs"),
         limits: project.manifest.limits,

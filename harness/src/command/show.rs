@@ -49,6 +49,9 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
     if let Some(source) = source {
         line("expected", &format!("from {source}"));
     }
+    for (label, words) in connection(case) {
+        line(label, &words);
+    }
     for (index, call) in case.calls.iter().take(SHOWN_CALLS).enumerate() {
         let number = if case.calls.len() == 1 { String::new() } else { format!(" {index}") };
         line(&format!("call{number}"), &options(call));
@@ -56,10 +59,9 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
         line("expect", &shorten(&expected_value(call).to_string(), SHOWN_CHARACTERS));
     }
     if case.calls.len() > SHOWN_CALLS {
-        line(
-            "",
-            &format!("and {}, all at once", count(case.calls.len() - SHOWN_CALLS, "more call")),
-        );
+        let more = count(case.calls.len() - SHOWN_CALLS, "more call");
+        let how = if case.is_sequential { "one after another" } else { "all at once" };
+        line("", &format!("and {more}, {how}"));
     }
     for entry in &project.known.entries {
         if entry.case.matches(&case.name) {
@@ -69,6 +71,28 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
         }
     }
     text
+}
+
+/// What is special about the connection, with its labels.
+fn connection(case: &Case) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if !case.needs.is_empty() {
+        lines.push(("needs", format!("of the server: {}", case.needs.join(", "))));
+    }
+    if let Some(fault) = &case.fault {
+        lines.push(("fault", fault.to_string()));
+    }
+    if let Some(tls) = &case.tls {
+        lines.push(("tls", tls.to_string()));
+    }
+    if !case.linger.is_zero() {
+        let linger = text::duration(case.linger);
+        lines.push(("linger", format!("the wire is watched for {linger} after the answer")));
+    }
+    if case.is_pristine {
+        lines.push(("pristine", "nothing is added to what the client sends".to_owned()));
+    }
+    lines
 }
 
 fn options(call: &Call) -> String {
@@ -81,6 +105,12 @@ fn options(call: &Call) -> String {
     }
     if let Some(messages) = call.cancel_after_messages {
         text.push_str(&format!(", cancelled after {}", count(messages as usize, "message")));
+    }
+    if let Some(delay) = call.read_delay {
+        text.push_str(&format!(", reading each message after {}", text::duration(delay)));
+    }
+    if !call.pause.is_zero() {
+        text.push_str(&format!(", {} after the call before", text::duration(call.pause)));
     }
     text
 }

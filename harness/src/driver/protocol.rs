@@ -1,5 +1,7 @@
 //! The lines of the peer protocol, as `docs/peer-protocol.md` defines them.
 
+use std::path::PathBuf;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -108,6 +110,8 @@ struct CallLine<'a> {
     cancel_after_messages: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     read_delay_ms: Option<u128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<&'a ClientTls>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     raw: bool,
 }
@@ -128,6 +132,24 @@ pub struct Errand<'a> {
     pub target: &'a str,
     /// A metadata entry to find the call by on the wire, after the case's own.
     pub mark: Option<(&'a str, &'a str)>,
+    /// How the client encrypts the connection, if it does.
+    pub tls: Option<&'a ClientTls>,
+}
+
+/// How a client encrypts a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClientTls {
+    /// The file of the only CA that it trusts.
+    pub ca: PathBuf,
+    /// The name that the server must prove, if it is not its address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+    /// The file of its own certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// The file of the certificate's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
 }
 
 /// A call.
@@ -144,6 +166,7 @@ pub(super) fn call_line(errand: Errand<'_>, call: &Call) -> String {
         compression: call.compression.map(crate::suite::Compression::name),
         cancel_after_messages: call.cancel_after_messages,
         read_delay_ms: call.read_delay.map(|delay| delay.as_millis()),
+        tls: errand.tls,
         raw: call.raw,
     }))
 }

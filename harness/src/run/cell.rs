@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{
     Context, log_path,
     pump::{Incident, Interruption, Observed, Pump},
+    tls::server_words,
     watched::Tapped,
 };
 use crate::{
@@ -191,7 +192,10 @@ impl<'a> CellRun<'a> {
                 return Ok(tapped);
             }
             let spec = self.cell.server_spec();
-            let tls = self.context.settings.words_for(spec, self.serving);
+            let certificates = self.context.settings.certificates.as_ref();
+            let tls = certificates
+                .map(|certificates| server_words(spec, self.serving, certificates))
+                .unwrap_or_default();
             let server = Server::start(&spec.start, &tls, setting(server_log)).await?;
             Tapped::new(server).await.map_err(|source| StartError::NotWatched { source })
         };

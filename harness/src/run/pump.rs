@@ -216,7 +216,8 @@ impl<'a> Pump<'a> {
                 return;
             }
             queue.pop_front();
-            match self.tapped.watch(case).await {
+            let certificates = self.context.settings.certificates.as_ref();
+            match self.tapped.watch(case, certificates).await {
                 Ok(watched) => {
                     free -= case.calls.len();
                     self.start(trial, watched);
@@ -259,7 +260,8 @@ impl<'a> Pump<'a> {
         let value = id.to_string();
         let mark = (!case.is_pristine).then_some((CALL_ENTRY, value.as_str()));
         let target = flight.watched.target();
-        self.client.call(Errand { id, case: &case.name, target: &target, mark }, call);
+        let tls = flight.watched.tls.as_ref();
+        self.client.call(Errand { id, case: &case.name, target: &target, mark, tls }, call);
         flight.watched.calls.push(id);
         flight.next_call = None;
         self.given.insert(id, Given { trial: flight.trial, call: index, is_answered: false });

@@ -4,11 +4,13 @@ use std::{io, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
+use super::tls::{client_tls, tap_tls};
 use crate::{
-    driver::Server,
+    certificates::Certificates,
+    driver::{ClientTls, Server},
     observe::Wire,
     suite::Case,
-    tap::{Key, Tap},
+    tap::{Behaviour, Key, Tap},
 };
 
 /// How long the streams of a trial may take to end once its calls are answered. A
@@ -25,7 +27,7 @@ pub(super) struct Tapped {
 
 impl Tapped {
     pub(super) async fn new(server: Server) -> io::Result<Self> {
-        let tap = Arc::new(Tap::start(&server.address).await?);
+        let tap = Arc::new(Tap::start(&server.address, Behaviour::default()).await?);
         Ok(Self { server, tap, next_id: 1 })
     }
 
@@ -38,14 +40,28 @@ impl Tapped {
     }
 
     /// What the calls of a trial will pass.
-    pub(super) async fn watch(&self, case: &Case) -> io::Result<Watched> {
-        let own = match case.has_own_connection() {
-            true => Some(Arc::new(Tap::start(&self.server.address).await?)),
-            false => None,
+    pub(super) async fn watch(
+        &self,
+        case: &Case,
+        certificates: Option<&Certificates>,
+    ) -> io::Result<Watched> {
+        let tls = case.tls.as_ref().zip(certificates);
+        let own = if case.has_own_connection() {
+            let behaviour = Behaviour {
+                fault: case.fault.clone(),
+                tls: tls.map(|(tls, certificates)| tap_tls(tls, certificates)),
+            };
+            Some(Arc::new(Tap::start(&self.server.address, behaviour).await?))
+        } else {
+            None
         };
-        let is_own = own.is_some();
-        let tap = own.unwrap_or_else(|| Arc::clone(&self.tap));
-        Ok(Watched { tap, is_own, is_pristine: case.is_pristine, calls: Vec::new() })
+        Ok(Watched {
+            is_own: own.is_some(),
+            tap: own.unwrap_or_else(|| Arc::clone(&self.tap)),
+            is_pristine: case.is_pristine,
+            tls: tls.map(|(tls, certificates)| client_tls(tls, certificates)),
+            calls: Vec::new(),
+        })
     }
 }
 
@@ -56,6 +72,7 @@ pub(super) struct Watched {
     /// Whether the tap serves this trial alone.
     pub(super) is_own: bool,
     pub(super) is_pristine: bool,
+    pub(super) tls: Option<ClientTls>,
     /// The ids of the calls that were made.
     pub(super) calls: Vec<u64>,
 }
@@ -80,6 +97,7 @@ impl Watched {
             wire.calls.push(seen.transcripts);
             if self.is_own {
                 wire.notes = seen.notes;
+                wire.opaque = seen.opaque;
             }
         }
         wire

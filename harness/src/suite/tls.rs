@@ -1,5 +1,7 @@
 //! TLS as a case asks for it. The certificates are made when a run starts.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use crate::manifest::ServerCertificate;
@@ -33,6 +35,34 @@ impl Default for Tls {
             client: None,
             tap: TlsTap::default(),
         }
+    }
+}
+
+impl fmt::Display for Tls {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = match self.server {
+            ServerCertificate::Signed => "the server shows a signed certificate",
+            ServerCertificate::Expired => "the server shows a certificate that is out of date",
+        };
+        let trust = match self.trust {
+            Trust::Ca => "the client trusts its CA",
+            Trust::OtherCa => "the client trusts another CA",
+        };
+        let name = match self.server_name.as_str() {
+            "" => "its address",
+            name => name,
+        };
+        let mutual = if self.mutual { " and asks for the client's" } else { "" };
+        let client = match self.client {
+            None => "shows none of its own",
+            Some(ClientCertificate::Signed) => "shows a signed one of its own",
+            Some(ClientCertificate::OtherCa) => "shows one of its own that another CA signed",
+        };
+        let tap = match self.tap {
+            TlsTap::Passes => "the tap sees lengths alone",
+            TlsTap::Ends => "the tap ends TLS, reads, and starts it anew",
+        };
+        write!(formatter, "{server}{mutual}; {trust}, wants {name} proved and {client}; {tap}")
     }
 }
 

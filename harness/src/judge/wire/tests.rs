@@ -1,0 +1,121 @@
+use std::path::Path;
+
+use super::*;
+use crate::{
+    input::Place,
+    judge::{Observation, Strictness},
+    rules::samples::{answer, get_sequence, with},
+    suite::Call,
+    wire::{
+        frame::flag,
+        sample::{REQUEST, RESPONSE, TRAILERS, Wire as Sample, data, headers, message, reset},
+        transcript::Opaque,
+    },
+};
+
+/// A `GetSequence` that goes well, but for its request's fields.
+fn exchange(request: &[(&str, &str)]) -> Sample {
+    let mut wire = Sample::new();
+    wire.request(1, request).server(&headers(1, 0, RESPONSE));
+    wire.server(&data(1, 0, &message(0, b"\x0a\x01\0")));
+    wire.server(&headers(1, flag::END_STREAM, TRAILERS));
+    wire
+}
+
+fn case(calls: Vec<Call>) -> Case {
+    Case::new("s/c", "R-1", "w", Place::from(Path::new("x")), calls)
+}
+
+fn judged(case: &Case, answers: Vec<Answer>, wire: Wire, strictness: Strictness) -> Judgement {
+    let outcome = Outcome::Answered(answers);
+    let observation = Observation { wire: Some(wire), ..Observation::of(outcome) };
+    crate::judge::judge(case, &observation, None, strictness)
+}
+
+fn of_one(mut wire: Sample, call: Call, strictness: Strictness) -> Judgement {
+    let wire = Wire { calls: vec![wire.calls()], ..Wire::default() };
+    judged(&case(vec![call]), vec![answer(0, 1)], wire, strictness)
+}
+
+#[test]
+fn a_broken_must_fails_and_a_broken_should_is_listed() {
+    let lawful = of_one(exchange(REQUEST), get_sequence(), Strictness::Should);
+    assert_eq!((lawful.verdict, lawful.read_calls), (Verdict::Pass, 1), "{}", lawful.reason);
+
+    let no_te = exchange(&with(REQUEST, "te", "gzip"));
+    let broken = of_one(no_te, get_sequence(), Strictness::Must);
+    assert_eq!((broken.verdict, broken.side), (Verdict::Fail, Some(Side::Client)));
+    assert!(broken.reason.starts_with("WIRE-3 (MUST): the client: "), "{}", broken.reason);
+
+    let padded = || exchange(&[REQUEST, &[("k-bin", "YQ==")]].concat());
+    let listed = of_one(padded(), get_sequence(), Strictness::Must);
+    assert_eq!((listed.verdict, listed.side, listed.violations.len()), (Verdict::Pass, None, 1));
+    let strict = of_one(padded(), get_sequence(), Strictness::Should);
+    assert_eq!((strict.verdict, strict.side), (Verdict::Fail, Some(Side::Client)));
+}
+
+#[test]
+fn all_violations_are_kept_beside_a_wrong_answer() {
+    let fields = with(&with(REQUEST, "te", "gzip"), ":method", "GET");
+    let mut call = get_sequence();
+    call.expect.message_count = Some(2);
+    let both = of_one(exchange(&fields), call, Strictness::Must);
+    let rules: Vec<&str> = both.violations.iter().map(|(_, violation)| violation.rule).collect();
+    assert_eq!(rules, ["WIRE-1", "WIRE-3"]);
+    assert!(both.reason.starts_with("expected 2 messages, got 1; WIRE-1"), "{}", both.reason);
+    assert!(both.reason.ends_with("; and 1 violation more"), "{}", both.reason);
+}
+
+#[test]
+fn an_answer_that_never_passed_is_no_pass() {
+    let nothing = || Wire { calls: vec![vec![]], ..Wire::default() };
+    let case = case(vec![get_sequence()]);
+    let judgement = judged(&case, vec![answer(0, 1)], nothing(), Strictness::Must);
+    assert_eq!((judgement.verdict, judgement.side), (Verdict::Fail, Some(Side::Client)));
+    let opaque = Wire { opaque: vec![Opaque::default()], ..nothing() };
+    let unread = judged(&case, vec![answer(0, 1)], opaque, Strictness::Must);
+    assert_eq!(unread.verdict, Verdict::Pass, "{}", unread.reason);
+}
+
+#[test]
+fn a_transcript_with_a_gap_is_counted_as_unread() {
+    let mut wire = exchange(&with(REQUEST, "te", "gzip"));
+    let mut transcripts = wire.calls();
+    transcripts[0].is_whole = false;
+    let wire = Wire { calls: vec![transcripts], ..Wire::default() };
+    let case = case(vec![get_sequence()]);
+    let judgement = judged(&case, vec![answer(0, 1)], wire, Strictness::Must);
+    assert_eq!((judgement.verdict, judgement.unread_calls), (Verdict::Pass, 1));
+}
+
+#[test]
+fn what_a_case_wants_seen_must_be_seen() {
+    let compressed = || {
+        let mut wire = exchange(REQUEST);
+        wire.request(3, REQUEST).client(&reset(3, 8));
+        wire
+    };
+    let seen = |seen: Seen, index: usize| {
+        let mut calls = vec![get_sequence(), get_sequence()];
+        calls[index].expect.seen = vec![seen];
+        let mut wire = compressed();
+        let both = wire.calls();
+        let wire = Wire { calls: both.into_iter().map(|one| vec![one]).collect(), ..Wire::default() };
+        let outcome = Outcome::Answered(vec![answer(0, 1), answer(1, 0)]);
+        first_unseen(&case(calls), &outcome, &wire)
+    };
+    for (wanted, index, side) in [
+        (Seen::ClientResets, 0, Some(Side::Client)),
+        (Seen::ClientResets, 1, None),
+        (Seen::ServerEnds, 0, None),
+        (Seen::ServerEnds, 1, Some(Side::Server)),
+        (Seen::RequestCompressed, 0, Some(Side::Client)),
+        (Seen::ResponseCompressed, 0, Some(Side::Server)),
+        (Seen::SameConnection, 1, None),
+        (Seen::NewConnection, 1, Some(Side::Client)),
+        (Seen::SameConnection, 0, Some(Side::Client)),
+    ] {
+        let missing = seen(wanted, index).map(|(side, _)| side);
+        assert_eq!(missing, side, "{wanted:?} of call {index}");
+    }
+}
