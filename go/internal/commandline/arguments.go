@@ -72,6 +72,17 @@ func (a Arguments) Has(name string) bool {
 	return slices.ContainsFunc(a.options, func(given option) bool { return given.name == name })
 }
 
+// Last returns the value of the option, of several the last: who repeats an option
+// corrects it.
+func (a Arguments) Last(name string) (value string, given bool) {
+	for _, option := range slices.Backward(a.options) {
+		if option.name == name {
+			return option.value, true
+		}
+	}
+	return "", false
+}
+
 // Addresses returns every value that was given to the option, in order, or a
 // UsageError with the example unless each is an address.
 func (a Arguments) Addresses(name, example string) ([]string, error) {

@@ -25,7 +25,7 @@ var errCancelled = status.Error(codes.Canceled, "cancelled by the client")
 // preparedCall is a call that has everything to be made.
 type preparedCall struct {
 	asked      *call
-	connection *grpc.ClientConn
+	connection grpc.ClientConnInterface
 	method     method
 	// metadata has names and values in turns.
 	metadata []string
@@ -60,8 +60,15 @@ func (d *driver) prepare(asked *call) (*preparedCall, error) {
 	default:
 		return nil, fmt.Errorf("no compression %q", asked.Compression)
 	}
-	prepared.connection, err = d.connect(asked.Target)
-	return &prepared, err
+	conn, err := d.connections.get(routeOf(asked))
+	if err != nil {
+		return nil, err
+	}
+	prepared.connection = conn
+	if asked.ReadDelayMillis != nil {
+		prepared.connection = slowConnection{conn, milliseconds(*asked.ReadDelayMillis)}
+	}
+	return &prepared, nil
 }
 
 // run makes the call, and returns what the API showed of it.
@@ -94,9 +101,13 @@ func (c *preparedCall) context() (context.Context, context.CancelFunc) {
 	if c.asked.TimeoutMillis == nil {
 		return context.WithCancel(ctx)
 	}
-	// No call needs more milliseconds than a Duration can have, 292 years.
-	count := min(*c.asked.TimeoutMillis, math.MaxInt64/int64(time.Millisecond))
-	return context.WithTimeout(ctx, time.Duration(count)*time.Millisecond)
+	return context.WithTimeout(ctx, milliseconds(*c.asked.TimeoutMillis))
+}
+
+// milliseconds returns so many, none if the count is negative, or as many as a
+// Duration can have, which is 292 years and more than any call needs.
+func milliseconds(count int64) time.Duration {
+	return time.Duration(max(0, min(count, math.MaxInt64/int64(time.Millisecond)))) * time.Millisecond
 }
 
 func statusOf(err error, trailers metadata.MD) callStatus {

@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc"
 
 	"crosswire/go/internal/commandline"
-	"crosswire/go/internal/connection"
 )
 
 // introduction is the answer to the harness's hello.
@@ -22,7 +21,7 @@ var introduction = hello{
 	Protocol:       1,
 	Implementation: "grpc-go",
 	Version:        grpc.Version,
-	Features:       []string{"cancel", "gzip", "raw"},
+	Features:       []string{"cancel", "close", "gzip", "raw", "slow", "tls"},
 	MaxInFlight:    256,
 }
 
@@ -34,15 +33,13 @@ func Run(stdin io.Reader, stdout io.Writer, logger *log.Logger) error {
 	ended := make(chan error, 1)
 	d := driver{
 		answers:     newAnswers(stdout, ended),
-		connections: map[string]*grpc.ClientConn{},
+		connections: connections{open: map[route]*grpc.ClientConn{}},
 		logger:      logger,
 	}
 	go func() {
 		err := d.read(stdin)
 		d.inFlight.Wait()
-		for _, conn := range d.connections {
-			conn.Close()
-		}
+		d.connections.closeAll()
 		end(ended, err)
 	}()
 	return <-ended
@@ -57,10 +54,8 @@ func end(ended chan<- error, err error) {
 }
 
 type driver struct {
-	answers *answers
-	// connections has one connection for each target. The reading loop alone
-	// touches it.
-	connections map[string]*grpc.ClientConn
+	answers     *answers
+	connections connections
 	inFlight    sync.WaitGroup
 	logger      *log.Logger
 }
@@ -93,8 +88,10 @@ func (d *driver) obey(line []byte) {
 		d.answers.write(answer{Hello: &introduction})
 	case asked.Call != nil && asked.Call.ID != "":
 		d.start(asked.Call)
+	case asked.Close != nil:
+		d.connections.close(asked.Close.Target)
 	default:
-		d.logger.Print("skipped a line that is neither a hello nor a call with an id")
+		d.logger.Print("skipped a line that is neither a hello, nor a call with an id, nor a close")
 	}
 }
 
@@ -107,19 +104,6 @@ func (d *driver) start(asked *call) {
 	d.inFlight.Go(func() {
 		d.answers.write(answer{Result: prepared.run()})
 	})
-}
-
-// connect returns the target's connection, which it makes the first time.
-func (d *driver) connect(target string) (*grpc.ClientConn, error) {
-	if conn, known := d.connections[target]; known {
-		return conn, nil
-	}
-	conn, err := connection.New(target, grpc.WithStatsHandler(sendWatcher{}))
-	if err != nil {
-		return nil, err
-	}
-	d.connections[target] = conn
-	return conn, nil
 }
 
 // answers writes whole lines, from whichever goroutine.

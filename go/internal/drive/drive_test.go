@@ -80,7 +80,7 @@ func TestHello(t *testing.T) {
 		t.Fatalf("drive: %v", err)
 	}
 	want := fmt.Sprintf(`{"hello":{"protocol":1,"implementation":"grpc-go","version":%q,`+
-		`"features":["cancel","gzip","raw"],"max_in_flight":256}}`+"\n", grpc.Version)
+		`"features":["cancel","close","gzip","raw","slow","tls"],"max_in_flight":256}}`+"\n", grpc.Version)
 	if stdout.String() != want {
 		t.Errorf("answer = %s, want %s", stdout.String(), want)
 	}
@@ -250,6 +250,18 @@ func TestMetadataAndDetails(t *testing.T) {
 				t.Errorf("status = %+v, want ABORTED with its message and details", got.Status)
 			}
 		})
+	}
+}
+
+func TestCallsOfferGzip(t *testing.T) {
+	var offered []string
+	address := anything(t, func(stream grpc.ServerStream) (err error) {
+		offered, err = grpc.ClientSupportedCompressors(stream.Context())
+		return err
+	}).Address
+	driveOne(t, map[string]any{"target": address, "method": "FibonacciService/StreamSequence"})
+	if want := []string{"gzip"}; !slices.Equal(offered, want) {
+		t.Errorf("the client offers %q, want %q", offered, want)
 	}
 }
 

@@ -7,8 +7,9 @@ import "encoding/json"
 
 // instruction is a line that the harness writes. One of the fields is there.
 type instruction struct {
-	Hello *hello `json:"hello"`
-	Call  *call  `json:"call"`
+	Hello *hello   `json:"hello"`
+	Call  *call    `json:"call"`
+	Close *closing `json:"close"`
 }
 
 // answer is a line for the harness. One of the fields is there.
@@ -28,15 +29,28 @@ type hello struct {
 
 type call struct {
 	// ID is repeated in the answer, so it is kept as it was written.
-	ID            json.Number `json:"id"`
-	Target        string      `json:"target"`
-	Method        string      `json:"method"`
-	Request       string      `json:"request"`
-	TimeoutMillis *int64      `json:"timeout_ms"`
-	Metadata      []pair      `json:"metadata"`
-	Compression   string      `json:"compression"`
-	CancelAfter   *int        `json:"cancel_after_messages"`
-	Raw           bool        `json:"raw"`
+	ID              json.Number `json:"id"`
+	Target          string      `json:"target"`
+	TLS             *tlsOptions `json:"tls"`
+	Method          string      `json:"method"`
+	Request         string      `json:"request"`
+	TimeoutMillis   *int64      `json:"timeout_ms"`
+	Metadata        []pair      `json:"metadata"`
+	Compression     string      `json:"compression"`
+	CancelAfter     *int        `json:"cancel_after_messages"`
+	ReadDelayMillis *int64      `json:"read_delay_ms"`
+	Raw             bool        `json:"raw"`
+}
+
+type tlsOptions struct {
+	CA          string `json:"ca"`
+	ServerName  string `json:"server_name"`
+	Certificate string `json:"certificate"`
+	Key         string `json:"key"`
+}
+
+type closing struct {
+	Target string `json:"target"`
 }
 
 type result struct {

@@ -12,7 +12,7 @@ import (
 // and the responses are kept as they came.
 func raw(path string) binding {
 	return func(request []byte) (method, error) {
-		return func(ctx context.Context, conn *grpc.ClientConn, collected *collector, options ...grpc.CallOption) error {
+		return func(ctx context.Context, conn grpc.ClientConnInterface, collected *collector, options ...grpc.CallOption) error {
 			options = append(options, grpc.ForceCodecV2(bytesCodec{}))
 			stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/"+path, options...)
 			if err != nil {

@@ -14,7 +14,7 @@ import (
 // A method makes one call with the request that it is bound to, hands over the
 // messages that arrive, and returns once the call is over: nil for OK, or else
 // the status as the API's error.
-type method func(context.Context, *grpc.ClientConn, *collector, ...grpc.CallOption) error
+type method func(context.Context, grpc.ClientConnInterface, *collector, ...grpc.CallOption) error
 
 // A binding gives a method its serialized request, or says why it cannot.
 type binding func(request []byte) (method, error)
@@ -45,7 +45,7 @@ func unary[Client, Request, Response any, RequestMessage message[Request], Respo
 		if err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, conn *grpc.ClientConn, collected *collector, options ...grpc.CallOption) error {
+		return func(ctx context.Context, conn grpc.ClientConnInterface, collected *collector, options ...grpc.CallOption) error {
 			response, err := invoke(newClient(conn), ctx, request, options...)
 			if err != nil {
 				return err
@@ -72,7 +72,7 @@ func streaming[Client, Request, Response any, RequestMessage message[Request], R
 		if err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, conn *grpc.ClientConn, collected *collector, options ...grpc.CallOption) error {
+		return func(ctx context.Context, conn grpc.ClientConnInterface, collected *collector, options ...grpc.CallOption) error {
 			responses, err := invoke(newClient(conn), ctx, request, options...)
 			if err != nil {
 				return err

@@ -3,6 +3,7 @@ package grpctest
 
 import (
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -14,7 +15,13 @@ type Server struct {
 	Address string
 	// Accepted counts the connections so far.
 	Accepted atomic.Int64
+	// Left gets one value for each connection that is over: before the test is, a
+	// server closes only what its client has closed.
+	Left chan struct{}
 }
+
+// manyConnections is more than any test makes.
+const manyConnections = 1000
 
 // Start serves until the test is over, and then cuts what is left.
 func Start(t *testing.T, grpcServer *grpc.Server) *Server {
@@ -23,9 +30,9 @@ func Start(t *testing.T, grpcServer *grpc.Server) *Server {
 	if err != nil {
 		t.Fatalf("listen: %v", err)
 	}
-	server := &Server{Address: listener.Addr().String()}
+	server := &Server{Address: listener.Addr().String(), Left: make(chan struct{}, manyConnections)}
 	served := make(chan error, 1)
-	go func() { served <- grpcServer.Serve(countingListener{listener, &server.Accepted}) }()
+	go func() { served <- grpcServer.Serve(watchedListener{listener, server}) }()
 	t.Cleanup(func() {
 		grpcServer.Stop()
 		if err := <-served; err != nil {
@@ -46,15 +53,27 @@ func ClosedAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-type countingListener struct {
+type watchedListener struct {
 	net.Listener
-	accepted *atomic.Int64
+	server *Server
 }
 
-func (l countingListener) Accept() (net.Conn, error) {
+func (l watchedListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
-	if err == nil {
-		l.accepted.Add(1)
+	if err != nil {
+		return nil, err
 	}
-	return conn, err
+	l.server.Accepted.Add(1)
+	return &watchedConn{Conn: conn, left: l.server.Left}, nil
+}
+
+type watchedConn struct {
+	net.Conn
+	left chan<- struct{}
+	once sync.Once
+}
+
+func (c *watchedConn) Close() error {
+	c.once.Do(func() { c.left <- struct{}{} })
+	return c.Conn.Close()
 }

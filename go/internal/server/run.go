@@ -17,15 +17,18 @@ const help = `Usage: server [--listen HOST:PORT]...
 Serves pb.Outliers and FibonacciService, with health checking and reflection.
 
 Options:
-  --listen HOST:PORT  Address to listen on; may be given more than once; port 0 takes a free one
-                      [default: 127.0.0.1:9999 [::1]:9999 127.0.0.1:50051 [::1]:50051]
-  --help              Print this help
+  --listen HOST:PORT    Address to listen on; may be given more than once; port 0 takes a free one
+                        [default: 127.0.0.1:9999 [::1]:9999 127.0.0.1:50051 [::1]:50051]
+  --tls-cert FILE       Serve TLS with this certificate chain (PEM); needs --tls-key
+  --tls-key FILE        The certificate's private key (PEM)
+  --tls-client-ca FILE  Ask every client for a certificate that this CA has signed (PEM)
+  --help                Print this help
 `
 
 var program = commandline.Program{
 	Name:   "server",
 	Help:   help,
-	Valued: []string{"--listen"},
+	Valued: []string{"--listen", certificateOption, keyOption, clientCAOption},
 }
 
 // Run does what the arguments ask for until ctx is done, and returns the exit
@@ -44,6 +47,10 @@ func run(ctx context.Context, parsed commandline.Arguments, stdin *os.File, stdo
 	if err != nil {
 		return err
 	}
+	secure, err := security(parsed)
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(addresses, bind, logger)
 	if err != nil {
 		return err
@@ -53,5 +60,5 @@ func run(ctx context.Context, parsed commandline.Arguments, stdin *os.File, stdo
 	}
 	ctx, cancel := stopWhenPipeEnds(ctx, stdin)
 	defer cancel()
-	return serve(ctx, service.NewServer(), listeners)
+	return serve(ctx, service.NewServer(secure...), listeners)
 }

@@ -40,12 +40,12 @@ type running struct {
 }
 
 // start runs the server on two free ports, and returns once it is ready.
-func start(t *testing.T, ctx context.Context, stdin *os.File) running {
+func start(t *testing.T, ctx context.Context, stdin *os.File, options ...string) running {
 	t.Helper()
 	output, stdout := pipe(t)
 	server := running{stderr: &bytes.Buffer{}, exited: make(chan int, 1)}
 	go func() {
-		arguments := []string{"--listen", "127.0.0.1:0", "--listen=127.0.0.1:0"}
+		arguments := append([]string{"--listen", "127.0.0.1:0", "--listen=127.0.0.1:0"}, options...)
 		server.exited <- Run(ctx, arguments, stdin, stdout, server.stderr)
 		stdout.Close()
 	}()

@@ -9,17 +9,19 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
+	"crosswire/go/internal/directions"
 	"crosswire/go/internal/fibonacci"
 	"crosswire/go/pb"
 )
 
 // NewServer returns a gRPC server that has everything but listeners. Messages
-// may have grpc-go's default size, 4 MiB; calls in flight are not limited.
-func NewServer() *grpc.Server {
-	server := grpc.NewServer(
-		grpc.UnaryInterceptor(unaryCompression),
-		grpc.StreamInterceptor(streamCompression),
-	)
+// may have grpc-go's default size, 4 MiB; calls in flight are not limited. A
+// request's metadata may direct how it is answered. The options come on top.
+func NewServer(options ...grpc.ServerOption) *grpc.Server {
+	server := grpc.NewServer(append(options,
+		grpc.ChainUnaryInterceptor(unaryCompression, directions.Unary),
+		grpc.ChainStreamInterceptor(streamCompression, directions.Stream),
+	)...)
 	pb.RegisterOutliersServer(server, outliers{})
 	pb.RegisterFibonacciServiceServer(server, sequences{numbers: fibonacci.Numbers})
 

@@ -11,13 +11,11 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
 	"crosswire/go/internal/connection"
@@ -156,45 +154,27 @@ func TestUnknownMethodsAndServices(t *testing.T) {
 	}
 }
 
-// encodings is a stats handler that notes how responses were compressed.
-type encodings struct{ seen []string }
-
-func (e *encodings) HandleRPC(_ context.Context, event stats.RPCStats) {
-	if header, ok := event.(*stats.InHeader); ok {
-		e.seen = append(e.seen, header.Compression)
-	}
-}
-func (*encodings) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
-func (*encodings) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
-func (*encodings) HandleConn(context.Context, stats.ConnStats)                       {}
-
-// otherCompressor is one that the server does not use by itself. grpc-go's client
-// always accepts something, so this is what stands for "not gzip".
-type otherCompressor struct{ encoding.Compressor }
-
-func (otherCompressor) Name() string { return "other" }
-
 func TestGzipRequests(t *testing.T) {
-	encoding.RegisterCompressor(otherCompressor{encoding.GetCompressor(gzip.Name)})
+	grpctest.RegisterOtherEncoding()
 	cases := []struct {
 		name         string
 		accepted     string
 		wantEncoding string
 	}{
 		{"the client reads gzip", "gzip", "gzip"},
-		{"the client reads no gzip", "other", "identity"},
+		{"the client reads no gzip", grpctest.OtherEncoding, "identity"},
 	}
 	for _, test := range cases {
 		t.Run(test.name, func(t *testing.T) {
-			responses := &encodings{}
-			client := pb.NewFibonacciServiceClient(connect(t, grpc.WithStatsHandler(responses)))
+			var encodings []string
+			client := pb.NewFibonacciServiceClient(connect(t, grpc.WithStatsHandler(grpctest.ResponseEncodings(&encodings))))
 			response, err := client.GetSequence(context.Background(), &pb.SequenceRequest{Count: 3},
 				grpc.UseCompressor(gzip.Name), experimental.AcceptCompressors(test.accepted))
 			if want := []int64{0, 1, 1}; err != nil || !slices.Equal(response.GetElement(), want) {
 				t.Errorf("GetSequence = %v, %v, want %v", response.GetElement(), err, want)
 			}
-			if want := []string{test.wantEncoding}; !slices.Equal(responses.seen, want) {
-				t.Errorf("response encodings = %q, want %q", responses.seen, want)
+			if want := []string{test.wantEncoding}; !slices.Equal(encodings, want) {
+				t.Errorf("response encodings = %q, want %q", encodings, want)
 			}
 		})
 	}
