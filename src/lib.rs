@@ -12,6 +12,9 @@
 //! * [`pb`]: the types and stubs that `build.rs` generates from `proto/`
 //! * [`services`]: the two services of [`pb`], on top of the pure modules
 //! * [`address`]: where to listen, and whom to call
+//! * [`tls`]: the certificates of either side
+//! * [`layers`]: makes tonic's server and client right where they are not
+//! * [`directions`]: what a request's metadata may ask of the server
 //! * [`server`]: binds addresses, serves on them, and stops in time
 //! * [`client`]: the calls of the command line
 //! * [`drive`]: the calls that the harness asks for, one JSON object a line
@@ -26,10 +29,18 @@ pub mod pb;
 pub mod services;
 
 pub mod address;
+pub mod tls;
+
+pub mod directions;
+pub mod layers;
+
 pub mod server;
 
 pub mod client;
 pub mod drive;
+
+#[cfg(test)]
+mod testing;
 
 mod log;
 mod words;

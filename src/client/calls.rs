@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use tonic::codec::CompressionEncoding;
-use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use super::{Deadline, open_channel};
 use crate::address::Address;
+use crate::layers::channel::MendedChannel;
 use crate::pb::fibonacci_service_client::FibonacciServiceClient;
 use crate::pb::outliers_client::OutliersClient;
 use crate::pb::{Metric, OutliersRequest, SequenceElement, SequenceRequest};
@@ -32,7 +32,7 @@ impl Client {
     pub async fn detect(&self, metrics: Vec<Metric>) -> Result<Vec<i32>, Status> {
         let deadline = Deadline::after(self.limit);
         let call = async {
-            OutliersClient::new(open_channel(&self.server).await)
+            OutliersClient::new(self.channel().with_one_message())
                 .accept_compressed(CompressionEncoding::Gzip)
                 .detect(deadline.request(OutliersRequest { metrics }))
                 .await
@@ -49,7 +49,7 @@ impl Client {
         let deadline = Deadline::after(self.limit);
         let call = async {
             let request = deadline.request(SequenceRequest { count });
-            self.fibonacci().await.get_sequence(request).await
+            self.fibonacci().get_sequence(request).await
         };
         Ok(deadline.limit(call).await?.into_inner().element)
     }
@@ -63,15 +63,18 @@ impl Client {
         let deadline = Deadline::after(self.limit);
         let call = async {
             let request = deadline.request(SequenceRequest { count });
-            self.fibonacci().await.stream_sequence(request).await
+            self.fibonacci().stream_sequence(request).await
         };
         let messages = deadline.limit(call).await?.into_inner();
         Ok(Elements { messages, deadline })
     }
 
-    async fn fibonacci(&self) -> FibonacciServiceClient<Channel> {
-        FibonacciServiceClient::new(open_channel(&self.server).await)
-            .accept_compressed(CompressionEncoding::Gzip)
+    fn fibonacci(&self) -> FibonacciServiceClient<MendedChannel> {
+        FibonacciServiceClient::new(self.channel()).accept_compressed(CompressionEncoding::Gzip)
+    }
+
+    fn channel(&self) -> MendedChannel {
+        open_channel(&self.server, None).expect("plaintext needs no file")
     }
 }
 

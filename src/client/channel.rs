@@ -1,34 +1,70 @@
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use tonic::transport::{Channel, Endpoint, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tonic::transport::{Endpoint, Uri};
+use tower::service_fn;
 
 use crate::address::Address;
+use crate::layers::channel::MendedChannel;
+use crate::tls::{ClientTls, TlsError};
 
-/// A channel to the server, over plaintext HTTP/2, that connects on its first
-/// call and again whenever the connection was lost.
+/// How much of a response HTTP/2 lets the server send before the client reads on:
+/// HTTP/2's own default. The library's is so large that a slow reader would hold
+/// nobody back.
+const STREAM_WINDOW_BYTES: u32 = 65_535;
+
+/// A channel to the server, over HTTP/2, that connects on its first call and again
+/// whenever the connection was lost. It is plaintext without `tls`.
 ///
 /// A name is looked up, and whichever of its addresses answers is taken. Not so
 /// `localhost`: many a hosts file lists only one of its two addresses, and the
-/// server may listen on the other. This tries 127.0.0.1 at once, and leaves
-/// ::1 to the first call if nobody is there. No proxy is asked, whatever the
-/// environment says.
-pub async fn open_channel(server: &Address) -> Channel {
+/// server may listen on the other. It is 127.0.0.1, or ::1 if nobody is there. No
+/// proxy is asked, whatever the environment says.
+///
+/// # Errors
+///
+/// [`TlsError`]: a file of `tls` cannot be used.
+pub fn open_channel(server: &Address, tls: Option<&ClientTls>) -> Result<MendedChannel, TlsError> {
+    let endpoint = match tls {
+        None => endpoint(uri("http", server)),
+        Some(tls) => secured(server, tls)?,
+    };
     if !server.is_localhost() {
-        return endpoint(server).connect_lazy();
+        return Ok(MendedChannel::new(endpoint.connect_lazy()));
     }
-    let at = |loopback: Address| endpoint(&loopback).origin(uri(server));
-    match at(server.on_host(Ipv4Addr::LOCALHOST)).connect().await {
-        Ok(channel) => channel,
-        Err(_) => at(server.on_host(Ipv6Addr::LOCALHOST)).connect_lazy(),
-    }
+    let server = server.clone();
+    let connector = service_fn(move |_: Uri| loopback(server.clone()));
+    Ok(MendedChannel::new(endpoint.connect_with_connector_lazy(connector)))
 }
 
-fn endpoint(server: &Address) -> Endpoint {
-    Endpoint::from(uri(server)).tcp_nodelay(true)
+fn endpoint(uri: Uri) -> Endpoint {
+    Endpoint::from(uri).tcp_nodelay(true).initial_stream_window_size(STREAM_WINDOW_BYTES)
 }
 
-fn uri(server: &Address) -> Uri {
-    format!("http://{server}").parse().expect("an address makes a URI")
+fn secured(server: &Address, tls: &ClientTls) -> Result<Endpoint, TlsError> {
+    let secured = tls.secure(&endpoint(uri("https", server)))?;
+    let authority = tls.server_name.as_ref().map(|name| format!("https://{name}").parse());
+    // A name that a certificate may have, and that is no authority, there is none.
+    Ok(match authority {
+        Some(Ok(authority)) => secured.origin(authority),
+        _ => secured,
+    })
+}
+
+fn uri(scheme: &str, server: &Address) -> Uri {
+    format!("{scheme}://{server}").parse().expect("an address makes a URI")
+}
+
+async fn loopback(server: Address) -> io::Result<TokioIo<TcpStream>> {
+    let connect = async |server: Address| TcpStream::connect(server.socket()).await;
+    let stream = match connect(server.on_host(Ipv4Addr::LOCALHOST)).await {
+        Ok(stream) => stream,
+        Err(_) => connect(server.on_host(Ipv6Addr::LOCALHOST)).await?,
+    };
+    stream.set_nodelay(true)?;
+    Ok(TokioIo::new(stream))
 }
 
 #[cfg(test)]
@@ -38,7 +74,7 @@ mod tests {
     #[test]
     fn every_address_makes_a_uri() {
         for text in ["localhost:9999", "[::1]:0", "a_b-c.d:65535", "-:1", "_:1", ".:1"] {
-            uri(&text.parse().expect(text));
+            uri("https", &text.parse().expect(text));
         }
     }
 }

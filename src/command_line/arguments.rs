@@ -86,6 +86,13 @@ impl Arguments {
         self.options.iter().any(|(given, _)| given == option)
     }
 
+    /// The value that was given to the option; of several the last: who repeats an
+    /// option corrects it.
+    pub(super) fn last(&self, option: &str) -> Option<&str> {
+        let given = self.options.iter().rev().find(|(given, _)| given == option);
+        given.map(|(_, value)| value.as_str())
+    }
+
     /// Every value that was given to the option, as an address, in order.
     pub(super) fn addresses(
         &self,

@@ -1,16 +1,16 @@
-use std::error::Error as _;
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use thiserror::Error;
-use tonic::{Code, Status, transport};
+use tonic::{Code, Status};
 
 use super::status_name::status_name;
 use crate::address::Address;
 use crate::drive::DriveError;
 use crate::log::log;
 use crate::server::{ListenError, ServeError};
+use crate::tls::TlsError;
 use crate::words::{quote, reason};
 
 /// How long a call of the command line may take: plenty for any answer of these
@@ -26,6 +26,14 @@ pub enum Failure {
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// A file for TLS cannot be used.
+    #[error("cannot serve TLS: {source}; name another file with {options}")]
+    Tls {
+        /// What is wrong with it.
+        source: TlsError,
+        /// The options that name such files.
+        options: &'static str,
+    },
     /// The operating system denies the server something that it never should.
     #[error("cannot get ready to serve: {}", reason(.0))]
     Prepare(#[source] io::Error),
@@ -50,7 +58,7 @@ pub enum Failure {
 
 impl Failure {
     pub(super) fn of_call(status: &Status, server: &Address) -> Self {
-        let code = code_of(status);
+        let code = status.code();
         let message = match code {
             Code::Unavailable => format!(
                 "no gRPC server answers at {server}; start one, or name another with --addr"
@@ -66,7 +74,7 @@ impl Failure {
     /// 2 if another command line is what helps, else 1.
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Listen(_) => 2,
+            Self::Usage(_) | Self::Listen(_) | Self::Tls { .. } => 2,
             _ => 1,
         }
     }
@@ -77,17 +85,6 @@ impl Failure {
             return false;
         };
         error.kind() == io::ErrorKind::BrokenPipe
-    }
-}
-
-/// The call's code, which is UNAVAILABLE if the connection broke, as it does when
-/// another kind of server has the port. tonic says UNKNOWN, INTERNAL or CANCELLED
-/// then, depending on when it breaks.
-fn code_of(status: &Status) -> Code {
-    let is_broken = status.source().is_some_and(|source| source.is::<transport::Error>());
-    match status.code() {
-        Code::Unknown | Code::Internal | Code::Cancelled if is_broken => Code::Unavailable,
-        code => code,
     }
 }
 
@@ -127,6 +124,10 @@ pub enum UsageError {
     NotANumber(String),
     #[error("{} is not a count; give a whole number, such as 10", quote(.0))]
     NotACount(String),
+    #[error("--tls-cert and --tls-key go together")]
+    HalfAnIdentity,
+    #[error("--tls-client-ca needs --tls-cert and --tls-key")]
+    ClientCaWithoutIdentity,
     #[error("detect: no values; give some, such as 1 2 100, or --dummy")]
     NoValues,
     #[error("detect: --dummy and values exclude each other")]

@@ -4,15 +4,22 @@ use std::ffi::OsString;
 
 use serde_json::json;
 use tokio::net::TcpListener;
+use tonic::transport::ServerTlsConfig;
 
-use super::arguments::Grammar;
+use super::arguments::{Arguments, Grammar};
 use super::failure::{Failure, UsageError};
 use super::output::print_line;
 use crate::address::Address;
 use crate::log::log;
 use crate::server::{self, StopRequests};
+use crate::tls::{self, IdentityFiles};
 
-const GRAMMAR: Grammar = Grammar { program: "server", flags: &[], valued: &["--listen"] };
+const GRAMMAR: Grammar =
+    Grammar { program: "server", flags: &[], valued: &["--listen", CERTIFICATE, KEY, CLIENT_CA] };
+
+const CERTIFICATE: &str = "--tls-cert";
+const KEY: &str = "--tls-key";
+const CLIENT_CA: &str = "--tls-client-ca";
 
 const HELP: &str = "\
 Usage: server [--listen HOST:PORT]...
@@ -20,15 +27,32 @@ Usage: server [--listen HOST:PORT]...
 Serves pb.Outliers and FibonacciService, with health checking and reflection.
 
 Options:
-  --listen HOST:PORT  Address to listen on; may be given more than once; port 0 takes a free one
-                      [default: 127.0.0.1:9999 [::1]:9999 127.0.0.1:50051 [::1]:50051]
-  --help              Print this help";
+  --listen HOST:PORT    Address to listen on; may be given more than once; port 0 takes a free one
+                        [default: 127.0.0.1:9999 [::1]:9999 127.0.0.1:50051 [::1]:50051]
+  --tls-cert FILE       Serve TLS with this certificate chain (PEM); needs --tls-key
+  --tls-key FILE        The certificate's private key (PEM)
+  --tls-client-ca FILE  Ask every client for a certificate that this CA has signed (PEM)
+  --help                Print this help";
 
 #[derive(Debug, PartialEq, Eq)]
 enum Command {
     Help,
-    /// Serve on these addresses, or on the default ones if there is none.
-    Serve(Vec<Address>),
+    Serve(Serve),
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Serve {
+    /// The default ones if there is none.
+    addresses: Vec<Address>,
+    /// Plaintext if there is none.
+    tls: Option<Tls>,
+}
+
+/// The paths of PEM files.
+#[derive(Debug, PartialEq, Eq)]
+struct Tls {
+    identity: IdentityFiles,
+    client_ca: Option<String>,
 }
 
 /// Does what the arguments ask for; they do not include the program's name.
@@ -39,7 +63,7 @@ enum Command {
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     match parse(arguments)? {
         Command::Help => print_line(HELP),
-        Command::Serve(addresses) => serve(&addresses).await,
+        Command::Serve(options) => serve(options).await,
     }
 }
 
@@ -48,19 +72,44 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Usage
         return Ok(Command::Help);
     };
     arguments.allow_no_values()?;
-    Ok(Command::Serve(arguments.addresses("--listen", "127.0.0.1:9999")?))
+    let addresses = arguments.addresses("--listen", "127.0.0.1:9999")?;
+    Ok(Command::Serve(Serve { addresses, tls: parse_tls(&arguments)? }))
 }
 
-async fn serve(addresses: &[Address]) -> Result<(), Failure> {
+fn parse_tls(arguments: &Arguments) -> Result<Option<Tls>, UsageError> {
+    let [certificate, key, client_ca] =
+        [CERTIFICATE, KEY, CLIENT_CA].map(|option| arguments.last(option).map(str::to_owned));
+    match (certificate, key, client_ca) {
+        (Some(certificate), Some(key), client_ca) => {
+            Ok(Some(Tls { identity: IdentityFiles { certificate, key }, client_ca }))
+        }
+        (None, None, None) => Ok(None),
+        (None, None, Some(_)) => Err(UsageError::ClientCaWithoutIdentity),
+        _ => Err(UsageError::HalfAnIdentity),
+    }
+}
+
+async fn serve(options: Serve) -> Result<(), Failure> {
+    let tls = options.tls.as_ref().map(read_tls).transpose()?;
     // Before the ready lines: who reads them may stop the server at once.
     let stop_requests = StopRequests::watch().map_err(Failure::Prepare)?;
-    let listeners = bind(addresses).await?;
+    let listeners = bind(&options.addresses).await?;
     for listener in &listeners {
         let address = listener.local_addr().map_err(Failure::Prepare)?.to_string();
         print_line(json!({ "ready": { "address": address } }))?;
     }
-    server::run(listeners, stop_requests.first()).await?;
+    server::run(listeners, tls, stop_requests.first()).await?;
     Ok(())
+}
+
+fn read_tls(files: &Tls) -> Result<ServerTlsConfig, Failure> {
+    let config = tls::server(&files.identity)
+        .map_err(|source| Failure::Tls { source, options: "--tls-cert or --tls-key" })?;
+    match &files.client_ca {
+        None => Ok(config),
+        Some(ca) => tls::ask_clients(config, ca)
+            .map_err(|source| Failure::Tls { source, options: CLIENT_CA }),
+    }
 }
 
 async fn bind(addresses: &[Address]) -> Result<Vec<TcpListener>, Failure> {
@@ -91,6 +140,7 @@ mod tests {
             (vec!["--listen=a:1", "--listen", "[::1]:0"], vec![address("a:1"), address("[::1]:0")]),
         ];
         for (texts, expected) in table {
+            let expected = Serve { addresses: expected, tls: None };
             assert_eq!(parse_texts(&texts), Ok(Command::Serve(expected)), "{texts:?}");
         }
     }

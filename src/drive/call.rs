@@ -2,10 +2,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::task;
+use tokio::{task, time};
 use tonic::metadata::MetadataMap;
-use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use super::exchange::exchange;
@@ -13,8 +11,9 @@ use super::metadata;
 use super::observed::{Observed, cancelled};
 use super::protocol::{Answer, Call};
 use super::request::{ParsedRequest, Refusal};
-use super::sent::NotifyingChannel;
+use super::watched::{Watch, WatchedChannel};
 use crate::client::Deadline;
+use crate::layers::channel::{MendedChannel, was_not_taken};
 
 /// How a call is made, whatever its method.
 #[derive(Debug)]
@@ -23,10 +22,11 @@ pub(super) struct Manner {
     metadata: MetadataMap,
     pub(super) gzip: bool,
     pub(super) cancel_after_messages: Option<usize>,
+    pub(super) read_delay: Duration,
 }
 
 /// Makes the call and tells what was observed, or why it cannot be made.
-pub(super) async fn make(channel: Channel, call: Call) -> Answer {
+pub(super) async fn make(channel: MendedChannel, call: Call) -> Answer {
     let prepared = ParsedRequest::new(&call)
         .and_then(|request| Manner::new(&call).map(|manner| (request, manner)));
     match prepared {
@@ -40,30 +40,45 @@ pub(super) async fn make(channel: Channel, call: Call) -> Answer {
 }
 
 async fn run(
-    channel: Channel,
+    channel: MendedChannel,
     request: ParsedRequest,
     manner: Manner,
     observed: &mut Observed,
 ) -> Result<(), Status> {
-    let sent = Arc::new(Notify::new());
-    let channel = NotifyingChannel::new(channel, sent.clone());
     let call = async {
-        let mut exchange = pin!(exchange(channel, request, &manner, observed));
-        tokio::select! {
-            // The cancellation first, when the answer is there as well.
-            biased;
-            () = sent.notified(), if manner.cancel_after_messages == Some(0) => {
-                // HTTP/2 has queued the request. Before it is dropped, the
-                // connection's task, which writes it, gets a turn.
-                task::yield_now().await;
-                Err(cancelled())
+        match attempt(&channel, request.clone(), &manner, observed).await {
+            // As gRPC has it, a call that no server has seen is made again, once.
+            Err(status) if was_not_taken(&status) => {
+                attempt(&channel, request, &manner, observed).await
             }
-            ended = &mut exchange => ended,
+            ended => ended,
         }
     };
     match manner.deadline {
         Some(deadline) => deadline.limit(call).await,
         None => call.await,
+    }
+}
+
+async fn attempt(
+    channel: &MendedChannel,
+    request: ParsedRequest,
+    manner: &Manner,
+    observed: &mut Observed,
+) -> Result<(), Status> {
+    let watch = Arc::new(Watch::default());
+    let channel = WatchedChannel::new(channel.clone(), watch.clone());
+    let mut exchange = pin!(exchange(channel, request, manner, &watch, observed));
+    tokio::select! {
+        // The cancellation first, when the answer is there as well.
+        biased;
+        () = watch.sent.notified(), if manner.cancel_after_messages == Some(0) => {
+            // HTTP/2 has queued the request. Before it is dropped, the
+            // connection's task, which writes it, gets a turn.
+            task::yield_now().await;
+            Err(cancelled())
+        }
+        ended = &mut exchange => ended,
     }
 }
 
@@ -81,7 +96,16 @@ impl Manner {
             metadata: metadata::parse(&call.metadata)?,
             gzip,
             cancel_after_messages: call.cancel_after_messages,
+            read_delay: Duration::from_millis(call.read_delay_ms.unwrap_or(0).into()),
         })
+    }
+
+    /// Waits as long as before each response message.
+    pub(super) async fn pause(&self) {
+        // The timer counts in milliseconds, and makes one of none.
+        if !self.read_delay.is_zero() {
+            time::sleep(self.read_delay).await;
+        }
     }
 
     pub(super) fn request<T>(&self, message: T) -> Request<T> {

@@ -7,7 +7,7 @@ use super::call::Manner;
 use super::observed::Observed;
 use super::raw_codec::RawCodec;
 use super::request::ParsedRequest;
-use super::sent::NotifyingChannel;
+use super::watched::{Watch, WatchedChannel};
 use crate::pb::SequenceElement;
 use crate::pb::fibonacci_service_client::FibonacciServiceClient;
 use crate::pb::outliers_client::OutliersClient;
@@ -15,47 +15,45 @@ use crate::pb::outliers_client::OutliersClient;
 /// Sends the request, and records what comes back as it comes: whoever drops
 /// this half-way finds in `observed` what there was until then.
 pub(super) async fn exchange(
-    channel: NotifyingChannel,
+    channel: WatchedChannel,
     request: ParsedRequest,
     manner: &Manner,
+    watch: &Watch,
     observed: &mut Observed,
 ) -> Result<(), Status> {
-    let cancel_after = manner.cancel_after_messages;
     match request {
         ParsedRequest::Detect(message) => {
+            let channel = channel.unary(manner.read_delay);
             let mut client = OutliersClient::new(channel).accept_compressed(Gzip);
             if manner.gzip {
                 client = client.send_compressed(Gzip);
             }
-            observed.unary(client.detect(manner.request(message)).await)
+            observed.unary(client.detect(manner.request(message)).await, watch)
         }
         ParsedRequest::GetSequence(message) => {
-            let mut client = fibonacci(channel, manner);
-            observed.unary(client.get_sequence(manner.request(message)).await)
+            let mut client = fibonacci(channel.unary(manner.read_delay), manner);
+            observed.unary(client.get_sequence(manner.request(message)).await, watch)
         }
         ParsedRequest::StreamSequence(message) => {
             let mut client = fibonacci(channel, manner);
             let response = client.stream_sequence(manner.request(message)).await?;
             let serialize = |element: SequenceElement| element.encode_to_vec();
-            observed.stream(response, cancel_after, serialize).await
+            observed.stream(response, manner, serialize).await
         }
         ParsedRequest::Raw { path, bytes } => {
             let mut client = Grpc::new(channel).accept_compressed(Gzip);
             if manner.gzip {
                 client = client.send_compressed(Gzip);
             }
-            client.ready().await.map_err(|error| Status::from_error(error.into()))?;
+            client.ready().await?;
             let request = manner.request(bytes);
             let response = client.server_streaming(request, path, RawCodec).await?;
-            observed.stream(response, cancel_after, |bytes| bytes).await
+            observed.stream(response, manner, |bytes| bytes).await
         }
     }
 }
 
-fn fibonacci(
-    channel: NotifyingChannel,
-    manner: &Manner,
-) -> FibonacciServiceClient<NotifyingChannel> {
+fn fibonacci(channel: WatchedChannel, manner: &Manner) -> FibonacciServiceClient<WatchedChannel> {
     let client = FibonacciServiceClient::new(channel).accept_compressed(Gzip);
     if manner.gzip { client.send_compressed(Gzip) } else { client }
 }

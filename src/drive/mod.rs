@@ -6,13 +6,15 @@ mod session;
 
 mod protocol;
 
+mod channels;
+
 mod call;
 mod exchange;
 mod metadata;
 mod observed;
 mod raw_codec;
 mod request;
-mod sent;
+mod watched;
 
 pub use session::{DriveError, run};
 

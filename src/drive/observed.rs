@@ -2,8 +2,10 @@ use prost::Message;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Response, Status, Streaming};
 
+use super::call::Manner;
 use super::metadata;
 use super::protocol::{CallResult, CallStatus, encode_base64};
+use super::watched::{Blocks, Watch};
 
 /// What came of a call so far.
 #[derive(Debug, Default)]
@@ -15,14 +17,22 @@ pub(super) struct Observed {
 }
 
 impl Observed {
-    /// tonic merges a unary call's trailers into its headers: they stay there.
+    /// Takes the metadata from the blocks that came: tonic merges those of a unary
+    /// call.
     pub(super) fn unary<M: Message>(
         &mut self,
         response: Result<Response<M>, Status>,
+        watch: &Watch,
     ) -> Result<(), Status> {
-        let (headers, message, _) = response?.into_parts();
-        self.headers = headers;
-        self.messages.push(message.encode_to_vec());
+        let Blocks { headers, trailers } = watch.blocks();
+        let has_headers = !headers.is_empty();
+        self.headers = MetadataMap::from_headers(headers);
+        self.trailers = MetadataMap::from_headers(trailers.unwrap_or_default());
+        match response {
+            Ok(response) => self.messages.push(response.into_inner().encode_to_vec()),
+            Err(status) if has_headers => return Err(with_metadata(&status, &self.trailers)),
+            Err(status) => return Err(status),
+        }
         Ok(())
     }
 
@@ -31,14 +41,18 @@ impl Observed {
     pub(super) async fn stream<M>(
         &mut self,
         response: Response<Streaming<M>>,
-        cancel_after_messages: Option<usize>,
+        manner: &Manner,
         serialize: impl Fn(M) -> Vec<u8>,
     ) -> Result<(), Status> {
         let (headers, mut stream, _) = response.into_parts();
         self.headers = headers;
-        while let Some(message) = stream.message().await? {
+        loop {
+            manner.pause().await;
+            let Some(message) = stream.message().await? else {
+                break;
+            };
             self.messages.push(serialize(message));
-            if cancel_after_messages == Some(self.messages.len()) {
+            if manner.cancel_after_messages == Some(self.messages.len()) {
                 return Err(cancelled());
             }
         }
@@ -63,6 +77,18 @@ impl Observed {
             trailers: metadata::show(trailers),
         }
     }
+}
+
+/// The same status with other metadata: what came with a status, without the
+/// status itself.
+fn with_metadata(status: &Status, trailers: &MetadataMap) -> Status {
+    let mut metadata = trailers.clone();
+    for own in [Status::GRPC_STATUS, Status::GRPC_MESSAGE] {
+        metadata.remove(own.as_str());
+    }
+    metadata.remove_bin(Status::GRPC_STATUS_DETAILS.as_str());
+    let details = status.details().to_vec().into();
+    Status::with_details_and_metadata(status.code(), status.message(), details, metadata)
 }
 
 /// tonic gives no status to a caller that drops its call.

@@ -16,7 +16,11 @@ pub(super) enum Asked {
     /// Its `protocol` decides nothing here: the answer names this client's own
     /// version, and the harness compares.
     Hello {},
-    Call(Call),
+    Call(Box<Call>),
+    /// No more calls come for this target.
+    Close {
+        target: String,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -32,8 +36,20 @@ pub(super) struct Call {
     pub(super) metadata: Vec<(String, String)>,
     pub(super) compression: Option<String>,
     pub(super) cancel_after_messages: Option<usize>,
+    /// How long to wait before each response message is asked for.
+    pub(super) read_delay_ms: Option<u32>,
+    pub(super) tls: Option<Tls>,
     #[serde(default)]
     pub(super) raw: bool,
+}
+
+/// The paths of PEM files, and the name that the server has in its own.
+#[derive(Debug, Deserialize)]
+pub(super) struct Tls {
+    pub(super) ca: String,
+    pub(super) server_name: Option<String>,
+    pub(super) certificate: Option<String>,
+    pub(super) key: Option<String>,
 }
 
 /// A line that this client writes.
@@ -50,7 +66,7 @@ pub(super) struct Hello {
     protocol: u32,
     implementation: &'static str,
     version: &'static str,
-    features: [&'static str; 3],
+    features: [&'static str; 6],
     max_in_flight: usize,
 }
 
@@ -59,7 +75,7 @@ impl Hello {
         protocol: PROTOCOL,
         implementation: "tonic",
         version: env!("TONIC_VERSION"),
-        features: ["cancel", "gzip", "raw"],
+        features: ["cancel", "close", "gzip", "raw", "slow", "tls"],
         max_in_flight: MAX_IN_FLIGHT,
     };
 }

@@ -9,7 +9,7 @@ use crate::pb::{OutliersRequest, SequenceRequest};
 pub(super) struct Refusal(pub(super) String);
 
 /// A request that there is a stub for, or bytes that are sent as they are.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum ParsedRequest {
     Detect(OutliersRequest),
     GetSequence(SequenceRequest),

@@ -1,15 +1,13 @@
-use std::collections::HashMap;
 use std::io;
 
 use thiserror::Error;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
-use tonic::transport::Channel;
 
 use super::call;
+use super::channels::Channels;
 use super::protocol::{Answer, Asked, Call, Hello, MAX_IN_FLIGHT};
-use crate::address::{Address, NotAnAddress};
-use crate::client::open_channel;
+use crate::layers::channel::MendedChannel;
 use crate::log::log;
 use crate::words::reason;
 
@@ -28,7 +26,7 @@ pub enum DriveError {
 /// writes each answer to `output` as soon as it is there. Returns when `input`
 /// has ended and every call was answered.
 ///
-/// All calls to one target share one connection.
+/// All calls to one target with the same TLS share one connection.
 ///
 /// # Errors
 ///
@@ -56,12 +54,13 @@ async fn start_calls(
         }
         match serde_json::from_slice(&line) {
             Ok(Asked::Hello {}) => send(&answers, Answer::Hello(Hello::OURS)).await,
-            Ok(Asked::Call(call)) => match channels.to(&call.target).await {
+            Ok(Asked::Close { target }) => channels.close(&target),
+            Ok(Asked::Call(call)) => match channels.of(&call) {
                 Ok(channel) => {
-                    tokio::spawn(answer(channel, call, answers.clone()));
+                    tokio::spawn(answer(channel, *call, answers.clone()));
                 }
                 Err(error) => {
-                    let why = format!("{}: {error}", call.target);
+                    let why = error.to_string();
                     send(&answers, Answer::Unsupported { id: call.id, why }).await;
                 }
             },
@@ -70,24 +69,9 @@ async fn start_calls(
     }
 }
 
-/// The channels that exist, by target.
-#[derive(Default)]
-struct Channels(HashMap<String, Channel>);
-
-impl Channels {
-    async fn to(&mut self, target: &str) -> Result<Channel, NotAnAddress> {
-        if let Some(channel) = self.0.get(target) {
-            return Ok(channel.clone());
-        }
-        let channel = open_channel(&target.parse::<Address>()?).await;
-        self.0.insert(target.to_owned(), channel.clone());
-        Ok(channel)
-    }
-}
-
 /// Makes the call on a task of its own: if the library panics, as it may on what
 /// a server sends, that is this call's answer, and the others go on.
-async fn answer(channel: Channel, call: Call, answers: mpsc::Sender<Answer>) {
+async fn answer(channel: MendedChannel, call: Call, answers: mpsc::Sender<Answer>) {
     let id = call.id;
     let outcome = tokio::spawn(call::make(channel, call)).await;
     let answer = outcome.unwrap_or_else(|error| Answer::Unsupported {

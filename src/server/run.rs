@@ -7,14 +7,22 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
 use tonic::codec::CompressionEncoding;
-use tonic::service::Routes;
-use tonic::transport::Server;
+use tonic::service::{LayerExt as _, Routes};
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Server, ServerTlsConfig};
+use tower::Layer;
 
+use crate::directions::Directed;
+use crate::layers::binary::BinaryEntries;
+use crate::layers::deadline::Deadlines;
+use crate::layers::http::OnlyGrpc;
+use crate::layers::middleware::{Around, Handler};
+use crate::layers::panics::Panics;
+use crate::layers::requests::Requests;
 use crate::pb;
 use crate::pb::fibonacci_service_server::FibonacciServiceServer;
 use crate::pb::outliers_server::OutliersServer;
-use crate::services::{Fibonacci, Outliers};
+use crate::services::{self, Fibonacci, Outliers};
 
 /// How long calls that are in flight may go on once the server was told to
 /// stop. Every answer of these services takes milliseconds; longer than this
@@ -42,9 +50,9 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves both services, health checking and reflection on every listener until
-/// `shutdown` completes; then takes no more calls, and waits up to
-/// [`DRAIN_LIMIT`] for those that are in flight.
+/// Serves both services, health checking and reflection on every listener, over
+/// TLS if it is given, until `shutdown` completes; then takes no more calls, and
+/// waits up to [`DRAIN_LIMIT`] for those that are in flight.
 ///
 /// The connections that are left after that end with the runtime.
 ///
@@ -53,6 +61,7 @@ pub enum ServeError {
 /// [`ServeError`]: no error of a client or of its connection is among them.
 pub async fn run(
     listeners: Vec<TcpListener>,
+    tls: Option<ServerTlsConfig>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let routes = routes().await?;
@@ -64,10 +73,15 @@ pub async fn run(
             // An error means that `stop` was dropped, which stops as well.
             let _ = stopping.changed().await;
         };
+        let mut server = Server::builder();
+        if let Some(tls) = &tls {
+            server = server.tls_config(tls.clone())?;
+        }
         serving.spawn(
-            Server::builder()
+            server
                 .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
                 .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
+                .layer(layers())
                 .add_routes(routes.clone())
                 .serve_with_incoming_shutdown(incoming(listener), stopped),
         );
@@ -89,21 +103,30 @@ fn incoming(listener: TcpListener) -> TcpIncoming {
     TcpIncoming::from(listener).with_nodelay(Some(true))
 }
 
+/// What stands around every service, from the outermost on.
+fn layers() -> impl Clone + Layer<Routes, Service = impl Handler + Sync> {
+    (Around(Deadlines), Around(OnlyGrpc), Around(Panics), Around(BinaryEntries))
+}
+
 async fn routes() -> Result<Routes, ServeError> {
     let outliers = OutliersServer::new(Outliers).accept_compressed(CompressionEncoding::Gzip);
     let fibonacci =
         FibonacciServiceServer::new(Fibonacci).accept_compressed(CompressionEncoding::Gzip);
+
+    let any = Around(Requests { max_messages: None });
+    let one = Around(Requests { max_messages: Some(1) });
+    let directed = (one, Around(Directed { streaming: services::STREAMING }));
 
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<OutliersServer<Outliers>>().await;
     reporter.set_serving::<FibonacciServiceServer<Fibonacci>>().await;
 
     let routes = Routes::default()
-        .add_service(outliers)
-        .add_service(fibonacci)
-        .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+        .add_service(directed.named_layer(outliers))
+        .add_service(directed.named_layer(fibonacci))
+        .add_service(one.named_layer(health))
+        .add_service(any.named_layer(reflection().build_v1()?))
+        .add_service(any.named_layer(reflection().build_v1alpha()?));
     Ok(routes.prepare())
 }
 

@@ -246,7 +246,11 @@ fn drive_says_hello_and_ends_with_its_input() {
         client.say_hello().expect("a reader");
         let hello: Value = parse(client.next_line());
         assert_eq!(hello["hello"]["protocol"], 1, "{name}");
-        assert_eq!(hello["hello"]["features"], json!(["cancel", "gzip", "raw"]), "{name}");
+        assert_eq!(
+            hello["hello"]["features"],
+            json!(["cancel", "close", "gzip", "raw", "slow", "tls"]),
+            "{name}"
+        );
         assert_eq!(hello["hello"]["max_in_flight"], 256, "{name}");
 
         client.write_line(&call_line(&address)).expect("a reader");

@@ -2,9 +2,14 @@
 //! the answers, the exit codes. Every table holds for every language's peer, and
 //! [`peers`] says which are tested.
 
+use interop::tls;
+
+#[path = "../testing/certificates.rs"]
+mod certificates;
 mod peers;
 
 mod usage;
 
 mod calls;
+mod secure;
 mod serving;

@@ -27,6 +27,39 @@ fn a_taken_port_is_noticed() {
     }
 }
 
+#[test]
+fn a_file_for_tls_that_cannot_be_used_is_named() {
+    let here = "Cargo.toml";
+    let table: [(&[&str], &str); 4] = [
+        (
+            &["--tls-cert", "absent.pem", "--tls-key", here],
+            "cannot read \"absent.pem\": no such file or directory; \
+             name another file with --tls-cert or --tls-key",
+        ),
+        (
+            &["--tls-cert", "absent.pem", "--tls-cert", here, "--tls-key=absent.key"],
+            "cannot read \"absent.key\": no such file or directory; \
+             name another file with --tls-cert or --tls-key",
+        ),
+        (
+            &["--tls-cert", "src", "--tls-key", here],
+            "cannot read \"src\": is a directory; \
+             name another file with --tls-cert or --tls-key",
+        ),
+        (
+            &["--tls-cert", here, "--tls-key", here],
+            "no certificate in \"Cargo.toml\"; name another file with --tls-cert or --tls-key",
+        ),
+    ];
+    for peer in peers() {
+        for (arguments, expected) in table {
+            let expected = format!("server: cannot serve TLS: {expected}");
+            let ended = peer.run_server(arguments);
+            assert_eq!(ended, Ended::with_error(2, &expected), "{}: {arguments:?}", peer.name);
+        }
+    }
+}
+
 /// 192.0.2.1 is kept for documentation: no machine has it. A name with an empty
 /// label is no name, so that nobody need be asked for it.
 #[test]

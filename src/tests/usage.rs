@@ -11,9 +11,12 @@ Usage: server [--listen HOST:PORT]...
 Serves pb.Outliers and FibonacciService, with health checking and reflection.
 
 Options:
-  --listen HOST:PORT  Address to listen on; may be given more than once; port 0 takes a free one
-                      [default: 127.0.0.1:9999 [::1]:9999 127.0.0.1:50051 [::1]:50051]
-  --help              Print this help
+  --listen HOST:PORT    Address to listen on; may be given more than once; port 0 takes a free one
+                        [default: 127.0.0.1:9999 [::1]:9999 127.0.0.1:50051 [::1]:50051]
+  --tls-cert FILE       Serve TLS with this certificate chain (PEM); needs --tls-key
+  --tls-key FILE        The certificate's private key (PEM)
+  --tls-client-ca FILE  Ask every client for a certificate that this CA has signed (PEM)
+  --help                Print this help
 ";
 
 const CLIENT_HELP: &str = "\
@@ -68,7 +71,15 @@ fn server_names_what_is_wrong_with_its_command_line() {
     let unexpected =
         |argument: &str| format!("unexpected argument \"{argument}\"; see server --help");
     let says = str::to_owned;
-    let table: [(&[&str], String); 19] = [
+    let half = "--tls-cert and --tls-key go together";
+    let table: [(&[&str], String); 26] = [
+        (&["--tls-cert", "a"], says(half)),
+        (&["--tls-key=a"], says(half)),
+        (&["--tls-cert", "a", "--tls-client-ca", "b"], says(half)),
+        (&["--tls-client-ca", "a"], says("--tls-client-ca needs --tls-cert and --tls-key")),
+        (&["--tls-cert"], says("--tls-cert needs a value; see server --help")),
+        (&["--tls-key", "--tls-cert"], says("--tls-key needs a value; see server --help")),
+        (&["--tls-cert", "a", "--listen", "abc"], no_address("abc")),
         (&["--listen", "abc"], no_address("abc")),
         (&["--listen=abc"], no_address("abc")),
         (&["--listen="], no_address("")),

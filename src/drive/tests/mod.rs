@@ -1,41 +1,22 @@
 //! The protocol over pipes in memory, against a real server.
 
-use std::convert::Infallible;
-use std::future::{self, Future};
+mod close;
+mod slow;
+mod tls;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional, duplex};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
-use tonic::body::Body;
-use tonic::codegen::http;
-use tonic::server::NamedService;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
-use tower::Service;
+use tokio::net::TcpStream;
 
 use super::run;
-use crate::server;
-
-/// Long enough for a busy machine; no test comes near unless something hangs.
-const HANG_LIMIT: Duration = Duration::from_secs(60);
-
-/// Starts a server that lives as long as the test, and names its address.
-async fn start_server() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("an address").to_string();
-    tokio::spawn(server::run(vec![listener], future::pending()));
-    address
-}
+use crate::testing::{RST_STREAM, RawServer, Step, listen, start_server, within_limit};
 
 /// Passes connections on to `server`, and counts them.
 async fn count_connections(server: String) -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("an address").to_string();
+    let (listener, address) = listen().await;
     let accepted = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&accepted);
     tokio::spawn(async move {
@@ -49,10 +30,6 @@ async fn count_connections(server: String) -> (String, Arc<AtomicUsize>) {
         }
     });
     (address, accepted)
-}
-
-async fn within_limit<T>(test: impl Future<Output = T>) -> T {
-    timeout(HANG_LIMIT, test).await.expect("nothing hangs")
 }
 
 /// The answers to these lines, in the order of their ids.
@@ -108,7 +85,7 @@ async fn hello_is_answered_before_the_input_ends() {
         "protocol": 1,
         "implementation": "tonic",
         "version": env!("TONIC_VERSION"),
-        "features": ["cancel", "gzip", "raw"],
+        "features": ["cancel", "close", "gzip", "raw", "slow", "tls"],
         "max_in_flight": 256,
     });
     assert_eq!(hello["hello"], expected);
@@ -116,7 +93,7 @@ async fn hello_is_answered_before_the_input_ends() {
 
 #[tokio::test]
 async fn calls_are_answered_with_what_was_observed() {
-    let server = start_server().await;
+    let server = start_server(None).await;
     let out_of_range = "count 94 is more than 93: F(93) does not fit in int64";
     let cancelled = "cancelled by the client";
     let table = [
@@ -158,7 +135,7 @@ async fn calls_are_answered_with_what_was_observed() {
         ),
         (
             json!({ "method": DETECT, "request": "", "target": "127.0.0.1:1" }),
-            json!({ "messages": [], "code": 14, "message": "tcp connect error" }),
+            json!({ "messages": [], "code": 14, "message": "connection refused" }),
         ),
     ];
     let lines: Vec<String> =
@@ -181,7 +158,7 @@ async fn calls_are_answered_with_what_was_observed() {
 
 #[tokio::test]
 async fn headers_and_trailers_are_reported() {
-    let server = start_server().await;
+    let server = start_server(None).await;
     let line = call(0, &server, json!({ "method": STREAM, "request": "" }));
 
     let answers = answers_to(&[line]).await;
@@ -196,7 +173,7 @@ async fn headers_and_trailers_are_reported() {
 /// ends with the response's headers.
 #[tokio::test]
 async fn the_deadline_ends_a_stream_that_has_begun() {
-    let server = start_server().await;
+    let server = start_server(None).await;
     let watch = json!({
         "method": "grpc.health.v1.Health/Watch",
         "request": "",
@@ -212,7 +189,7 @@ async fn the_deadline_ends_a_stream_that_has_begun() {
 #[tokio::test]
 async fn as_many_calls_as_announced_are_open_at_once_on_one_connection() {
     const CALLS: usize = super::protocol::MAX_IN_FLIGHT;
-    let (server, accepted) = count_connections(start_server().await).await;
+    let (server, accepted) = count_connections(start_server(None).await).await;
     let (ours, theirs) = duplex(1 << 20);
     let (input, output) = tokio::io::split(theirs);
     let session = run(BufReader::new(input), output);
@@ -249,7 +226,7 @@ async fn as_many_calls_as_announced_are_open_at_once_on_one_connection() {
 
 #[tokio::test]
 async fn calls_that_cannot_be_made_are_answered_with_why() {
-    let server = start_server().await;
+    let server = start_server(None).await;
     let table = [
         (json!({ "method": "X/Y", "request": "" }), "no stub for X/Y"),
         (json!({ "method": SEQUENCE, "request": "%" }), "the request is not base64: "),
@@ -286,7 +263,7 @@ async fn calls_that_cannot_be_made_are_answered_with_why() {
 
 #[tokio::test]
 async fn lines_that_are_no_calls_are_skipped() {
-    let server = start_server().await;
+    let server = start_server(None).await;
     let good = call(7, &server, json!({ "method": SEQUENCE, "request": "" }));
     let lines = ["", "text", "[]", "{}", "{\"call\":{\"id\":1}}", "{\"goodbye\":{}}", &good];
 
@@ -296,54 +273,65 @@ async fn lines_that_are_no_calls_are_skipped() {
     assert_eq!(answers[0]["result"]["messages"], json!(["CgEA"]));
 }
 
-/// tonic panics when `grpc-status-details-bin` is not base64.
+/// tonic merges both into one, and shows none of an error's as headers.
 #[tokio::test]
-async fn a_panic_of_the_library_costs_only_its_call() {
-    let liar = start_liar().await;
-    let server = start_server().await;
-    let lines = [
-        call(0, &liar, json!({ "method": "Liar/Any", "request": "", "raw": true })),
-        call(1, &server, json!({ "method": SEQUENCE, "request": "" })),
-    ];
-
-    let answers = answers_to(&lines).await;
-
-    let why = answers[0]["unsupported"]["why"].as_str().expect("a reason");
-    assert!(why.starts_with("the call did not end as it should: "), "{why}");
-    assert_eq!(answers[1]["result"]["messages"], json!(["CgEA"]));
-}
-
-/// Starts a server whose every answer has details that are not base64.
-async fn start_liar() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("an address").to_string();
-    let server = Server::builder().add_service(Liar);
-    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-    address
-}
-
-#[derive(Clone)]
-struct Liar;
-
-impl NamedService for Liar {
-    const NAME: &'static str = "Liar";
-}
-
-impl Service<http::Request<Body>> for Liar {
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = future::Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+async fn a_unary_calls_headers_and_trailers_are_told_apart() {
+    let server = start_server(None).await;
+    let metadata = json!([["x-crosswire-header", "h"], ["x-crosswire-trailer", "t"]]);
+    for (request, code) in [("CAU=", 0), ("CF4=", 11)] {
+        let unary = json!({ "method": SEQUENCE, "request": request, "metadata": metadata });
+        let answers = answers_to(&[call(0, &server, unary)]).await;
+        let result = &answers[0]["result"];
+        assert_eq!(result["status"]["code"], code, "{result}");
+        let pairs = |part: &str| result[part].as_array().expect("pairs").clone();
+        let [header, trailer] = ["header", "trailer"];
+        for (part, own, other) in [("headers", header, trailer), ("trailers", trailer, header)] {
+            let has = |name| {
+                let name = json!(format!("x-crosswire-{name}"));
+                pairs(part).iter().any(|pair| pair[0] == name)
+            };
+            assert_eq!((has(own), has(other)), (true, false), "{part}: {result}");
+        }
     }
+}
 
-    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
-        let response = http::Response::builder()
-            .header("content-type", "application/grpc")
-            .header("grpc-status", "13")
-            .header("grpc-status-details-bin", "%")
-            .body(Body::empty());
-        future::ready(Ok(response.expect("a response")))
+#[tokio::test]
+async fn a_call_that_no_server_has_seen_is_made_again() {
+    let head = [(":status", "200"), ("content-type", "application/grpc")];
+    let head = head.map(|(name, value)| (name, value.to_owned())).to_vec();
+    let good = vec![
+        Step::Headers(head.clone()),
+        Step::Data(vec![0, 0, 0, 0, 0]),
+        Step::LastHeaders(vec![("grpc-status", "0".to_owned())]),
+    ];
+    let seen = vec![Step::Headers(head), Step::GoAway(1, 0), Step::Close];
+    let gone = || vec![Step::GoAway(0, 0)];
+    let table = [
+        (vec![gone(), good.clone()], 0),
+        (vec![gone(), gone(), good.clone()], 14),
+        (vec![seen, good], 14),
+    ];
+    for (connections, code) in table {
+        for method in [SEQUENCE, STREAM] {
+            let server = RawServer::start(connections.clone()).await;
+            let one = json!({ "method": method, "request": "", "timeout_ms": 30_000 });
+            let answers = answers_to(&[call(0, &server.address, one)]).await;
+            assert_eq!(answers[0]["result"]["status"]["code"], code, "{}", answers[0]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cancellation_resets_the_stream() {
+    const CANCEL: [u8; 4] = [0, 0, 0, 8];
+    let head = [(":status", "200"), ("content-type", "application/grpc")];
+    let head = head.map(|(name, value)| (name, value.to_owned())).to_vec();
+    let steps = [Step::Headers(head), Step::Data(vec![0; 5])];
+    for (method, count) in [(STREAM, 0), (SEQUENCE, 0), (STREAM, 1)] {
+        let mut server = RawServer::start(vec![steps.to_vec()]).await;
+        let one = json!({ "method": method, "request": "", "cancel_after_messages": count });
+        let answers = answers_to(&[call(0, &server.address, one)]).await;
+        assert_eq!(answers[0]["result"]["status"]["code"], 1, "{}", answers[0]);
+        assert_eq!(server.next_frame(RST_STREAM).await.payload, CANCEL);
     }
 }

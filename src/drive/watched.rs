@@ -1,0 +1,114 @@
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use tokio::sync::Notify;
+use tokio::time;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http::{HeaderMap, Request, Response};
+use tower::Service;
+
+use crate::layers::channel::MendedChannel;
+
+/// What tonic itself does not tell of a call.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// HTTP/2 has taken the request's message, and so its headers before: the call
+    /// was sent, which is when `cancel_after_messages: 0` cancels it.
+    pub(super) sent: Notify,
+    blocks: Mutex<Blocks>,
+}
+
+/// The blocks of headers of a response. Of a unary call tonic merges them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Blocks {
+    /// The first, unless it is the only one.
+    pub(super) headers: HeaderMap,
+    /// The last, if it is another.
+    pub(super) trailers: Option<HeaderMap>,
+}
+
+impl Watch {
+    /// The blocks that have come.
+    pub(super) fn blocks(&self) -> Blocks {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn record(&self, record: impl FnOnce(&mut Blocks)) {
+        record(&mut self.blocks.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn watch_request(self: &Arc<Self>, body: Body) -> Body {
+        let watch = Arc::clone(self);
+        Body::new(body.map_frame(move |frame| {
+            watch.sent.notify_one();
+            frame
+        }))
+    }
+
+    fn watch_response(self: &Arc<Self>, response: Response<Body>) -> Response<Body> {
+        if response.headers().contains_key(Status::GRPC_STATUS) || response.body().is_end_stream() {
+            return response;
+        }
+        self.record(|blocks| blocks.headers = response.headers().clone());
+        let watch = Arc::clone(self);
+        response.map(|body| {
+            Body::new(body.map_frame(move |frame| {
+                let trailers = frame.trailers_ref().cloned();
+                watch.record(|blocks| blocks.trailers = trailers);
+                frame
+            }))
+        })
+    }
+}
+
+/// A channel for one call, which is watched.
+///
+/// A unary call's message, which the generated stub reads by itself, it holds back
+/// for `read_delay`.
+#[derive(Clone, Debug)]
+pub(super) struct WatchedChannel {
+    channel: MendedChannel,
+    watch: Arc<Watch>,
+    read_delay: Duration,
+}
+
+impl WatchedChannel {
+    pub(super) fn new(channel: MendedChannel, watch: Arc<Watch>) -> Self {
+        Self { channel, watch, read_delay: Duration::ZERO }
+    }
+
+    /// For a unary call, whose response waits so long before it is read.
+    pub(super) fn unary(self, read_delay: Duration) -> Self {
+        Self { channel: self.channel.with_one_message(), read_delay, ..self }
+    }
+}
+
+impl Service<Request<Body>> for WatchedChannel {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.channel.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let response = self.channel.call(request.map(|body| self.watch.watch_request(body)));
+        let watch = Arc::clone(&self.watch);
+        let read_delay = self.read_delay;
+        Box::pin(async move {
+            let response = watch.watch_response(response.await?);
+            let is_failure = response.headers().contains_key(Status::GRPC_STATUS);
+            // The timer counts in milliseconds, and makes one of none.
+            if !read_delay.is_zero() && !is_failure {
+                time::sleep(read_delay).await;
+            }
+            Ok(response)
+        })
+    }
+}

@@ -1,0 +1,4 @@
+//! Over real connections, with another side that is as wrong as it has to be.
+
+mod client;
+mod server;
