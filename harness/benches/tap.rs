@@ -101,7 +101,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
         rates[rates.len() / 2]
     });
     for (way, median) in WAYS.iter().zip(medians) {
-        println!("{way:?}: {median:.0} calls a second, {:.0} % of the forwarder's", 100.0 * median / medians[1]);
+        println!(
+            "{way:?}: {median:.0} calls a second, {:.0} % of the forwarder's",
+            100.0 * median / medians[1]
+        );
     }
     client.kill().await;
     server.kill().await;

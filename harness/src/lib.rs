@@ -24,6 +24,8 @@ pub mod filter;
 pub mod known;
 pub mod plan;
 
+pub mod certificates;
+
 pub mod wire;
 
 pub mod observe;

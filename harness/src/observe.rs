@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 pub use crate::role::Role;
-use crate::wire::transcript::{Note, Opaque, Transcript};
+use crate::wire::transcript::{Note, Transcript};
 
 /// What was seen of one trial.
 #[derive(Debug)]
@@ -32,8 +32,6 @@ pub struct Wire {
     pub calls: Vec<Vec<Transcript>>,
     /// What could not be read of the connections.
     pub notes: Vec<Note>,
-    /// Encrypted connections of which lengths alone were seen.
-    pub opaque: Vec<Opaque>,
 }
 
 /// What came of a trial.

@@ -6,8 +6,13 @@
 //! them is a queue that never makes the first wait for the second: when it is full,
 //! copies are dropped, the connection's calls are no longer whole, and the
 //! transcript says so.
+//!
+//! A tap may be asked to do something to the traffic, as a trial of its own needs it:
+//! see [`Behaviour`].
 
+mod fault;
 mod forward;
+mod line;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -21,7 +26,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::wire::transcript::{Note, Transcript};
+use crate::{
+    suite::Fault,
+    wire::transcript::{Note, Transcript},
+};
 
 /// A running tap. Dropped, it closes its port and its connections.
 #[derive(Debug)]
@@ -30,6 +38,14 @@ pub struct Tap {
     watch: queue::Sender,
     /// Its end tells the forwarding thread to stop.
     _running: mpsc::Sender<()>,
+}
+
+/// What a tap does besides passing everything on. By default, nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Behaviour {
+    /// What it does to the first connection; later ones pass unharmed, so that a
+    /// client that connects again can go on.
+    pub fault: Option<Fault>,
 }
 
 /// By what a call is found again on the wire.
@@ -56,7 +72,7 @@ impl Tap {
     ///
     /// # Errors
     /// The server's address has no meaning, or the system gives no port or thread.
-    pub async fn start(server: &str) -> io::Result<Self> {
+    pub async fn start(server: &str, behaviour: Behaviour) -> io::Result<Self> {
         let servers: Vec<SocketAddr> = lookup_host(server).await?.collect();
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
@@ -64,7 +80,8 @@ impl Tap {
         let (watch, copies) = queue::queue();
         let (running, stop) = mpsc::channel(1);
         watch::spawn(copies)?;
-        forward::spawn(listener, servers, watch.clone(), stop)?;
+        let place = forward::Place { listener, servers, behaviour };
+        forward::spawn(place, watch.clone(), stop)?;
         Ok(Self { address, watch, _running: running })
     }
 

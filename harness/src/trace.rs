@@ -195,7 +195,13 @@ fn remarks(transcript: &Transcript) -> impl Iterator<Item = String> {
     let open = (!transcript.is_finished).then_some("the stream had not ended");
     let gap = "bytes or events are missing, so no rule is judged by this";
     let gap = (!transcript.is_whole).then_some(gap);
-    open.into_iter().chain(gap).map(str::to_owned)
+    let altered = [Role::Client, Role::Server].into_iter().filter(|side| {
+        let is_altered = transcript.connection.altered.of(*side);
+        *is_altered
+    });
+    let altered = altered
+        .map(|side| format!("the tap alters what the {side} sends, so the {side} is not judged"));
+    open.into_iter().chain(gap).map(str::to_owned).chain(altered)
 }
 
 /// The violations of one transcript, by the event that they are about.

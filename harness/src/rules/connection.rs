@@ -60,9 +60,11 @@ fn overdue<'a>(
     exchange: &Exchange<'a>,
     is_it: impl Fn(Asked) -> bool,
 ) -> impl Iterator<Item = &'a Debt> {
-    let debts = exchange.transcript.connection.debts.iter();
-    debts.filter(move |debt| {
+    let facts = &exchange.transcript.connection;
+    facts.debts.iter().filter(move |debt| {
+        // Frames that the tap held back were sent before the question was read.
         is_it(debt.asked)
+            && !facts.slowed.of(debt.debtor)
             && debt.frames_since >= OVERDUE_FRAMES
             && debt.last_frame.saturating_sub(debt.since) >= OVERDUE_AFTER
     })

@@ -2,6 +2,7 @@
 //! that break none. All rules judge every call here, as they do in a run.
 
 mod connections;
+mod faults;
 mod legal;
 mod reported;
 mod requests;

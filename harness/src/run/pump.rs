@@ -212,7 +212,12 @@ impl<'a> Pump<'a> {
                 not_called(Outcome::FeatureMissing { why });
                 continue;
             }
-            if self.in_flight.len() >= most_trials || case.calls.len() > free {
+            let is_idle = self.in_flight.is_empty() && self.streams.is_empty();
+            if self.in_flight.len() >= most_trials
+                || case.calls.len() > free
+                || (case.is_alone && !is_idle)
+                || self.runs_alone()
+            {
                 return;
             }
             queue.pop_front();
@@ -274,6 +279,11 @@ impl<'a> Pump<'a> {
                 self.make_next_call(flight);
             }
         }
+    }
+
+    /// Whether a trial is in flight beside which nothing may run.
+    fn runs_alone(&self) -> bool {
+        self.in_flight.iter().any(|flight| self.cell.trials[flight.trial].case.is_alone)
     }
 
     fn calls_in_flight(&self) -> usize {

@@ -32,6 +32,8 @@ pub struct Case {
     pub place: Place,
     /// Features that the manifest must list for the server.
     pub needs: Vec<String>,
+    /// Whether nothing else runs beside it, because it may end a process.
+    pub is_alone: bool,
     /// Whether nothing is added to what the client sends.
     pub is_pristine: bool,
     /// Whether each call waits for the answer to the one before.
@@ -56,6 +58,7 @@ impl Case {
             why: why.to_owned(),
             place,
             needs: Vec::new(),
+            is_alone: false,
             is_pristine: false,
             is_sequential: false,
             linger: Duration::ZERO,
@@ -151,6 +154,8 @@ pub struct Expect {
     pub codes: Vec<Code>,
     /// The response messages, exactly.
     pub messages: Option<Vec<DynamicMessage>>,
+    /// Whether the first of the messages are enough.
+    pub is_partial: bool,
     /// How many response messages there are.
     pub message_count: Option<usize>,
     /// The status message, exactly.
@@ -174,6 +179,7 @@ impl Default for Expect {
         Self {
             codes: vec![Code::OK],
             messages: None,
+            is_partial: false,
             message_count: None,
             status_message: None,
             status_message_lacks: None,

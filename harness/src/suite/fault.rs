@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, num::NonZeroU32, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::{input::parse_duration, observe::Role};
+use crate::{input::parse_duration, role::Role, text::duration};
 
 /// A fault of the network, or of the side that a frame seems to come from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -34,7 +34,7 @@ pub enum Action {
     Cut(Cut),
     /// RST_STREAM for the call. Nothing more of its stream passes.
     RstStream(ErrorCode),
-    /// GOAWAY. If it names no stream, nothing more of the call's passes.
+    /// GOAWAY. If a server's names no stream, nothing more of the call's passes.
     GoAway {
         /// Its error code.
         code: ErrorCode,
@@ -80,6 +80,8 @@ pub enum Position {
     Headers,
     /// After so many whole messages of the call; with 0, just before its first DATA.
     Messages(u32),
+    /// After the call's END_STREAM.
+    End,
     /// In the middle of the call's trailers. No frame can be added there: RST_STREAM
     /// comes just before them, GOAWAY and PING just after.
     Trailers,
@@ -125,13 +127,66 @@ impl Fault {
             self.action,
             Action::RstStream(_) | Action::GoAway { .. } | Action::Settings(_) | Action::Ping
         );
-        adds || matches!(self.at, Position::Headers | Position::Messages(_) | Position::Trailers)
+        adds || matches!(
+            self.at,
+            Position::Headers | Position::Messages(_) | Position::Trailers | Position::End
+        )
     }
 
     /// Whether it only lets bytes pass later.
     #[must_use]
     pub const fn only_slows(&self) -> bool {
         matches!(self.action, Action::Delay(_) | Action::Throttle { .. })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = self.of;
+        match &self.action {
+            Action::Delay(delay) => {
+                write!(formatter, "what the {of} sends arrives {} late", duration(*delay))?;
+            }
+            Action::Throttle { bytes_per_s } => {
+                write!(formatter, "{bytes_per_s} bytes of the {of}'s arrive in a second")?;
+            }
+            Action::Blackhole => write!(formatter, "nothing that the {of} sends arrives")?,
+            Action::Cut(Cut::Close) => write!(formatter, "the connection is closed")?,
+            Action::Cut(Cut::Reset) => write!(formatter, "the connection is reset")?,
+            Action::RstStream(code) => {
+                write!(formatter, "RST_STREAM {code} arrives as if from the {of}")?;
+            }
+            Action::GoAway { code, last } => {
+                let last = match last {
+                    LastStream::This => "the call's stream",
+                    LastStream::None => "no stream",
+                };
+                write!(
+                    formatter,
+                    "GOAWAY {code} arrives as if from the {of}, with {last} as the last"
+                )?;
+            }
+            Action::Settings(settings) => {
+                let pair = |(id, value): &(u16, u32)| {
+                    let index = usize::from(*id).checked_sub(1);
+                    let name = index.and_then(|index| SETTINGS.get(index)).unwrap_or(&"unknown");
+                    format!("{name} = {value}")
+                };
+                let pairs: Vec<String> = settings.iter().map(pair).collect();
+                write!(formatter, "the {of}'s first SETTINGS gain {}", pairs.join(", "))?;
+            }
+            Action::Ping => write!(formatter, "a PING arrives as if from the {of}")?,
+        }
+        match self.at {
+            Position::Start => Ok(()),
+            Position::Bytes(bytes) => write!(formatter, ", after {bytes} bytes of the {of}'s"),
+            Position::Headers => write!(formatter, ", after the {of}'s headers"),
+            Position::Messages(messages) => {
+                write!(formatter, ", after {messages} messages of the {of}'s")
+            }
+            Position::End => write!(formatter, ", after the end of the {of}'s stream"),
+            Position::Trailers => write!(formatter, ", in the trailers"),
+        }
     }
 }
 
@@ -187,6 +242,7 @@ struct RawFault {
     after_bytes: Option<u64>,
     after_headers: Option<Set>,
     after_messages: Option<u32>,
+    after_end: Option<Set>,
     in_trailers: Option<Set>,
 }
 
@@ -238,6 +294,7 @@ fn position(raw: &RawFault) -> Result<Position, String> {
         raw.after_bytes.map(|bytes| ("after_bytes", Position::Bytes(bytes))),
         raw.after_headers.as_ref().map(|_| ("after_headers", Position::Headers)),
         raw.after_messages.map(|count| ("after_messages", Position::Messages(count))),
+        raw.after_end.as_ref().map(|_| ("after_end", Position::End)),
         raw.in_trailers.as_ref().map(|_| ("in_trailers", Position::Trailers)),
     ];
     let given: Vec<(&str, Position)> = given.into_iter().flatten().collect();

@@ -228,6 +228,8 @@ struct RawCase {
     #[serde(default)]
     needs: Vec<String>,
     #[serde(default)]
+    alone: bool,
+    #[serde(default)]
     pristine: bool,
     #[serde(default)]
     sequential: bool,
@@ -238,8 +240,19 @@ struct RawCase {
 }
 
 /// The fields that belong to a case as a whole; the others are its calls'.
-const CASE_FIELDS: [&str; 10] =
-    ["name", "rule", "why", "needs", "pristine", "sequential", "linger", "fault", "tls", "calls"];
+const CASE_FIELDS: [&str; 11] = [
+    "name",
+    "rule",
+    "why",
+    "needs",
+    "alone",
+    "pristine",
+    "sequential",
+    "linger",
+    "fault",
+    "tls",
+    "calls",
+];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -269,6 +282,8 @@ struct RawExpect {
     status_details: Option<String>,
     #[serde(default)]
     wire: Vec<Seen>,
+    #[serde(default)]
+    partial: bool,
     #[serde(default)]
     any_messages: bool,
     approx: Option<Approx>,
@@ -344,6 +359,7 @@ impl CaseReader<'_> {
             why: raw.why,
             place,
             needs: raw.needs,
+            is_alone: raw.alone,
             is_pristine: raw.pristine,
             is_sequential: raw.sequential,
             linger: read_duration("linger", raw.linger)?.unwrap_or_default(),
@@ -501,6 +517,9 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
                 .collect::<Result<Vec<_>, _>>()?,
         ),
     };
+    if raw.partial && messages.is_none() {
+        return Err("expect: `partial` without `messages`".to_owned());
+    }
     let message_count = match (&messages, raw.message_count) {
         (Some(_), Some(_)) => {
             return Err("expect: both `messages` and `message_count`; give one".to_owned());
@@ -519,6 +538,7 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
     Ok(Expect {
         codes,
         messages,
+        is_partial: raw.partial,
         message_count,
         status_message: raw.status_message,
         status_message_lacks: raw.status_message_lacks,

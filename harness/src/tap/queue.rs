@@ -26,6 +26,12 @@ pub(super) enum Item {
     Opened { connection: u64 },
     /// Bytes are about to be passed on.
     Passed { connection: u64, from: Role, bytes: Bytes, at: Duration },
+    /// Frames of the tap's own are about to be sent in the name of a side.
+    Added { connection: u64, from: Role, bytes: Bytes, at: Duration },
+    /// From now on, what a side sends is altered, or only passes later.
+    Struck { connection: u64, from: Role, only_slows: bool },
+    /// The tap ends the connection for both sides.
+    Cut { connection: u64, closing: Closing, at: Duration },
     /// Bytes were passed on without a copy.
     Missed { connection: u64, from: Role, at: Duration },
     /// One side sends nothing more.

@@ -71,6 +71,18 @@ impl Watch {
             Item::Passed { connection, from, bytes, at } => {
                 self.on(connection, |connection| connection.bytes(from, &bytes, at));
             }
+            Item::Added { connection, from, bytes, at } => {
+                self.on(connection, |connection| connection.added(from, &bytes, at));
+            }
+            Item::Struck { connection, from, only_slows: true } => {
+                self.on(connection, |connection| connection.slows(from));
+            }
+            Item::Struck { connection, from, only_slows: false } => {
+                self.on(connection, |connection| connection.alters(from));
+            }
+            Item::Cut { connection, closing, at } => {
+                self.on(connection, |connection| connection.cut(closing, at));
+            }
             Item::Missed { connection, from, at } => {
                 let why = "bytes passed that were not read: the tap fell behind";
                 self.on(connection, |connection| connection.lose(from, at, why));
@@ -143,7 +155,7 @@ impl Watch {
     fn has_ended(&self, key: Key) -> bool {
         let call = key.call();
         let is_open = self.connections.values().any(|connection| connection.has_open(call));
-        !is_open && self.unclaimed.iter().any(|transcript| transcript.call == call)
+        !is_open
     }
 
     fn seen(&mut self, call: Option<u64>) -> Seen {

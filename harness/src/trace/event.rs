@@ -155,9 +155,11 @@ pub(super) fn quoted_field(event: &Event, quote: &[u8]) -> Option<usize> {
 
 /// Who sent it, and in which direction it passed.
 fn direction(event: &Event) -> &'static str {
-    match event.from {
-        Role::Client => "client →",
-        Role::Server => "← server",
+    match (event.from, event.by_tap) {
+        (Role::Client, false) => "client →",
+        (Role::Server, false) => "← server",
+        (Role::Client, true) => "tap    →",
+        (Role::Server, true) => "←    tap",
     }
 }
 

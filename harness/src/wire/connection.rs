@@ -55,6 +55,8 @@ pub struct Connection {
     /// It cannot be read any further.
     is_lost: bool,
     has_closed: Pair<bool>,
+    /// What is read now does not come from a side, but from the tap.
+    is_by_tap: bool,
 }
 
 #[derive(Debug)]
@@ -104,6 +106,7 @@ impl Connection {
             late: Vec::new(),
             is_lost: false,
             has_closed: Pair::default(),
+            is_by_tap: false,
         }
     }
 
@@ -122,6 +125,31 @@ impl Connection {
         }
     }
 
+    /// Takes whole frames that the tap sends in the name of one side.
+    pub fn added(&mut self, from: Role, bytes: &[u8], at: Duration) {
+        self.is_by_tap = true;
+        self.bytes(from, bytes, at);
+        self.is_by_tap = false;
+    }
+
+    /// The tap ends the connection for both sides.
+    pub fn cut(&mut self, closing: Closing, at: Duration) {
+        self.is_by_tap = true;
+        self.closed(Role::Server, closing, at);
+        self.closed(Role::Client, closing, at);
+        self.is_by_tap = false;
+    }
+
+    /// From now on, the tap alters what a side sends.
+    pub const fn alters(&mut self, side: Role) {
+        *self.facts.altered.of_mut(side) = true;
+    }
+
+    /// From now on, the tap lets pass later what a side sends.
+    pub const fn slows(&mut self, side: Role) {
+        *self.facts.slowed.of_mut(side) = true;
+    }
+
     /// One side sends nothing more.
     pub fn closed(&mut self, from: Role, closing: Closing, at: Duration) {
         if mem::replace(self.has_closed.of_mut(from), true) {
@@ -135,7 +163,8 @@ impl Connection {
             self.note(from, at, format!("the connection ends within a frame ({left_over} bytes)"));
         }
         let what = What::Closed(closing);
-        self.share(Event { at, from, offset, size_bytes: 0, quote: Bytes::new(), what });
+        let (by_tap, quote) = (self.is_by_tap, Bytes::new());
+        self.share(Event { at, from, by_tap, offset, size_bytes: 0, quote, what });
         let has_ended = self.has_closed.client && self.has_closed.server;
         if closing == Closing::Abort || has_ended {
             self.finish_all();
@@ -206,6 +235,7 @@ impl Connection {
         let bare = Event {
             at,
             from,
+            by_tap: self.is_by_tap,
             offset: frame.offset,
             size_bytes: frame.size_bytes(),
             quote: frame.quote(),

@@ -73,6 +73,20 @@ pub struct Frame {
     pub payload: Bytes,
 }
 
+/// The bytes of a frame. A payload has 24 bits of length; what is beyond is cut off.
+#[must_use]
+pub fn encode(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Bytes {
+    const MAX_LENGTH: usize = (1 << 24) - 1;
+    let payload = &payload[..payload.len().min(MAX_LENGTH)];
+    let [_, length @ ..] = u32::try_from(payload.len()).unwrap_or_default().to_be_bytes();
+    let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
+    frame.extend_from_slice(&length);
+    frame.extend_from_slice(&[kind, flags]);
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame.into()
+}
+
 /// Why bytes cannot be read as HTTP/2, or a frame as what its type says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum FrameError {

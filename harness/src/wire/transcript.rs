@@ -45,6 +45,8 @@ pub struct Event {
     pub at: Duration,
     /// Who sent it.
     pub from: Role,
+    /// Whether the tap put it there, or changed it, as a fault that the case asks for.
+    pub by_tap: bool,
     /// Where it began, in bytes from the start of this side's direction.
     pub offset: u64,
     /// Its size on the wire, headers and padding included.
@@ -195,6 +197,12 @@ pub struct ConnectionFacts {
     pub debts: Vec<Debt>,
     /// What could not be read.
     pub notes: Vec<Note>,
+    /// Whether the tap has altered what each side sent: it added, dropped or changed
+    /// something. Such a side is not blamed for anything.
+    pub altered: Pair<bool>,
+    /// Whether the tap lets pass later what each side sends. When its frames passed
+    /// then proves nothing.
+    pub slowed: Pair<bool>,
 }
 
 /// An answer that a side owes.

@@ -9,7 +9,6 @@ use crate::{
     wire::{
         frame::flag,
         sample::{REQUEST, RESPONSE, TRAILERS, Wire as Sample, data, headers, message, reset},
-        transcript::Opaque,
     },
 };
 
@@ -72,9 +71,6 @@ fn an_answer_that_never_passed_is_no_pass() {
     let case = case(vec![get_sequence()]);
     let judgement = judged(&case, vec![answer(0, 1)], nothing(), Strictness::Must);
     assert_eq!((judgement.verdict, judgement.side), (Verdict::Fail, Some(Side::Client)));
-    let opaque = Wire { opaque: vec![Opaque::default()], ..nothing() };
-    let unread = judged(&case, vec![answer(0, 1)], opaque, Strictness::Must);
-    assert_eq!(unread.verdict, Verdict::Pass, "{}", unread.reason);
 }
 
 #[test]
@@ -100,7 +96,8 @@ fn what_a_case_wants_seen_must_be_seen() {
         calls[index].expect.seen = vec![seen];
         let mut wire = compressed();
         let both = wire.calls();
-        let wire = Wire { calls: both.into_iter().map(|one| vec![one]).collect(), ..Wire::default() };
+        let wire =
+            Wire { calls: both.into_iter().map(|one| vec![one]).collect(), ..Wire::default() };
         let outcome = Outcome::Answered(vec![answer(0, 1), answer(1, 0)]);
         first_unseen(&case(calls), &outcome, &wire)
     };

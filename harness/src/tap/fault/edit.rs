@@ -1,0 +1,185 @@
+//! Adds the fault's frame to a direction, and takes away what it forbids.
+
+use bytes::Bytes;
+
+use super::{
+    frames::Blocks,
+    place::{Finder, Place},
+    rewrite::Rewriter,
+};
+use crate::{
+    observe::Role,
+    suite::{Action, Fault, LastStream, Position},
+    wire::frame::{Frame, encode, flag, kind},
+};
+
+/// What the tap's PING carries. Nobody else's does.
+pub(super) const PING_DATA: [u8; 8] = *b"crosswir";
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Pass the sender's bytes on.
+    Pass(Bytes),
+    /// Send a frame of the tap's own.
+    Add(Bytes),
+    /// Say that the fault strikes.
+    Strike,
+    /// Give the sender this much of the connection's window back: its DATA was dropped,
+    /// and the receiver, which never saw it, will not.
+    Credit(u32),
+}
+
+/// Edits one direction, frame by frame.
+#[derive(Debug)]
+pub(super) struct Editor<'a> {
+    fault: &'a Fault,
+    finder: Finder,
+    blocks: Blocks,
+    headers: Rewriter,
+    /// The side has sent its first frame, before which nothing may stand.
+    has_begun: bool,
+    is_due: bool,
+    has_struck: bool,
+}
+
+impl<'a> Editor<'a> {
+    /// `None` for a fault that does nothing to frames.
+    pub(super) fn new(fault: &'a Fault) -> Option<Self> {
+        match fault.action {
+            Action::RstStream(_) | Action::GoAway { .. } | Action::Settings(_) | Action::Ping => {}
+            Action::Delay(_) | Action::Throttle { .. } | Action::Blackhole | Action::Cut(_) => {
+                return None;
+            }
+        }
+        Some(Self {
+            fault,
+            finder: Finder::new(fault),
+            blocks: Blocks::default(),
+            headers: Rewriter::default(),
+            has_begun: false,
+            is_due: false,
+            has_struck: false,
+        })
+    }
+
+    /// The client has opened this stream; 0 says that it has not.
+    pub(super) fn opened(&mut self, stream: u32, steps: &mut Vec<Step>) {
+        self.finder.opened(stream);
+        self.is_due |= stream != 0 && self.fault.at == Position::Start;
+        self.strike(steps);
+    }
+
+    /// The next frame, with its bytes.
+    pub(super) fn frame(&mut self, raw: Bytes, frame: &Frame, steps: &mut Vec<Step>) {
+        if let Action::Settings(settings) = &self.fault.action {
+            self.settings(settings, raw, frame, steps);
+            return;
+        }
+        if self.has_struck {
+            self.pass(raw, frame, steps);
+            return;
+        }
+        let is_reset = matches!(self.fault.action, Action::RstStream(_));
+        let place = self.finder.find(raw.len(), frame);
+        self.is_due |= place.is_some();
+        match place {
+            Some(Place::Before) => self.strike(steps),
+            Some(Place::Between(first, second)) => {
+                steps.push(Step::Pass(first));
+                self.strike(steps);
+                let length = second.len() - crate::wire::frame::HEADER_BYTES;
+                if self.drops(frame) {
+                    steps.push(Step::Credit(u32::try_from(length).unwrap_or_default()));
+                } else {
+                    steps.push(Step::Pass(second));
+                }
+                return;
+            }
+            // After the trailers, there would be nothing to reset.
+            Some(Place::Within(_)) if is_reset && self.fault.at == Position::Trailers => {
+                self.strike(steps);
+            }
+            Some(Place::Within(_) | Place::After) | None => {}
+        }
+        self.pass(raw, frame, steps);
+        self.strike(steps);
+    }
+
+    fn pass(&mut self, raw: Bytes, frame: &Frame, steps: &mut Vec<Step>) {
+        self.has_begun = true;
+        self.blocks.passed(frame);
+        let is_dropped = self.drops(frame);
+        let passed = match frame.kind {
+            kind::HEADERS | kind::CONTINUATION => self.headers.frame(raw, frame, is_dropped),
+            kind::DATA if is_dropped => {
+                steps.push(Step::Credit(frame.length()));
+                return;
+            }
+            _ if is_dropped => return,
+            _ => raw,
+        };
+        if !passed.is_empty() {
+            steps.push(Step::Pass(passed));
+        }
+    }
+
+    /// Whether the fault keeps this frame from passing.
+    fn drops(&self, frame: &Frame) -> bool {
+        let ends_the_call = match self.fault.action {
+            Action::RstStream(_) => true,
+            Action::GoAway { last: LastStream::None, .. } => self.fault.of == Role::Server,
+            _ => false,
+        };
+        self.has_struck && ends_the_call && frame.stream == self.finder.stream()
+    }
+
+    /// Adds the frame if it is due and can stand here.
+    fn strike(&mut self, steps: &mut Vec<Step>) {
+        let stream = self.finder.stream();
+        let has_place = self.has_begun && !self.blocks.are_open();
+        let names_a_stream = self.fault.action != Action::Ping;
+        if !self.is_due || self.has_struck || !has_place || (names_a_stream && stream == 0) {
+            return;
+        }
+        let frame = match self.fault.action {
+            Action::RstStream(code) => encode(kind::RST_STREAM, 0, stream, &code.0.to_be_bytes()),
+            Action::GoAway { code, last } => {
+                let last = if last == LastStream::This { stream } else { 0 };
+                let payload = [last.to_be_bytes(), code.0.to_be_bytes()].concat();
+                encode(kind::GOAWAY, 0, 0, &payload)
+            }
+            _ => encode(kind::PING, 0, 0, &PING_DATA),
+        };
+        self.has_struck = true;
+        steps.extend([Step::Strike, Step::Add(frame)]);
+    }
+
+    /// The first SETTINGS get more entries. The last of a kind is the one that counts
+    /// (RFC 9113, section 6.5).
+    fn settings(
+        &mut self,
+        settings: &[(u16, u32)],
+        mut raw: Bytes,
+        frame: &Frame,
+        steps: &mut Vec<Step>,
+    ) {
+        if self.has_struck || frame.kind != kind::SETTINGS || frame.has(flag::ACK) {
+            steps.push(Step::Pass(raw));
+            return;
+        }
+        self.has_struck = true;
+        let size = usize::try_from(frame.size_bytes()).unwrap_or_default();
+        let preface = raw.split_to(raw.len().saturating_sub(size));
+        if !preface.is_empty() {
+            steps.push(Step::Pass(preface));
+        }
+        let mut payload = frame.payload.to_vec();
+        for (setting, value) in settings {
+            payload.extend_from_slice(&setting.to_be_bytes());
+            payload.extend_from_slice(&value.to_be_bytes());
+        }
+        let frame = encode(kind::SETTINGS, frame.flags, frame.stream, &payload);
+        steps.extend([Step::Strike, Step::Add(frame)]);
+    }
+}

@@ -1,0 +1,75 @@
+//! Bytes cut into frames, with the bytes as they came.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{
+    observe::Role,
+    wire::frame::{Frame, FrameReader, flag, kind},
+};
+
+/// Cuts one direction's bytes into frames, as far as they are HTTP/2.
+#[derive(Debug)]
+pub(super) struct Frames {
+    reader: FrameReader,
+    raw: BytesMut,
+    /// How many bytes were handed out.
+    passed: u64,
+    is_lost: bool,
+}
+
+impl Frames {
+    pub(super) fn new(from: Role) -> Self {
+        Self { reader: FrameReader::new(from), raw: BytesMut::new(), passed: 0, is_lost: false }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.raw.extend_from_slice(bytes);
+        if !self.is_lost {
+            self.reader.push(bytes);
+        }
+    }
+
+    /// The next frame with its bytes, the client's preface before its first included.
+    /// Not an iterator: there may be more after `None`, once more bytes have come.
+    pub(super) fn next(&mut self) -> Option<(Bytes, Frame)> {
+        if self.is_lost {
+            return None;
+        }
+        let frame = self.reader.next_frame().unwrap_or_else(|_| {
+            self.is_lost = true;
+            None
+        })?;
+        let end = frame.offset + frame.size_bytes();
+        let length = usize::try_from(end - self.passed).unwrap_or_default();
+        self.passed = end;
+        Some((self.raw.split_to(length).freeze(), frame))
+    }
+
+    /// What was pushed and not handed out.
+    pub(super) fn rest(&mut self) -> Bytes {
+        self.raw.split().freeze()
+    }
+
+    /// Whether it is no HTTP/2, so that nothing can be told apart.
+    pub(super) const fn are_lost(&self) -> bool {
+        self.is_lost
+    }
+}
+
+/// Knows whether a header block has begun and not ended.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    is_open: bool,
+}
+
+impl Blocks {
+    pub(super) fn passed(&mut self, frame: &Frame) {
+        if let kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION = frame.kind {
+            self.is_open = !frame.has(flag::END_HEADERS);
+        }
+    }
+
+    pub(super) const fn are_open(&self) -> bool {
+        self.is_open
+    }
+}

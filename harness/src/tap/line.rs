@@ -1,0 +1,250 @@
+//! One connection, from the client's side to the server's, and its two directions.
+
+use std::{convert::Infallible, time::Instant};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use super::{
+    fault,
+    queue::{Item, Sender},
+};
+use crate::{
+    observe::Role,
+    suite::{Cut, Fault},
+    wire::transcript::Closing,
+};
+
+/// How much is read at once, if it is there.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// One connection, as the watching thread is told of it.
+pub(super) struct Line {
+    pub(super) number: u64,
+    pub(super) start: Instant,
+    pub(super) watch: Sender,
+}
+
+/// One end of a connection.
+pub(super) trait Socket: Send {
+    /// Its two directions.
+    fn halves(
+        &mut self,
+    ) -> (impl AsyncRead + Unpin + Send + '_, impl AsyncWrite + Unpin + Send + '_);
+
+    /// What it rests on.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn halves(
+        &mut self,
+    ) -> (impl AsyncRead + Unpin + Send + '_, impl AsyncWrite + Unpin + Send + '_) {
+        self.split()
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+/// One direction: where bytes come from, and where they go.
+pub(super) struct Way<'a, R, W> {
+    pub(super) inlet: Inlet<R>,
+    pub(super) outlet: Outlet<'a, W>,
+}
+
+/// Where a direction's bytes come from.
+pub(super) struct Inlet<R> {
+    reads: R,
+    buffer: BytesMut,
+}
+
+/// Where a direction's bytes go. The watching thread gets a copy of what goes there.
+pub(super) struct Outlet<'a, W> {
+    line: &'a Line,
+    pub(super) from: Role,
+    writes: W,
+}
+
+/// How one direction came to its end.
+pub(super) enum End {
+    /// The sender has finished, and the receiver was told.
+    Finished,
+    /// The sender is gone.
+    SenderGone,
+    /// The receiver is gone; what it sent before may still be on its way.
+    ReceiverGone,
+    /// The tap ends the connection.
+    Cut(Cut),
+}
+
+/// How both directions came to their end.
+pub(super) enum Outcome {
+    Finished,
+    Broke,
+    Cut(Cut),
+}
+
+impl Line {
+    /// Passes everything on, with the fault that there may be, until both directions
+    /// have ended, or one broke.
+    pub(super) async fn join<C: Socket, S: Socket>(
+        &self,
+        mut client: C,
+        mut server: S,
+        fault: Option<&Fault>,
+    ) {
+        let outcome = {
+            let (client_reads, client_writes) = client.halves();
+            let (server_reads, server_writes) = server.halves();
+            let up = self.way(Role::Client, client_reads, server_writes);
+            let down = self.way(Role::Server, server_reads, client_writes);
+            match fault {
+                None => both(up.pass(), down.pass(), || {}).await,
+                Some(fault) if fault.of == Role::Client => fault::join(fault, up, down).await,
+                Some(fault) => fault::join(fault, down, up).await,
+            }
+        };
+        match outcome {
+            Outcome::Finished => {}
+            Outcome::Cut(Cut::Close) => {
+                self.cut(Closing::End);
+                fault::close(client, server).await;
+            }
+            Outcome::Broke | Outcome::Cut(Cut::Reset) => {
+                if matches!(outcome, Outcome::Cut(_)) {
+                    self.cut(Closing::Abort);
+                }
+                // The two ends of one connection break together.
+                abort(client.tcp());
+                abort(server.tcp());
+            }
+        }
+    }
+
+    fn way<R, W>(&self, from: Role, reads: R, writes: W) -> Way<'_, R, W> {
+        Way {
+            inlet: Inlet { reads, buffer: BytesMut::new() },
+            outlet: Outlet { line: self, from, writes },
+        }
+    }
+
+    fn cut(&self, closing: Closing) {
+        let at = self.start.elapsed();
+        self.watch.send(Item::Cut { connection: self.number, closing, at });
+    }
+}
+
+/// Waits for both directions. The first that ends is reported at once, unless it ends
+/// the other too.
+pub(super) async fn both(
+    one: impl Future<Output = End>,
+    another: impl Future<Output = End>,
+    first_has_ended: impl FnOnce(),
+) -> Outcome {
+    tokio::pin!(one, another);
+    let (first, is_one) = tokio::select! {
+        end = &mut one => (end, true),
+        end = &mut another => (end, false),
+    };
+    let second = match first {
+        End::SenderGone => return Outcome::Broke,
+        End::Cut(cut) => return Outcome::Cut(cut),
+        End::Finished | End::ReceiverGone => {
+            first_has_ended();
+            if is_one { another.await } else { one.await }
+        }
+    };
+    match (first, second) {
+        (End::Finished, End::Finished) => Outcome::Finished,
+        (_, End::Cut(cut)) => Outcome::Cut(cut),
+        _ => Outcome::Broke,
+    }
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Way<'_, R, W> {
+    /// Passes everything on, unread.
+    pub(super) async fn pass(mut self) -> End {
+        let Err(end) = self.pass_on().await;
+        end
+    }
+
+    /// Likewise, as a part of something.
+    pub(super) async fn pass_on(&mut self) -> Result<Infallible, End> {
+        loop {
+            match self.inlet.read().await {
+                Ok(bytes) => self.outlet.write(bytes).await?,
+                Err(closing) => return Err(self.outlet.end(closing).await),
+            }
+        }
+    }
+}
+
+impl<R: AsyncRead + Unpin> Inlet<R> {
+    /// The next bytes, or how they have come to their end. May be dropped while it
+    /// waits.
+    pub(super) async fn read(&mut self) -> Result<Bytes, Closing> {
+        self.buffer.reserve(BUFFER_BYTES);
+        match self.reads.read_buf(&mut self.buffer).await {
+            Ok(0) => Err(Closing::End),
+            Ok(_) => Ok(self.buffer.split().freeze()),
+            Err(_) => Err(Closing::Abort),
+        }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> Outlet<'_, W> {
+    /// Passes bytes on.
+    pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), End> {
+        self.show(bytes.clone());
+        self.send(&bytes).await
+    }
+
+    /// Sends frames of the tap's own.
+    pub(super) async fn add(&mut self, bytes: Bytes) -> Result<(), End> {
+        let (connection, from, at) = (self.line.number, self.from, self.line.start.elapsed());
+        self.line.watch.send(Item::Added { connection, from, bytes: bytes.clone(), at });
+        self.send(&bytes).await
+    }
+
+    /// Hands over a copy. That is done before the bytes are sent, and without waiting:
+    /// once they are sent, their answer may pass, and it must not come before them in
+    /// the transcript. Reading the copy is another thread's work.
+    pub(super) fn show(&self, bytes: Bytes) {
+        let Line { number, start, watch } = self.line;
+        watch.passed(*number, self.from, bytes, start.elapsed());
+    }
+
+    /// Says that the fault strikes now.
+    pub(super) fn struck(&self, only_slows: bool) {
+        let (connection, from) = (self.line.number, self.from);
+        self.line.watch.send(Item::Struck { connection, from, only_slows });
+    }
+
+    /// The sender sends nothing more.
+    pub(super) async fn end(&mut self, closing: Closing) -> End {
+        let (connection, from, at) = (self.line.number, self.from, self.line.start.elapsed());
+        self.line.watch.send(Item::Closed { connection, from, closing, at });
+        match closing {
+            Closing::Abort => End::SenderGone,
+            Closing::End => match self.writes.shutdown().await {
+                Ok(()) => End::Finished,
+                Err(_) => End::ReceiverGone,
+            },
+        }
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), End> {
+        self.writes.write_all(bytes).await.map_err(|_| End::ReceiverGone)
+    }
+}
+
+/// Has the socket send RST instead of FIN when it is dropped.
+pub(super) fn abort(stream: &TcpStream) {
+    // A socket that refuses is closed in the ordinary way, which is all that is left.
+    let _ = stream.set_zero_linger();
+}
