@@ -6,9 +6,9 @@
 //! `manifest → suites → plan → run (child, driver, tap) → observe → rules, judge → report`
 //!
 //! A module uses those above it, never one below; only `command` joins the stages.
-//! `plan`, `wire`, `rules`, `judge` and `trace` are pure. Only `guard`, `child`, `driver`,
-//! `tap`, `report` and the loaders do input and output; the runner sends events and
-//! never prints.
+//! `plan`, `wire`, `rules`, `judge` and `trace` are pure. Only `guard`,
+//! `certificates`, `child`, `driver`, `tap`, `report` and the loaders do input and
+//! output; the runner sends events and never prints.
 
 pub mod exit;
 pub mod input;
@@ -31,6 +31,8 @@ pub mod wire;
 pub mod observe;
 
 pub mod guard;
+
+pub mod certificates;
 
 pub mod child;
 
