@@ -91,6 +91,7 @@ pub const RULES: &[WireRule] = &[
     must("WIRE-39", status::reset_is_translated),
     must("WIRE-40", status::no_status_is_no_success),
     must("WIRE-41", response::stops_after_a_reset),
+    must("WIRE-42", connection::tls_agrees_on_http2),
     should("WIRE-43", request::timeout_is_not_longer),
 ];
 

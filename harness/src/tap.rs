@@ -16,6 +16,7 @@ mod line;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod watch;
 
 use std::{io, net::SocketAddr, time::Duration};
@@ -26,9 +27,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+pub use tls::{Ends, Tls};
+
 use crate::{
     suite::Fault,
-    wire::transcript::{Note, Transcript},
+    wire::{
+        tls::Opaque,
+        transcript::{Note, Transcript},
+    },
 };
 
 /// A running tap. Dropped, it closes its port and its connections.
@@ -46,6 +52,8 @@ pub struct Behaviour {
     /// What it does to the first connection; later ones pass unharmed, so that a
     /// client that connects again can go on.
     pub fault: Option<Fault>,
+    /// What it does with TLS; without it, connections are plain.
+    pub tls: Option<Tls>,
 }
 
 /// By what a call is found again on the wire.
@@ -65,22 +73,37 @@ pub struct Seen {
     pub transcripts: Vec<Transcript>,
     /// What could not be read of any connection so far.
     pub notes: Vec<Note>,
+    /// The connections that passed unread, with [`Tls::Opaque`]. There are no
+    /// transcripts then.
+    pub opaque: Vec<Opaque>,
 }
 
 impl Tap {
     /// Listens on a free port of loopback for the clients of a server.
     ///
     /// # Errors
-    /// The server's address has no meaning, or the system gives no port or thread.
+    /// The server's address has no meaning, the system gives no port or thread, a file
+    /// of the behaviour's cannot be used, or its fault is in frames that pass unread.
     pub async fn start(server: &str, behaviour: Behaviour) -> io::Result<Self> {
+        let Behaviour { fault, tls } = behaviour;
+        let is_opaque = matches!(tls, Some(Tls::Opaque));
+        if is_opaque && fault.as_ref().is_some_and(Fault::reads_frames) {
+            let problem =
+                "a fault that reads frames, on TLS that passes unread; have the tap end it";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
+        let terminator = match &tls {
+            Some(Tls::Ends(ends)) => Some(tls::Terminator::new(ends)?),
+            Some(Tls::Opaque) | None => None,
+        };
         let servers: Vec<SocketAddr> = lookup_host(server).await?.collect();
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (watch, copies) = queue::queue();
         let (running, stop) = mpsc::channel(1);
-        watch::spawn(copies)?;
-        let place = forward::Place { listener, servers, behaviour };
+        watch::spawn(copies, is_opaque)?;
+        let place = forward::Place { listener, servers, fault, terminator };
         forward::spawn(place, watch.clone(), stop)?;
         Ok(Self { address, watch, _running: running })
     }

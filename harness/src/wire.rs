@@ -16,6 +16,8 @@ pub mod connection;
 mod control;
 mod stream;
 
+pub mod tls;
+
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]

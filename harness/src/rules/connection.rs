@@ -7,7 +7,7 @@ use crate::{
     observe::Role,
     wire::{
         frame::{PREFACE, kind, kind_name},
-        transcript::{Asked, Debt, Opening, What, other},
+        transcript::{Alpn, Asked, Debt, Opening, What, other},
     },
 };
 
@@ -17,6 +17,9 @@ use crate::{
 /// may have been on their way.
 const OVERDUE_AFTER: Duration = Duration::from_secs(1);
 const OVERDUE_FRAMES: u64 = 8;
+
+/// The name of HTTP/2 over TLS (RFC 9113, section 3.1).
+const H2: &[u8] = b"h2";
 
 /// Each side's first frame is SETTINGS. (The preface is what makes a connection
 /// HTTP/2 at all: without it there is no transcript, and a note says so.)
@@ -75,6 +78,27 @@ fn owed(debt: &Debt, what: &str) -> Breach {
     let waited = debt.last_frame.saturating_sub(debt.since);
     let what = format!("{what}: {frames_since} other frames came within {waited:.1?}");
     Breach { side: debtor, what, bytes: debt.quote.clone(), bytes_of: other(debtor), offset }
+}
+
+/// Over TLS, the client offers HTTP/2 by ALPN, and the server selects it.
+pub(super) fn tls_agrees_on_http2(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(Alpn { offered, selected }) = &exchange.transcript.connection.alpn else {
+        return Vec::new();
+    };
+    let breach = |side: Role, what: &str, bytes: Vec<u8>| {
+        let what = what.to_owned();
+        Breach { side, what, bytes: bytes.into(), bytes_of: side, offset: 0 }
+    };
+    let mut breaches = Vec::new();
+    if !offered.iter().any(|offer| offer == H2) {
+        let what = "the TLS handshake does not offer h2 by ALPN";
+        breaches.push(breach(Role::Client, what, offered.join(&b", "[..])));
+    }
+    if selected.as_deref() != Some(H2) {
+        let what = "the TLS handshake does not select h2 by ALPN";
+        breaches.push(breach(Role::Server, what, selected.clone().unwrap_or_default()));
+    }
+    breaches
 }
 
 /// Nobody sends more DATA than the windows allow.

@@ -15,10 +15,11 @@ use tokio::{
 };
 
 use super::{
-    Behaviour,
     line::{Line, abort},
     queue::{Item, Sender},
+    tls::Terminator,
 };
+use crate::suite::Fault;
 
 /// How long to leave a listener alone that gives an error, such as too many open
 /// files. Trying again at once would only burn the processor.
@@ -29,7 +30,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Place {
     pub(super) listener: std::net::TcpListener,
     pub(super) servers: Vec<SocketAddr>,
-    pub(super) behaviour: Behaviour,
+    pub(super) fault: Option<Fault>,
+    pub(super) terminator: Option<Terminator>,
 }
 
 /// Starts the thread. It ends when nobody holds the other end of `stop`.
@@ -47,11 +49,10 @@ pub(super) fn spawn(place: Place, watch: Sender, mut stop: mpsc::Receiver<()>) -
 }
 
 async fn accept(place: Place, watch: Sender) {
-    let Place { listener, servers, behaviour } = place;
+    let Place { listener, servers, mut fault, terminator } = place;
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let start = Instant::now();
     let servers: Arc<[SocketAddr]> = servers.into();
-    let mut fault = behaviour.fault;
     for number in 0.. {
         let client = loop {
             match listener.accept().await {
@@ -63,6 +64,7 @@ async fn accept(place: Place, watch: Sender) {
         let servers = Arc::clone(&servers);
         // A client that connects again after the fault must be able to go on.
         let fault = fault.take();
+        let terminator = terminator.clone();
         tokio::spawn(async move {
             line.watch.send(Item::Opened { connection: number });
             // A server that cannot be reached is, to this client, one that hangs up.
@@ -70,7 +72,15 @@ async fn accept(place: Place, watch: Sender) {
                 Ok(server) => {
                     // What a side wrote at once goes on at once.
                     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-                    line.join(client, server, fault.as_ref()).await;
+                    match terminator {
+                        None => line.join(client, server, fault.as_ref()).await,
+                        Some(terminator) => {
+                            let ends = terminator.shake_hands(&line, client, server).await;
+                            if let Some((client, server)) = ends {
+                                line.join(client, server, fault.as_ref()).await;
+                            }
+                        }
+                    }
                 }
                 Err(_) => abort(&client),
             }

@@ -1,6 +1,6 @@
 //! One connection, from the client's side to the server's, and its two directions.
 
-use std::{convert::Infallible, time::Instant};
+use std::{convert::Infallible, io::ErrorKind, time::Instant};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -11,11 +11,12 @@ use tokio::{
 use super::{
     fault,
     queue::{Item, Sender},
+    tls,
 };
 use crate::{
     observe::Role,
     suite::{Cut, Fault},
-    wire::transcript::Closing,
+    wire::transcript::{Alpn, Closing},
 };
 
 /// How much is read at once, if it is there.
@@ -53,12 +54,14 @@ impl Socket for TcpStream {
 
 /// One direction: where bytes come from, and where they go.
 pub(super) struct Way<'a, R, W> {
-    pub(super) inlet: Inlet<R>,
+    pub(super) inlet: Inlet<'a, R>,
     pub(super) outlet: Outlet<'a, W>,
 }
 
 /// Where a direction's bytes come from.
-pub(super) struct Inlet<R> {
+pub(super) struct Inlet<'a, R> {
+    line: &'a Line,
+    from: Role,
     reads: R,
     buffer: BytesMut,
 }
@@ -128,9 +131,20 @@ impl Line {
 
     fn way<R, W>(&self, from: Role, reads: R, writes: W) -> Way<'_, R, W> {
         Way {
-            inlet: Inlet { reads, buffer: BytesMut::new() },
+            inlet: Inlet { line: self, from, reads, buffer: BytesMut::new() },
             outlet: Outlet { line: self, from, writes },
         }
+    }
+
+    /// What TLS has led to.
+    pub(super) fn handshakes(&self, alpn: Alpn) {
+        self.watch.send(Item::Handshakes { connection: self.number, alpn });
+    }
+
+    /// Something is wrong with a side that its bytes do not show.
+    pub(super) fn note(&self, from: Role, text: String) {
+        let at = self.start.elapsed();
+        self.watch.send(Item::Noted { connection: self.number, from, text, at });
     }
 
     fn cut(&self, closing: Closing) {
@@ -184,7 +198,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Way<'_, R, W> {
     }
 }
 
-impl<R: AsyncRead + Unpin> Inlet<R> {
+impl<R: AsyncRead + Unpin> Inlet<'_, R> {
     /// The next bytes, or how they have come to their end. May be dropped while it
     /// waits.
     pub(super) async fn read(&mut self) -> Result<Bytes, Closing> {
@@ -192,7 +206,14 @@ impl<R: AsyncRead + Unpin> Inlet<R> {
         match self.reads.read_buf(&mut self.buffer).await {
             Ok(0) => Err(Closing::End),
             Ok(_) => Ok(self.buffer.split().freeze()),
-            Err(_) => Err(Closing::Abort),
+            // TLS calls it so when a peer closes without saying that it does.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(Closing::End),
+            Err(error) => {
+                if let Some(reason) = tls::reason(&error) {
+                    self.line.note(self.from, reason);
+                }
+                Err(Closing::Abort)
+            }
         }
     }
 }
@@ -239,7 +260,12 @@ impl<W: AsyncWrite + Unpin> Outlet<'_, W> {
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), End> {
-        self.writes.write_all(bytes).await.map_err(|_| End::ReceiverGone)
+        let sent = async {
+            self.writes.write_all(bytes).await?;
+            // TLS may hold bytes back until it is told.
+            self.writes.flush().await
+        };
+        sent.await.map_err(|_| End::ReceiverGone)
     }
 }
 

@@ -13,7 +13,10 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{Key, Seen};
-use crate::{observe::Role, wire::transcript::Closing};
+use crate::{
+    observe::Role,
+    wire::transcript::{Alpn, Closing},
+};
 
 /// How many bytes of copies may wait. Reading is faster than a peer can write
 /// gRPC; only a flood gets here.
@@ -30,6 +33,10 @@ pub(super) enum Item {
     Added { connection: u64, from: Role, bytes: Bytes, at: Duration },
     /// From now on, what a side sends is altered, or only passes later.
     Struck { connection: u64, from: Role, only_slows: bool },
+    /// What the TLS handshakes have led to.
+    Handshakes { connection: u64, alpn: Alpn },
+    /// Something is wrong with a side that its bytes do not show.
+    Noted { connection: u64, from: Role, text: String, at: Duration },
     /// The tap ends the connection for both sides.
     Cut { connection: u64, closing: Closing, at: Duration },
     /// Bytes were passed on without a copy.

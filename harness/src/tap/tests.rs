@@ -1,5 +1,7 @@
 //! Real sockets: what goes in comes out, and what passed is read.
 
+mod tls;
+
 use std::time::{Duration, Instant};
 
 use tokio::{

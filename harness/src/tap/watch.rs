@@ -13,6 +13,7 @@ use super::{
 };
 use crate::wire::{
     connection::Connection,
+    tls::Ciphertext,
     transcript::{Note, Transcript},
 };
 
@@ -24,14 +25,17 @@ const MAX_UNCLAIMED: usize = 1024;
 /// How many notes of connections that are gone are kept.
 const MAX_NOTES: usize = 64;
 
+/// How many encrypted connections are kept count of.
+const MAX_CIPHERTEXTS: usize = 64;
+
 /// How many items are read before somebody is answered, so that a connection that
 /// never pauses does not keep the others waiting.
 const MAX_READ_AHEAD: usize = 1024;
 
 /// Starts the thread. It ends with the last sender of the queue.
-pub(super) fn spawn(items: Receiver) -> io::Result<()> {
+pub(super) fn spawn(items: Receiver, is_opaque: bool) -> io::Result<()> {
     thread::Builder::new().name("tap-watch".to_owned()).spawn(move || {
-        let mut watch = Watch::default();
+        let mut watch = Watch { is_opaque, ..Watch::default() };
         while let Some(item) = items.next() {
             watch.handle(item);
             // What has passed already is read before anybody is answered, so that
@@ -49,6 +53,9 @@ pub(super) fn spawn(items: Receiver) -> io::Result<()> {
 #[derive(Default)]
 struct Watch {
     connections: BTreeMap<u64, Connection>,
+    /// What passes is encrypted, and there is nothing to wait for.
+    is_opaque: bool,
+    ciphertexts: BTreeMap<u64, Ciphertext>,
     unclaimed: VecDeque<Transcript>,
     unclaimed_bytes: usize,
     waiting: Vec<Question>,
@@ -65,10 +72,18 @@ struct Question {
 impl Watch {
     fn handle(&mut self, item: Item) {
         match item {
+            Item::Opened { connection } if self.is_opaque => {
+                if self.ciphertexts.len() < MAX_CIPHERTEXTS {
+                    self.ciphertexts.insert(connection, Ciphertext::new(connection));
+                }
+            }
             Item::Opened { connection } => {
                 self.connections.insert(connection, Connection::new(connection));
             }
             Item::Passed { connection, from, bytes, at } => {
+                if let Some(ciphertext) = self.ciphertexts.get_mut(&connection) {
+                    ciphertext.bytes(from, &bytes);
+                }
                 self.on(connection, |connection| connection.bytes(from, &bytes, at));
             }
             Item::Added { connection, from, bytes, at } => {
@@ -79,6 +94,12 @@ impl Watch {
             }
             Item::Struck { connection, from, only_slows: false } => {
                 self.on(connection, |connection| connection.alters(from));
+            }
+            Item::Handshakes { connection, alpn } => {
+                self.on(connection, |connection| connection.handshakes(alpn));
+            }
+            Item::Noted { connection, from, text, at } => {
+                self.on(connection, |connection| connection.remark(from, at, text));
             }
             Item::Cut { connection, closing, at } => {
                 self.on(connection, |connection| connection.cut(closing, at));
@@ -154,8 +175,7 @@ impl Watch {
 
     fn has_ended(&self, key: Key) -> bool {
         let call = key.call();
-        let is_open = self.connections.values().any(|connection| connection.has_open(call));
-        !is_open
+        !self.connections.values().any(|connection| connection.has_open(call))
     }
 
     fn seen(&mut self, call: Option<u64>) -> Seen {
@@ -171,7 +191,8 @@ impl Watch {
         }
         let mut notes = self.notes.clone();
         notes.extend(self.connections.values().flat_map(|connection| connection.notes()).cloned());
-        Seen { transcripts, notes }
+        let opaque = self.ciphertexts.values().map(|ciphertext| ciphertext.seen().clone());
+        Seen { transcripts, notes, opaque: opaque.collect() }
     }
 }
 

@@ -15,7 +15,8 @@ use super::{
     headers::{Fields, HeaderDecoder},
     stream::{Budget, Stream},
     transcript::{
-        CALL_ENTRY, Closing, ConnectionFacts, Event, Note, Opening, Pair, Transcript, What, other,
+        Alpn, CALL_ENTRY, Closing, ConnectionFacts, Event, Note, Opening, Pair, Transcript, What,
+        other,
     },
 };
 use crate::observe::Role;
@@ -138,6 +139,16 @@ impl Connection {
         self.closed(Role::Server, closing, at);
         self.closed(Role::Client, closing, at);
         self.is_by_tap = false;
+    }
+
+    /// The connection runs over TLS, which the tap has ended.
+    pub fn handshakes(&mut self, alpn: Alpn) {
+        self.facts.alpn = Some(alpn);
+    }
+
+    /// Something is wrong with a side that its bytes do not show.
+    pub fn remark(&mut self, from: Role, at: Duration, text: impl Into<String>) {
+        self.note(from, at, text.into());
     }
 
     /// From now on, the tap alters what a side sends.

@@ -203,6 +203,17 @@ pub struct ConnectionFacts {
     /// Whether the tap lets pass later what each side sends. When its frames passed
     /// then proves nothing.
     pub slowed: Pair<bool>,
+    /// What was agreed on in TLS; `None` for a connection that is plain.
+    pub alpn: Option<Alpn>,
+}
+
+/// The protocol that a TLS handshake has led to (RFC 7301).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alpn {
+    /// What the client offers.
+    pub offered: Vec<Vec<u8>>,
+    /// What the server selects of an offer of h2.
+    pub selected: Option<Vec<u8>>,
 }
 
 /// An answer that a side owes.

@@ -4,6 +4,7 @@ use super::*;
 use crate::wire::{
     frame::{PREFACE, kind},
     sample::{frame, goaway, ping, reset, settings, settings_ack, window_update},
+    transcript::Alpn,
 };
 
 #[test]
@@ -157,6 +158,32 @@ fn streams() {
         }
         wire.request(1, REQUEST).response(1);
         assert_violations(name, &violations(&mut wire, &get_sequence(), None), expected);
+    }
+}
+
+#[test]
+fn tls_agrees_on_http2() {
+    let client = "WIRE-42 client: the TLS handshake does not offer h2 by ALPN";
+    let server = "WIRE-42 server: the TLS handshake does not select h2 by ALPN";
+    for (name, offered, selected, expected) in [
+        ("h2", &["h2"][..], Some("h2"), &[][..]),
+        ("h2 among others", &["grpc-exp", "h2", "http/1.1"], Some("h2"), &[]),
+        ("no offer", &[], Some("h2"), &[client]),
+        ("another offer", &["http/1.1", "h2c"], Some("h2"), &[client]),
+        ("no selection", &["h2"], None, &[server]),
+        ("another selection", &["h2"], Some("http/1.1"), &[server]),
+        ("nothing", &[], None, &[client, server]),
+    ] {
+        let mut wire = request_of(REQUEST);
+        let mut transcript = wire.call();
+        assert_eq!(transcript.connection.alpn, None);
+        transcript.connection.alpn = Some(Alpn {
+            offered: offered.iter().map(|offer| offer.as_bytes().to_vec()).collect(),
+            selected: selected.map(|name| name.as_bytes().to_vec()),
+        });
+        let found = check(&[transcript], &get_sequence(), None);
+        let found: Vec<String> = found.iter().map(in_words).collect();
+        assert_violations(name, &found, expected);
     }
 }
 

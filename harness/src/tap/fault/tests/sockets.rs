@@ -41,7 +41,7 @@ struct Pair {
 impl Pair {
     async fn new(text: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let behaviour = Behaviour { fault: Some(fault(text)) };
+        let behaviour = Behaviour { fault: Some(fault(text)), ..Behaviour::default() };
         let address = listener.local_addr().unwrap().to_string();
         let tap = Tap::start(&address, behaviour).await.unwrap();
         let client = TcpStream::connect(tap.address()).await.unwrap();

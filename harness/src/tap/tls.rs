@@ -1,0 +1,236 @@
+//! TLS at the tap: passed on unread, or ended and started anew.
+
+use std::{
+    fmt,
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, split},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{
+    LazyConfigAcceptor, TlsConnector, client, rustls,
+    rustls::{
+        ClientConfig, RootCertStore, ServerConfig,
+        crypto::{CryptoProvider, ring},
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
+        server::{Acceptor, WebPkiClientVerifier},
+    },
+    server,
+};
+
+use super::line::{Line, Socket, abort};
+use crate::{observe::Role, wire::transcript::Alpn};
+
+/// How long a handshake may take, each with its own side. The peers have limits of
+/// their own, which are shorter than this in every trial.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
+
+/// The name of HTTP/2 over TLS.
+const H2: &[u8] = b"h2";
+
+/// What the tap does with TLS.
+#[derive(Debug, Clone)]
+pub enum Tls {
+    /// It passes it on unread.
+    Opaque,
+    /// It ends it, starts it anew to the server, and reads what is between.
+    Ends(Ends),
+}
+
+/// What the tap needs to stand between two sides that speak TLS. All files are PEM.
+#[derive(Debug, Clone)]
+pub struct Ends {
+    /// The certificate that clients are shown.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The CA of which clients must show a certificate; without it, none is asked for.
+    pub client_ca: Option<PathBuf>,
+    /// The CA that must have signed the server's certificate.
+    pub server_ca: PathBuf,
+    /// Whom the server's certificate must be for.
+    pub server_name: String,
+    /// The certificate, and its private key, that the server is shown.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
+}
+
+/// Likewise, read and ready.
+#[derive(Clone)]
+pub(super) struct Terminator {
+    /// To a client that offers h2.
+    h2: Arc<ServerConfig>,
+    /// To one that does not: nothing is selected, as a server would that knows no ALPN,
+    /// so that its call is seen.
+    without_alpn: Arc<ServerConfig>,
+    connector: TlsConnector,
+    server_name: ServerName<'static>,
+}
+
+impl fmt::Debug for Terminator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Terminator").finish_non_exhaustive()
+    }
+}
+
+impl Terminator {
+    /// Reads the files.
+    pub(super) fn new(ends: &Ends) -> io::Result<Self> {
+        let server = Self::to_clients(ends)?;
+        let mut h2 = server.clone();
+        h2.alpn_protocols = vec![H2.to_vec()];
+        let server_name = ServerName::try_from(ends.server_name.clone())
+            .map_err(|error| invalid(format!("server name `{}`: {error}", ends.server_name)))?;
+        Ok(Self {
+            h2: h2.into(),
+            without_alpn: server.into(),
+            connector: Arc::new(Self::to_server(ends)?).into(),
+            server_name,
+        })
+    }
+
+    fn to_clients(ends: &Ends) -> io::Result<ServerConfig> {
+        let versions = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(invalid)?;
+        let builder = match &ends.client_ca {
+            None => versions.with_no_client_auth(),
+            Some(ca) => {
+                let roots = Arc::new(roots(ca)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+                versions.with_client_cert_verifier(verifier.build().map_err(|e| bad(ca, e))?)
+            }
+        };
+        builder
+            .with_single_cert(chain(&ends.certificate)?, key(&ends.key)?)
+            .map_err(|error| bad(&ends.certificate, error))
+    }
+
+    fn to_server(ends: &Ends) -> io::Result<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(invalid)?
+            .with_root_certificates(roots(&ends.server_ca)?);
+        let mut config = match &ends.client_certificate {
+            None => builder.with_no_client_auth(),
+            Some((certificate, private)) => builder
+                .with_client_auth_cert(chain(certificate)?, key(private)?)
+                .map_err(|error| bad(certificate, error))?,
+        };
+        config.alpn_protocols = vec![H2.to_vec()];
+        Ok(config)
+    }
+
+    /// Shakes hands with both sides, with the server before the client is answered. If
+    /// one fails, the other meets a peer that fails, and a note says why.
+    pub(super) async fn shake_hands(
+        &self,
+        line: &Line,
+        client: TcpStream,
+        server: TcpStream,
+    ) -> Option<(server::TlsStream<TcpStream>, client::TlsStream<TcpStream>)> {
+        let accept = LazyConfigAcceptor::new(Acceptor::default(), client);
+        let started = within_limit(accept).await;
+        let started = started.map_err(|error| fails(line, Role::Client, &error)).ok()?;
+        let offered: Vec<Vec<u8>> =
+            started.client_hello().alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
+        let connect = self.connector.connect(self.server_name.clone(), server);
+        let server = match within_limit(connect).await {
+            Ok(server) => server,
+            Err(error) => {
+                fails(line, Role::Server, &error);
+                abort(&started.io);
+                return None;
+            }
+        };
+        let selected = server.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        let offers_h2 = offered.iter().any(|offer| offer == H2);
+        line.handshakes(Alpn { offered, selected });
+        let config = if offers_h2 { &self.h2 } else { &self.without_alpn };
+        let client = within_limit(started.into_stream(Arc::clone(config))).await;
+        let client = client.map_err(|error| {
+            fails(line, Role::Client, &error);
+            abort(server.tcp());
+        });
+        Some((client.ok()?, server))
+    }
+}
+
+async fn within_limit<T>(handshake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(HANDSHAKE_LIMIT, handshake).await.unwrap_or_else(|_| {
+        Err(io::Error::new(ErrorKind::TimedOut, format!("not done after {HANDSHAKE_LIMIT:?}")))
+    })
+}
+
+fn fails(line: &Line, side: Role, error: &io::Error) {
+    line.note(side, format!("the TLS handshake with the {side} fails: {error}"));
+}
+
+/// What TLS itself says of a connection that ends before its time.
+pub(super) fn reason(error: &io::Error) -> Option<String> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(format!("TLS ends: {error}"))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    ring::default_provider().into()
+}
+
+fn chain(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| bad(path, error))?;
+    let certificates: Vec<_> =
+        certificates.collect::<Result<_, _>>().map_err(|error| bad(path, error))?;
+    if certificates.is_empty() {
+        return Err(bad(path, "no certificate in it"));
+    }
+    Ok(certificates)
+}
+
+fn key(path: &Path) -> io::Result<PrivateKeyDer<'static>> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| bad(path, error))
+}
+
+fn roots(path: &Path) -> io::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in chain(path)? {
+        roots.add(certificate).map_err(|error| bad(path, error))?;
+    }
+    Ok(roots)
+}
+
+fn bad(path: &Path, problem: impl fmt::Display) -> io::Error {
+    invalid(format!("{}: {problem}", path.display()))
+}
+
+fn invalid(problem: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, problem)
+}
+
+impl Socket for server::TlsStream<TcpStream> {
+    fn halves(
+        &mut self,
+    ) -> (impl AsyncRead + Unpin + Send + '_, impl AsyncWrite + Unpin + Send + '_) {
+        split(self)
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+impl Socket for client::TlsStream<TcpStream> {
+    fn halves(
+        &mut self,
+    ) -> (impl AsyncRead + Unpin + Send + '_, impl AsyncWrite + Unpin + Send + '_) {
+        split(self)
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
