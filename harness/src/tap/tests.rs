@@ -2,7 +2,7 @@
 
 mod tls;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -89,21 +89,19 @@ fn sixty_four_mebibytes_pass_both_ways_unchanged() {
     });
 }
 
-/// A byte alone goes on alone: nothing is held back in the hope of more.
+/// A byte alone goes on alone: nothing is held back in the hope of more. A delay of
+/// 40 ms, as Nagle's algorithm makes it, would be longer than the limit in all.
 #[test]
 fn a_single_byte_is_not_held_back() {
     run(async {
         let (_tap, mut client, mut server) = connected().await;
         server.set_nodelay(true).unwrap();
-        let start = Instant::now();
-        for byte in 0..200 {
+        for byte in (0..=255).cycle().take(1000) {
             client.write_all(&[byte]).await.unwrap();
             assert_eq!(server.read_u8().await.unwrap(), byte);
             server.write_all(&[!byte]).await.unwrap();
             assert_eq!(client.read_u8().await.unwrap(), !byte);
         }
-        // A delay of 40 ms, as Nagle's algorithm makes it, would come to 16 s.
-        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     });
 }
 
