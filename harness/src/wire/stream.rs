@@ -1,6 +1,6 @@
 //! One call's stream while it is open.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 
@@ -94,15 +94,14 @@ impl Stream {
         if !self.keep(content.len(), budget) {
             return;
         }
-        let mut messages = Vec::new();
-        let reader = &mut self.halves.of_mut(data.from).messages;
-        reader.push(offset, content, |offset, message| messages.push((offset, message)));
-        for (offset, message) in messages {
+        let mut reader = mem::take(&mut self.halves.of_mut(data.from).messages);
+        reader.push(offset, content, |offset, message| {
             let quote = quote(&message);
-            let size_bytes = (PREFIX_BYTES + message.length as usize) as u64;
+            let size_bytes = PREFIX_BYTES as u64 + u64::from(message.length);
             let what = What::Message(message);
             self.record(Event { offset, size_bytes, quote, what, ..data.clone() }, budget);
-        }
+        });
+        self.halves.of_mut(data.from).messages = reader;
     }
 
     /// A side ended its half with the frame of this event.

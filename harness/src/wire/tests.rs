@@ -167,7 +167,7 @@ fn what_cannot_be_read_becomes_a_note() {
         (
             "HPACK",
             |w| _ = w.server(&frame(1, 4, 1, &[0x80])),
-            "a header block is no HPACK: Header index out of bounds",
+            "a header block is no HPACK: there is no entry 0 in the table",
         ),
         (
             "CONTINUATION alone",
@@ -290,6 +290,43 @@ fn hostile_bytes_never_panic() {
         connection.closed(Role::Client, Closing::End, Duration::ZERO);
         assert!(!connection.has_open(None));
     }
+}
+
+/// Frames of every kind, with any flags, on a few streams, of any content: most of
+/// them wrong by themselves, or in this place.
+#[test]
+fn frames_at_random_never_panic() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut fates = [0, 0];
+    for _ in 0..2000 {
+        let mut connection = Connection::new(0);
+        connection.bytes(Role::Client, super::frame::PREFACE, Duration::ZERO);
+        for _ in 0..60 {
+            let from = if random.below(2) == 0 { Role::Client } else { Role::Server };
+            let kind = u8::try_from(random.below(11)).unwrap();
+            let has_block = matches!(kind, kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION);
+            let flags = random.number().to_be_bytes()[0];
+            // A block that cannot be read is the end of all: most must be right.
+            let (kind, flags, payload) = if has_block && random.below(16) > 0 {
+                let fields = if from == Role::Client { REQUEST } else { RESPONSE };
+                (kind::HEADERS, flags & flag::END_STREAM | flag::END_HEADERS, block(fields))
+            } else if random.below(2) == 0 {
+                (kind, flags, message(0, &vec![7; random.below(40)]))
+            } else {
+                let byte = |_| random.number().to_be_bytes()[0];
+                (kind, flags, (0..30).map(byte).collect())
+            };
+            let stream = u32::try_from(random.below(6)).unwrap();
+            connection.bytes(from, &frame(kind, flags, stream, &payload), Duration::ZERO);
+            connection.take_late();
+        }
+        fates[usize::from(connection.has_open(None))] += 1;
+        connection.gone();
+        assert!(!connection.has_open(None));
+        assert!(connection.notes().len() <= 32);
+    }
+    // Neither all of them were lost early, nor none.
+    assert!(fates.iter().all(|count| *count > 100), "{fates:?}");
 }
 
 struct Random(u64);
