@@ -32,8 +32,6 @@ pub mod observe;
 
 pub mod guard;
 
-pub mod certificates;
-
 pub mod child;
 
 pub mod driver;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 pub use crate::role::Role;
-use crate::wire::transcript::{Note, Transcript};
+use crate::wire::{
+    tls::Opaque,
+    transcript::{Note, Transcript},
+};
 
 /// What was seen of one trial.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct Wire {
     pub calls: Vec<Vec<Transcript>>,
     /// What could not be read of the connections.
     pub notes: Vec<Note>,
+    /// Encrypted connections of which lengths alone were seen.
+    pub opaque: Vec<Opaque>,
 }
 
 /// What came of a trial.

@@ -11,6 +11,7 @@ use crate::{
     plan::Cell,
     results::Trace,
     suite::Case,
+    text::printable,
     trace::{self, TraceInput},
 };
 
@@ -42,7 +43,10 @@ impl Traces {
         // A case's name is made of segments; no `+` occurs in it.
         let path = folder.join(format!("{}.txt", case.name.replace('/', "+")));
         let mut text = String::new();
-        let mut excerpt = Vec::new();
+        let mut excerpt: Vec<String> = wire.opaque.iter().map(ToString::to_string).collect();
+        for line in &excerpt {
+            text.push_str(&format!("{}\n", printable(line)));
+        }
         for (index, (call, transcripts)) in case.calls.iter().zip(&wire.calls).enumerate() {
             let heading = match case.calls.len() {
                 1 => case.name.clone(),

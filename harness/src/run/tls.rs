@@ -43,6 +43,24 @@ pub(super) fn client_tls(tls: &Tls, certificates: &Certificates) -> ClientTls {
     }
 }
 
+/// What the tap does with the connection. Where it ends TLS, it shows each side what
+/// the other would have shown.
+pub(super) fn tap_tls(tls: &Tls, certificates: &Certificates) -> tap::Tls {
+    if tls.tap == TlsTap::Passes {
+        return tap::Tls::Opaque;
+    }
+    let Identity { certificate, key } = server_identity(tls.server, certificates);
+    let own = tls.client.map(|client| client_identity(client, certificates));
+    tap::Tls::Ends(tap::Ends {
+        certificate,
+        key,
+        client_ca: tls.mutual.then(|| certificates.ca()),
+        server_ca: certificates.ca(),
+        server_name: SERVER_NAME.to_owned(),
+        client_certificate: own.map(|own| (own.certificate, own.key)),
+    })
+}
+
 fn server_identity(which: ServerCertificate, certificates: &Certificates) -> Identity {
     match which {
         ServerCertificate::Signed => certificates.server(),

@@ -4,7 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::tls::client_tls;
+use super::tls::{client_tls, tap_tls};
 use crate::{
     certificates::Certificates,
     driver::{ClientTls, Server},
@@ -47,7 +47,10 @@ impl Tapped {
     ) -> io::Result<Watched> {
         let tls = case.tls.as_ref().zip(certificates);
         let own = if case.has_own_connection() {
-            let behaviour = Behaviour { fault: case.fault.clone() };
+            let behaviour = Behaviour {
+                fault: case.fault.clone(),
+                tls: tls.map(|(tls, certificates)| tap_tls(tls, certificates)),
+            };
             Some(Arc::new(Tap::start(&self.server.address, behaviour).await?))
         } else {
             None
@@ -94,6 +97,7 @@ impl Watched {
             wire.calls.push(seen.transcripts);
             if self.is_own {
                 wire.notes = seen.notes;
+                wire.opaque = seen.opaque;
             }
         }
         wire

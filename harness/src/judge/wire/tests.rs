@@ -9,6 +9,7 @@ use crate::{
     wire::{
         frame::flag,
         sample::{REQUEST, RESPONSE, TRAILERS, Wire as Sample, data, headers, message, reset},
+        tls::Opaque,
     },
 };
 
@@ -71,6 +72,9 @@ fn an_answer_that_never_passed_is_no_pass() {
     let case = case(vec![get_sequence()]);
     let judgement = judged(&case, vec![answer(0, 1)], nothing(), Strictness::Must);
     assert_eq!((judgement.verdict, judgement.side), (Verdict::Fail, Some(Side::Client)));
+    let opaque = Wire { opaque: vec![Opaque::default()], ..nothing() };
+    let unread = judged(&case, vec![answer(0, 1)], opaque, Strictness::Must);
+    assert_eq!(unread.verdict, Verdict::Pass, "{}", unread.reason);
 }
 
 #[test]
