@@ -31,7 +31,7 @@ impl Observation {
 #[derive(Debug, Default)]
 pub struct Wire {
     /// For each of the case's calls that was made, its streams in the order in which
-    /// they ended. More than one is a retry; none is a call that never passed.
+    /// they were opened. More than one is a retry; none is a call that never passed.
     pub calls: Vec<Vec<Transcript>>,
     /// What could not be read of the connections.
     pub notes: Vec<Note>,

@@ -69,7 +69,7 @@ pub enum Key {
 /// What was seen of a call.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// Its streams, in the order in which they ended. More than one is a retry.
+    /// Its streams, in the order in which they were opened. More than one is a retry.
     pub transcripts: Vec<Transcript>,
     /// What could not be read of any connection so far.
     pub notes: Vec<Note>,

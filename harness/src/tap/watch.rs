@@ -189,6 +189,7 @@ impl Watch {
         for connection in self.connections.values_mut() {
             transcripts.extend(connection.take_open(call));
         }
+        transcripts.sort_by_key(Transcript::opened_at);
         let mut notes = self.notes.clone();
         notes.extend(self.connections.values().flat_map(|connection| connection.notes()).cloned());
         let opaque = self.ciphertexts.values().map(|ciphertext| ciphertext.seen().clone());

@@ -334,6 +334,12 @@ impl Transcript {
         self.events.iter().map(AsRef::as_ref)
     }
 
+    /// When the client opened the stream, counted from the tap's start.
+    #[must_use]
+    pub fn opened_at(&self) -> Option<Duration> {
+        self.events().find(|event| matches!(event.what, What::Opened(_))).map(|event| event.at)
+    }
+
     /// The events of one side.
     pub fn sent_by(&self, role: Role) -> impl DoubleEndedIterator<Item = &Event> {
         self.events().filter(move |event| event.from == role)
