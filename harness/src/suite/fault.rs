@@ -34,7 +34,7 @@ pub enum Action {
     Cut(Cut),
     /// RST_STREAM for the call. Nothing more of its stream passes.
     RstStream(ErrorCode),
-    /// GOAWAY. If a server's names no stream, nothing more of the call's passes.
+    /// GOAWAY. After a server's, nothing more passes of streams above the last.
     GoAway {
         /// Its error code.
         code: ErrorCode,

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, sink},
     sync::{Notify, mpsc},
@@ -218,16 +218,28 @@ async fn edit<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         if closing.is_some() || frames.are_lost() {
             steps.push(Step::Pass(frames.rest()));
         }
+        // In one piece, so that what is added comes with what it follows: a GOAWAY with
+        // the end of a call, say, and not after the next has begun.
+        let mut together = BytesMut::new();
         for step in steps {
             match step {
-                Step::Pass(bytes) => way.outlet.write(bytes).await?,
-                Step::Add(bytes) => way.outlet.add(bytes).await?,
+                Step::Pass(bytes) => {
+                    together.extend_from_slice(&bytes);
+                    way.outlet.show(bytes);
+                }
+                Step::Add(bytes) => {
+                    together.extend_from_slice(&bytes);
+                    way.outlet.show_added(bytes);
+                }
                 Step::Strike => way.outlet.struck(false),
                 // Nobody needs credit once the other direction has ended.
                 Step::Credit(bytes) => {
                     let _ = credit.send(bytes);
                 }
             }
+        }
+        if !together.is_empty() {
+            way.outlet.send(&together).await?;
         }
         if let Some(closing) = closing {
             return Err(way.outlet.end(closing).await);

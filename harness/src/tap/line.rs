@@ -227,9 +227,14 @@ impl<W: AsyncWrite + Unpin> Outlet<'_, W> {
 
     /// Sends frames of the tap's own.
     pub(super) async fn add(&mut self, bytes: Bytes) -> Result<(), End> {
-        let (connection, from, at) = (self.line.number, self.from, self.line.start.elapsed());
-        self.line.watch.send(Item::Added { connection, from, bytes: bytes.clone(), at });
+        self.show_added(bytes.clone());
         self.send(&bytes).await
+    }
+
+    /// Hands over a copy of frames of the tap's own, which are about to be sent.
+    pub(super) fn show_added(&self, bytes: Bytes) {
+        let (connection, from, at) = (self.line.number, self.from, self.line.start.elapsed());
+        self.line.watch.send(Item::Added { connection, from, bytes, at });
     }
 
     /// Hands over a copy. That is done before the bytes are sent, and without waiting:
@@ -259,7 +264,8 @@ impl<W: AsyncWrite + Unpin> Outlet<'_, W> {
         }
     }
 
-    async fn send(&mut self, bytes: &[u8]) -> Result<(), End> {
+    /// Sends bytes of which a copy was handed over.
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), End> {
         let sent = async {
             self.writes.write_all(bytes).await?;
             // TLS may hold bytes back until it is told.

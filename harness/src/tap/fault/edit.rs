@@ -124,14 +124,26 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// Whether the fault keeps this frame from passing.
+    /// Whether the fault keeps this frame from passing: nobody sends more on a stream
+    /// that it has reset, nor a server on one that its GOAWAY does not take care of.
     fn drops(&self, frame: &Frame) -> bool {
-        let ends_the_call = match self.fault.action {
-            Action::RstStream(_) => true,
-            Action::GoAway { last: LastStream::None, .. } => self.fault.of == Role::Server,
+        if !self.has_struck {
+            return false;
+        }
+        match self.fault.action {
+            Action::RstStream(_) => frame.stream == self.finder.stream(),
+            Action::GoAway { last, .. } if self.fault.of == Role::Server => {
+                frame.stream > self.number(last)
+            }
             _ => false,
-        };
-        self.has_struck && ends_the_call && frame.stream == self.finder.stream()
+        }
+    }
+
+    const fn number(&self, last: LastStream) -> u32 {
+        match last {
+            LastStream::This => self.finder.stream(),
+            LastStream::None => 0,
+        }
     }
 
     /// Adds the frame if it is due and can stand here.
@@ -145,8 +157,7 @@ impl<'a> Editor<'a> {
         let frame = match self.fault.action {
             Action::RstStream(code) => encode(kind::RST_STREAM, 0, stream, &code.0.to_be_bytes()),
             Action::GoAway { code, last } => {
-                let last = if last == LastStream::This { stream } else { 0 };
-                let payload = [last.to_be_bytes(), code.0.to_be_bytes()].concat();
+                let payload = [self.number(last).to_be_bytes(), code.0.to_be_bytes()].concat();
                 encode(kind::GOAWAY, 0, 0, &payload)
             }
             _ => encode(kind::PING, 0, 0, &PING_DATA),

@@ -263,6 +263,20 @@ fn frames_are_added_to_a_request() {
     }
 }
 
+/// A stream that a GOAWAY does not take care of is one that the server never saw.
+#[test]
+fn a_server_that_goes_away_answers_nothing_new() {
+    let [settings, start, ..] = response();
+    let new = headers(3, flag::END_STREAM, RESPONSE);
+    let end = headers(1, flag::END_STREAM, TRAILERS);
+    let bytes = [&settings[..], &start, &new, &end].concat();
+    let steps = edited(&fault("goaway = 0\nafter_headers = true"), &bytes, bytes.len());
+    let [before, Step::Strike, added, Step::Pass(after)] = &steps[..] else { panic!("{steps:?}") };
+    assert_eq!((before, added), (&pass(&[settings, start]), &add(goaway(1, 0))));
+    // It is the end of the call, written anew.
+    assert_eq!(after[..], end);
+}
+
 /// The block that is dropped puts a field into the table; the next one refers to it.
 #[test]
 fn a_dropped_block_does_not_spoil_the_next() {
