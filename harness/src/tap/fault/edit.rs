@@ -10,7 +10,7 @@ use super::{
 use crate::{
     observe::Role,
     suite::{Action, Fault, LastStream, Position},
-    wire::frame::{Frame, encode, flag, kind},
+    wire::frame::{Frame, HEADER_BYTES, encode, flag, kind},
 };
 
 /// What the tap's PING carries. Nobody else's does.
@@ -88,9 +88,9 @@ impl<'a> Editor<'a> {
             Some(Place::Between(first, second)) => {
                 steps.push(Step::Pass(first));
                 self.strike(steps);
-                let length = second.len() - crate::wire::frame::HEADER_BYTES;
                 if self.drops(frame) {
-                    steps.push(Step::Credit(u32::try_from(length).unwrap_or_default()));
+                    let length = second.len().saturating_sub(HEADER_BYTES);
+                    credit(u32::try_from(length).unwrap_or_default(), steps);
                 } else {
                     steps.push(Step::Pass(second));
                 }
@@ -113,7 +113,7 @@ impl<'a> Editor<'a> {
         let passed = match frame.kind {
             kind::HEADERS | kind::CONTINUATION => self.headers.frame(raw, frame, is_dropped),
             kind::DATA if is_dropped => {
-                steps.push(Step::Credit(frame.length()));
+                credit(frame.length(), steps);
                 return;
             }
             _ if is_dropped => return,
@@ -192,5 +192,12 @@ impl<'a> Editor<'a> {
         }
         let frame = encode(kind::SETTINGS, frame.flags, frame.stream, &payload);
         steps.extend([Step::Strike, Step::Add(frame)]);
+    }
+}
+
+/// An empty frame takes nothing of the window, and WINDOW_UPDATE of 0 is an error.
+fn credit(bytes: u32, steps: &mut Vec<Step>) {
+    if bytes > 0 {
+        steps.push(Step::Credit(bytes));
     }
 }

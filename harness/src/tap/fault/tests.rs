@@ -263,6 +263,20 @@ fn frames_are_added_to_a_request() {
     }
 }
 
+/// WINDOW_UPDATE by 0 would be an error.
+#[test]
+fn nothing_is_given_back_for_an_empty_frame() {
+    let parts = [
+        greeting(Role::Client),
+        headers(1, 0, REQUEST),
+        data(1, 0, &message(0, b"a")),
+        data(1, flag::END_STREAM, b""),
+    ];
+    let steps = edited(&fault("of = 'client'\nrst_stream = 8"), &parts.concat(), 5);
+    let expected = [pass(&parts[..2]), Step::Strike, add(reset(1, 8)), Step::Credit(6)];
+    assert_eq!(steps, expected);
+}
+
 /// A stream that a GOAWAY does not take care of is one that the server never saw.
 #[test]
 fn a_server_that_goes_away_answers_nothing_new() {
