@@ -1,6 +1,7 @@
 //! What passes between a client and a server, read from copies of its bytes.
 //!
-//! `frame → headers, message, settings → control, stream → connection → transcript`
+//! `frame → headers, message, settings → block, control, stream → ended → connection →
+//! transcript`
 //!
 //! Pure: bytes in, transcripts out. All of it is hostile: whatever the bytes are,
 //! nothing here panics, memory is bounded, and an error becomes a note.
@@ -12,8 +13,10 @@ pub mod settings;
 
 pub mod transcript;
 
+mod block;
 pub mod connection;
 mod control;
+mod ended;
 mod stream;
 
 pub mod tls;

@@ -4,6 +4,7 @@ use super::{Breach, Exchange, request::parse_timeout};
 use crate::{
     observe::{Answer, Role},
     suite::Code,
+    text::count,
     wire::{
         frame::{error, error_name},
         transcript::{Event, What},
@@ -38,7 +39,7 @@ pub(super) fn nothing_is_reported_after_a_reset(exchange: &Exchange<'_>) -> Vec<
     if reported <= passed {
         return Vec::new();
     }
-    let what = format!("{reported} messages are reported, and {passed} came in time");
+    let what = format!("{} reported, and {passed} came in time", count(reported, "message"));
     client(exchange, what)
 }
 

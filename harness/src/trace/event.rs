@@ -10,7 +10,7 @@ use crate::{
     observe::Role,
     rules::SHOWN_BYTES,
     suite::{Call, Code},
-    text::{printable, shorten},
+    text::{count, printable, shorten},
     wire::{
         frame::{error_name, kind_name},
         headers::Field,
@@ -52,7 +52,8 @@ impl<'a> Narrator<'a> {
                 format!("HEADERS{}{cut}", end(*ends_stream))
             }
             What::Data { length, ends_stream, stream_window, connection_window } => format!(
-                "DATA {length} bytes{}; windows left: stream {stream_window}, connection {connection_window}",
+                "DATA {}{}; windows left: stream {stream_window}, connection {connection_window}",
+                count(*length as usize, "byte"),
                 end(*ends_stream)
             ),
             What::Message(message) => self.message(event.from, message),
@@ -112,7 +113,8 @@ impl<'a> Narrator<'a> {
         };
         let content = self.content(from, message);
         let number = self.messages.of(from);
-        format!("MESSAGE {number}: {} bytes{kind} {content}", message.length)
+        let length = count(message.length as usize, "byte");
+        format!("MESSAGE {number}: {length}{kind} {content}")
     }
 
     /// A message by its type's JSON; its bytes, where it is none of its type.

@@ -1,16 +1,13 @@
 //! One connection: frames to streams, and what belongs to all of them.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    mem,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, mem, sync::Arc, time::Duration};
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 
 use super::{
+    block::{Block, BlockReader},
     control::Control,
+    ended::EndedStreams,
     frame::{Frame, FrameError, FrameReader, flag, kind, kind_name},
     headers::{Fields, HeaderDecoder},
     stream::{Budget, Stream},
@@ -21,15 +18,8 @@ use super::{
 };
 use crate::observe::Role;
 
-/// The longest header block that is put together.
-const MAX_BLOCK_BYTES: usize = 1 << 20;
-
 /// How many streams may be open and still be followed.
 const MAX_STREAMS: usize = 4096;
-
-/// How many streams that have ended are remembered, to tell a frame that comes
-/// too late from one of a stream that never was.
-const MAX_ENDED: usize = 256;
 
 /// How many of the connection's events between two calls are kept for the next.
 const MAX_BETWEEN_CALLS: usize = 256;
@@ -44,11 +34,10 @@ pub struct Connection {
     readers: Pair<FrameReader>,
     decoders: Pair<HeaderDecoder>,
     control: Control,
-    /// The header block that each side has begun.
-    blocks: Pair<Option<OpenBlock>>,
+    blocks: Pair<BlockReader>,
     streams: BTreeMap<u32, Stream>,
     budget: Budget,
-    ended: VecDeque<Ended>,
+    ended: EndedStreams,
     highest: u32,
     between_calls: Vec<Arc<Event>>,
     finished: Vec<Transcript>,
@@ -58,31 +47,6 @@ pub struct Connection {
     has_closed: Pair<bool>,
     /// What is read now does not come from a side, but from the tap.
     is_by_tap: bool,
-}
-
-#[derive(Debug)]
-struct OpenBlock {
-    kind: u8,
-    ends_stream: bool,
-    bytes: Vec<u8>,
-    event: Event,
-    stream: u32,
-}
-
-/// A stream that was forgotten, with the sides that had ended or reset it.
-#[derive(Debug)]
-struct Ended {
-    stream: u32,
-    has_stopped: Pair<bool>,
-    client_reset: Option<ClientReset>,
-}
-
-/// A client's RST_STREAM, and how many frames the server had sent by then.
-#[derive(Debug)]
-struct ClientReset {
-    at: Duration,
-    offset: u64,
-    server_frames: u64,
 }
 
 impl Connection {
@@ -100,7 +64,7 @@ impl Connection {
             blocks: Pair::default(),
             streams: BTreeMap::new(),
             budget: Budget::default(),
-            ended: VecDeque::new(),
+            ended: EndedStreams::default(),
             highest: 0,
             between_calls: Vec::new(),
             finished: Vec::new(),
@@ -259,14 +223,15 @@ impl Connection {
             let what = What::TooLong { kind: frame.kind, length: frame.length(), limit };
             self.record(frame.stream, Event { what, ..bare.clone() });
         }
-        if self.blocks.of(from).is_some() && frame.kind != kind::CONTINUATION {
-            let name = kind_name(frame.kind);
-            return self.lose(from, at, format!("{name} within a header block"));
-        }
         let result = match frame.kind {
+            kind if kind != kind::CONTINUATION && self.blocks.of(from).is_open() => {
+                Err(FrameError::WithinBlock { kind })
+            }
             kind::DATA => self.data(frame, bare),
-            kind::HEADERS | kind::PUSH_PROMISE => self.headers(frame, bare),
-            kind::CONTINUATION => self.continuation(frame, from, at),
+            kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION => {
+                let block = self.blocks.of_mut(from).push(frame, bare);
+                block.map(|block| block.into_iter().for_each(|block| self.block(block)))
+            }
             kind::RST_STREAM => self.reset(frame, bare),
             kind::SETTINGS => self.control.settings(frame, bare).map(|event| self.share(event)),
             kind::PING => self.control.ping(frame, bare).map(|event| self.share(event)),
@@ -311,48 +276,9 @@ impl Connection {
         Ok(())
     }
 
-    fn headers(&mut self, frame: &Frame, event: Event) -> Result<(), FrameError> {
-        let mut content = frame.content().map_err(|_| FrameError::HeaderBlock)?;
-        if frame.kind == kind::PUSH_PROMISE {
-            // The promised stream stands before the block.
-            content.try_get_u32().map_err(|_| FrameError::HeaderBlock)?;
-        }
-        let from = event.from;
-        let block = OpenBlock {
-            kind: frame.kind,
-            ends_stream: frame.kind == kind::HEADERS && frame.has(flag::END_STREAM),
-            bytes: content.to_vec(),
-            event,
-            stream: frame.stream,
-        };
-        if frame.has(flag::END_HEADERS) {
-            self.block(block);
-        } else {
-            *self.blocks.of_mut(from) = Some(block);
-        }
-        Ok(())
-    }
-
-    fn continuation(&mut self, frame: &Frame, from: Role, at: Duration) -> Result<(), FrameError> {
-        let block = self.blocks.of_mut(from).take().filter(|block| block.stream == frame.stream);
-        let mut block = block.ok_or(FrameError::HeaderBlock)?;
-        if block.bytes.len() + frame.payload.len() > MAX_BLOCK_BYTES {
-            self.lose(from, at, format!("a header block of more than {MAX_BLOCK_BYTES} bytes"));
-            return Ok(());
-        }
-        block.bytes.extend_from_slice(&frame.payload);
-        block.event.size_bytes += frame.size_bytes();
-        if frame.has(flag::END_HEADERS) {
-            self.block(block);
-        } else {
-            *self.blocks.of_mut(from) = Some(block);
-        }
-        Ok(())
-    }
-
-    /// A block is whole.
-    fn block(&mut self, block: OpenBlock) {
-        let OpenBlock { kind, ends_stream, bytes, event, stream } = block;
+    /// A header block is whole.
+    fn block(&mut self, block: Block) {
+        let Block { kind, stream, ends_stream, bytes, event } = block;
         let (from, at) = (event.from, event.at);
         let allowed = self.control.announced.of(other(from)).header_table_bytes();
         let decoder = self.decoders.of_mut(from);
@@ -377,15 +303,11 @@ impl Connection {
             self.control.answered(from, state.opened_at);
         }
         state.transcript.is_whole &= !fields.is_cut;
-        let event = Event { what: What::Headers { fields, ends_stream }, ..event };
+        let what = What::Headers { fields, ends_stream };
+        state.record(Event { what, ..event.clone() }, &mut self.budget);
         if ends_stream {
-            let last = event.clone();
-            state.record(event, &mut self.budget);
-            state.ends(&last, &mut self.budget);
-        } else {
-            state.record(event, &mut self.budget);
+            state.ends(&event, &mut self.budget);
         }
-        self.finish(stream);
     }
 
     fn open(&mut self, id: u32, fields: &Fields, event: &Event) {
@@ -406,7 +328,7 @@ impl Connection {
             known_goaway: self.control.known_goaway(),
         };
         stream.record(Event { what: What::Opened(opening), ..event.clone() }, &mut self.budget);
-        self.ended.retain(|ended| ended.stream != id);
+        self.ended.remove(id);
         self.highest = self.highest.max(id);
         self.streams.insert(id, stream);
     }
@@ -461,25 +383,20 @@ impl Connection {
 
     /// DATA or HEADERS on a stream that is not open for its sender.
     fn record_late(&mut self, stream: u32, kind: u8, event: Event) {
-        let from = event.from;
-        let ended = self.ended.iter().find(|ended| ended.stream == stream);
-        let had_stopped = match self.streams.get(&stream) {
-            Some(state) => state.has_stopped(from),
-            None => ended.is_some_and(|ended| *ended.has_stopped.of(from)),
+        let what = match self.streams.contains_key(&stream) {
+            true => Some(What::AfterEnd { kind, stream }),
+            false => self.ended.late(stream, kind, &event, &self.control),
         };
-        if had_stopped {
-            self.record(stream, Event { what: What::AfterEnd { kind, stream }, ..event });
-        } else if stream > self.highest || stream == 0 {
-            let name = kind_name(kind);
-            self.note(from, event.at, format!("{name} on stream {stream}, which is not open"));
-        } else if let Some(reset) = ended.and_then(|ended| ended.client_reset.as_ref()) {
-            let what = What::AfterReset {
-                kind,
-                since: event.at.saturating_sub(reset.at),
-                frames_since: self.control.frames.server - reset.server_frames,
-                has_read: self.control.has_read(Role::Server, reset.offset),
-            };
-            self.late.push((stream, Event { what, ..event }));
+        match what {
+            Some(what @ What::AfterReset { .. }) => {
+                self.late.push((stream, Event { what, ..event }));
+            }
+            Some(what) => self.record(stream, Event { what, ..event }),
+            None if stream > self.highest || stream == 0 => {
+                let text = format!("{} on stream {stream}, which is not open", kind_name(kind));
+                self.note(event.from, event.at, text);
+            }
+            None => {}
         }
     }
 
@@ -501,19 +418,7 @@ impl Connection {
 
     fn forget(&mut self, id: u32) -> Option<Transcript> {
         let stream = self.streams.remove(&id)?;
-        if self.ended.len() == MAX_ENDED {
-            self.ended.pop_front();
-        }
-        let has_stopped = Pair {
-            client: stream.has_stopped(Role::Client),
-            server: stream.has_stopped(Role::Server),
-        };
-        let client_reset = stream.transcript.reset(Role::Client).map(|(reset, _)| ClientReset {
-            at: reset.at,
-            offset: reset.offset,
-            server_frames: self.control.frames.server,
-        });
-        self.ended.push_back(Ended { stream: id, has_stopped, client_reset });
+        self.ended.add(id, &stream, &self.control);
         let is_finished = stream.is_closed();
         let debts = self.control.debts.clone();
         let announced = &self.control.announced;

@@ -102,6 +102,18 @@ pub enum FrameError {
     /// A header block cannot be put together, so that no later one can be decoded.
     #[error("a header block cannot be put together from its frames")]
     HeaderBlock,
+    /// Something else stands between the frames of a header block.
+    #[error("{} within a header block", kind_name(*kind))]
+    WithinBlock {
+        /// Its type.
+        kind: u8,
+    },
+    /// A header block is longer than is put together.
+    #[error("a header block of more than {limit} bytes")]
+    LongBlock {
+        /// How long it may be.
+        limit: usize,
+    },
     /// More SETTINGS than are followed wait for their acknowledgement.
     #[error("too many SETTINGS wait for their acknowledgement")]
     TooManySettings,
@@ -111,7 +123,7 @@ impl FrameError {
     /// Whether nothing that follows can be read.
     #[must_use]
     pub const fn is_fatal(self) -> bool {
-        matches!(self, Self::Preface | Self::HeaderBlock | Self::TooManySettings)
+        !matches!(self, Self::Padding | Self::Size)
     }
 }
 

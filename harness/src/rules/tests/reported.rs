@@ -146,14 +146,14 @@ fn no_message_comes_from_nowhere() {
             "more than came",
             false,
             2,
-            &["WIRE-36 client: 2 messages are reported, and 1 came in time"][..],
+            &["WIRE-36 client: 2 messages reported, and 1 came in time"][..],
         ),
         ("none after the reset", true, 0, &[][..]),
         (
             "one after the reset",
             true,
             1,
-            &["WIRE-36 client: 1 messages are reported, and 0 came in time"][..],
+            &["WIRE-36 client: 1 message reported, and 0 came in time"][..],
         ),
     ] {
         let mut wire = Wire::new();

@@ -326,7 +326,7 @@ fn giving_up_is_a_reset() {
     assert_violations(
         "own end",
         &violations(&mut wire, &late, Some(&deadline)),
-        &[none, "WIRE-36 client: 1 messages are reported, and 0 came"],
+        &[none, "WIRE-36 client: 1 message reported, and 0 came"],
     );
     // Who is faster than its cancellation needs no reset.
     let mut wire = Wire::new();
