@@ -2,6 +2,8 @@
 //!
 //! Knows neither gRPC nor expectations.
 
+mod memory;
+
 use std::{
     collections::VecDeque,
     fmt,
@@ -28,6 +30,8 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout, timeout_at},
 };
+
+pub use memory::MemoryMark;
 
 use crate::{
     guard::Guard,
@@ -122,6 +126,12 @@ impl Stopped {
 }
 
 impl Child {
+    /// Marks how much memory it holds now.
+    #[must_use]
+    pub fn mark_memory(&self) -> Option<MemoryMark> {
+        MemoryMark::now(self.group)
+    }
+
     /// Starts a command, without a shell, in a process group of its own.
     ///
     /// # Errors

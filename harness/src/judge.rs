@@ -154,6 +154,7 @@ pub fn judge(
     strictness: Strictness,
 ) -> Judgement {
     let mut judgement = judge_outcome(case, &observation.outcome);
+    judge_memory(&mut judgement, case, observation);
     if let Some(wire) = &observation.wire {
         wire::judge(&mut judgement, case, &observation.outcome, wire, strictness);
     }
@@ -161,6 +162,24 @@ pub fn judge(
         Some(known) => excuse(judgement, known),
         None => judgement,
     }
+}
+
+/// Holds the server to the memory that the case allows it.
+fn judge_memory(judgement: &mut Judgement, case: &Case, observation: &Observation) {
+    let Some(limit) = case.server_memory_bytes.filter(|_| judgement.verdict == Verdict::Pass)
+    else {
+        return;
+    };
+    *judgement = match observation.server_growth_bytes {
+        Some(growth) if growth <= limit => return,
+        Some(growth) => {
+            let reason = format!(
+                "expected the server to grow by {limit} bytes at most, it grew by {growth}"
+            );
+            Judgement::new(Verdict::Fail, reason).of_side(Side::Server)
+        }
+        None => Judgement::unsupported("nothing here tells how much memory the server holds"),
+    };
 }
 
 fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {

@@ -17,13 +17,16 @@ pub struct Observation {
     pub duration: Duration,
     /// What passed between the two sides; `None` where nobody watched.
     pub wire: Option<Wire>,
+    /// By how much the server's process grew meanwhile, at its highest; `None` where
+    /// the case does not ask, or the system does not tell.
+    pub server_growth_bytes: Option<u64>,
 }
 
 impl Observation {
     /// Of a trial of which nothing but its outcome was seen.
     #[must_use]
     pub const fn of(outcome: Outcome) -> Self {
-        Self { outcome, duration: Duration::ZERO, wire: None }
+        Self { outcome, duration: Duration::ZERO, wire: None, server_growth_bytes: None }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{Setting, StartError, protocol::ReadyLine};
 use crate::{
-    child::{Child, Line, Lines, Log, Pipes, StopRequest, Stopped, describe},
+    child::{Child, Line, Lines, Log, MemoryMark, Pipes, StopRequest, Stopped, describe},
     manifest::ServerStart,
     text::{self, printable, shorten},
 };
@@ -100,6 +100,13 @@ impl Server {
             }
             None => std::future::pending().await,
         }
+    }
+
+    /// Marks how much memory its process holds now; `None` if it runs elsewhere, or
+    /// the system does not tell.
+    #[must_use]
+    pub fn mark_memory(&self) -> Option<MemoryMark> {
+        self.process.as_ref()?.child.mark_memory()
     }
 
     /// How it ended, if it is known to have.

@@ -16,7 +16,7 @@ use super::{
     watched::{STREAM_END_LIMIT, Tapped, Watched},
 };
 use crate::{
-    child::Stopped,
+    child::{MemoryMark, Stopped},
     driver::{Client, ClientEvent, Errand},
     event::Event,
     observe::{Answer, Observation, Outcome, Role, Wire},
@@ -69,7 +69,7 @@ impl Started {
     pub(super) async fn came_to(&self, outcome: Outcome) -> Observed {
         let wire = self.watched.seen(Duration::ZERO, Duration::ZERO).await;
         let duration = self.elapsed;
-        (self.trial, Observation { outcome, duration, wire: Some(wire) })
+        (self.trial, Observation { duration, wire: Some(wire), ..Observation::of(outcome) })
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) struct Pump<'a> {
     given: HashMap<u64, Given>,
     in_flight: Vec<InFlight>,
     /// Trials that are decided, and what they came to, while their streams end.
-    ending: HashMap<usize, (Outcome, Duration)>,
+    ending: HashMap<usize, Observation>,
     streams: JoinSet<(usize, Wire)>,
     last_decided: Option<usize>,
     repetitions: usize,
@@ -112,6 +112,8 @@ struct InFlight {
     deadline: Instant,
     answers: Vec<Option<Answer>>,
     watched: Watched,
+    /// What the server held when the trial began, in a case that asks.
+    memory: Option<MemoryMark>,
     /// When the next call is due, in a case whose calls come one after another.
     next_call: Option<Instant>,
 }
@@ -247,6 +249,7 @@ impl<'a> Pump<'a> {
             deadline,
             answers,
             watched,
+            memory: case.server_memory_bytes.and_then(|_| self.tapped.server.mark_memory()),
             next_call: None,
         });
         let at_once = if case.is_sequential { 1 } else { case.calls.len() };
@@ -394,16 +397,23 @@ impl<'a> Pump<'a> {
     /// A trial came to this. It is observed when its streams have ended too.
     fn decided(&mut self, trial: usize, outcome: Outcome, observe: &mut impl FnMut(Observed)) {
         self.last_decided = Some(trial);
-        if let Some((earlier, _)) = self.ending.get_mut(&trial) {
-            *earlier = outcome;
+        if let Some(observation) = self.ending.get_mut(&trial) {
+            observation.outcome = outcome;
             return;
         }
         let Some(position) = self.in_flight.iter().position(|flight| flight.trial == trial) else {
             observe((trial, Observation::of(outcome)));
             return;
         };
-        let InFlight { started, watched, .. } = self.in_flight.remove(position);
-        self.ending.insert(trial, (outcome, started.elapsed()));
+        let InFlight { started, watched, memory, .. } = self.in_flight.remove(position);
+        self.ending.insert(
+            trial,
+            Observation {
+                duration: started.elapsed(),
+                server_growth_bytes: memory.and_then(|mark| mark.growth_bytes()),
+                ..Observation::of(outcome)
+            },
+        );
         let linger = self.cell.trials[trial].case.linger;
         let client = watched.is_own.then(|| self.client.closer());
         self.streams.spawn(async move {
@@ -424,8 +434,8 @@ impl<'a> Pump<'a> {
             Ok(ended) => ended,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        if let Some((outcome, duration)) = self.ending.remove(&trial) {
-            observe((trial, Observation { outcome, duration, wire: Some(wire) }));
+        if let Some(observation) = self.ending.remove(&trial) {
+            observe((trial, Observation { wire: Some(wire), ..observation }));
         }
     }
 

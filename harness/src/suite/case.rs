@@ -40,6 +40,8 @@ pub struct Case {
     pub is_sequential: bool,
     /// How long the wire is watched after the last answer.
     pub linger: Duration,
+    /// How much the server's process may grow meanwhile, in a case that runs alone.
+    pub server_memory_bytes: Option<u64>,
     /// What the tap does to the traffic.
     pub fault: Option<Fault>,
     /// How the connection is encrypted, if it is.
@@ -62,6 +64,7 @@ impl Case {
             is_pristine: false,
             is_sequential: false,
             linger: Duration::ZERO,
+            server_memory_bytes: None,
             fault: None,
             tls: None,
             calls,

@@ -234,13 +234,14 @@ struct RawCase {
     #[serde(default)]
     sequential: bool,
     linger: Option<String>,
+    server_memory_bytes: Option<u64>,
     fault: Option<Fault>,
     tls: Option<Tls>,
     calls: Option<Vec<Map<String, Value>>>,
 }
 
 /// The fields that belong to a case as a whole; the others are its calls'.
-const CASE_FIELDS: [&str; 11] = [
+const CASE_FIELDS: [&str; 12] = [
     "name",
     "rule",
     "why",
@@ -249,6 +250,7 @@ const CASE_FIELDS: [&str; 11] = [
     "pristine",
     "sequential",
     "linger",
+    "server_memory_bytes",
     "fault",
     "tls",
     "calls",
@@ -339,6 +341,11 @@ impl CaseReader<'_> {
         if raw.pristine && calls.len() > 1 {
             return Err("`pristine` with several `calls`: nothing would tell them apart".to_owned());
         }
+        if raw.server_memory_bytes.is_some() && !raw.alone {
+            return Err(
+                "`server_memory_bytes` without `alone = true`: others grow it too".to_owned()
+            );
+        }
         let is_read = raw.tls.as_ref().is_none_or(|tls| tls.tap == TlsTap::Ends);
         if !is_read && raw.fault.as_ref().is_some_and(Fault::reads_frames) {
             return Err(
@@ -363,6 +370,7 @@ impl CaseReader<'_> {
             is_pristine: raw.pristine,
             is_sequential: raw.sequential,
             linger: read_duration("linger", raw.linger)?.unwrap_or_default(),
+            server_memory_bytes: raw.server_memory_bytes,
             fault: raw.fault,
             tls: raw.tls,
             calls,
