@@ -138,3 +138,39 @@ fn inside(field: &RawField<'_>, content: &[u8], deviation: Deviation) -> Deviati
     let bytes = start + deviation.bytes.start..start + deviation.bytes.end;
     Deviation { bytes, ..deviation }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost_reflect::DescriptorPool;
+
+    use super::*;
+
+    /// Kinds of fields that the services here do not have.
+    #[test]
+    fn numbers_and_maps() {
+        let too_large = "its number is out of its type's range";
+        for (name, bytes, expected) in [
+            ("BoolValue", &b"\x08\x01"[..], None),
+            ("BoolValue", b"\x08\x02", Some(too_large)),
+            ("UInt32Value", b"\x08\xff\xff\xff\xff\x0f", None),
+            ("UInt32Value", b"\x08\x80\x80\x80\x80\x10", Some(too_large)),
+            ("Int32Value", b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", None),
+            ("Int32Value", b"\x08\x80\x80\x80\x80\x08", Some(too_large)),
+            ("UInt64Value", b"\x08\x80\x80\x80\x80\x10", None),
+            ("FloatValue", b"\x0d\0\0\0\x80", None),
+            ("FloatValue", b"\x0d\0\0\0\0", Some("its default value is written")),
+            // A map's entry may say its defaults, or not.
+            ("Struct", b"\x0a\x04\x0a\0\x12\0", None),
+            ("Struct", b"\x0a\x02\x12\0\x0a\x02\x12\0", None),
+        ] {
+            let name = format!("google.protobuf.{name}");
+            let descriptor = DescriptorPool::global().get_message_by_name(&name).unwrap();
+            let found = first_deviation(&descriptor, bytes).map(|deviation| deviation.what);
+            let is_right = match (&found, expected) {
+                (Some(found), Some(expected)) => found.ends_with(expected),
+                (found, expected) => found.is_none() && expected.is_none(),
+            };
+            assert!(is_right, "{name} {}: {found:?}", bytes.escape_ascii());
+        }
+    }
+}

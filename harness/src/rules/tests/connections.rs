@@ -271,6 +271,24 @@ const LONG: &str = {
     }
 };
 
+/// Of several GOAWAYs, the lowest last stream counts; that one itself may be opened.
+#[test]
+fn the_last_stream_of_goaway() {
+    for (name, lasts, expected) in [
+        ("the last itself", &[1][..], &[][..]),
+        ("a graceful end", &[0x7fff_ffff, 1], &[]),
+        ("a graceful end, long known", &[0x7fff_ffff, 0], &["WIRE-34 client"]),
+    ] {
+        let mut wire = Wire::new();
+        for last in lasts {
+            wire.server(&goaway(*last, 0));
+        }
+        wire.server(&ping(0, [0; 8])).client(&ping(flag::ACK, [0; 8]));
+        wire.request(1, REQUEST).response(1);
+        assert_violations(name, &violations(&mut wire, &get_sequence(), None), expected);
+    }
+}
+
 /// What was sent before a limit was known may pass it.
 #[test]
 fn limits_that_are_not_in_force_yet() {

@@ -127,6 +127,11 @@ fn trailers() {
             &["WIRE-20 server: code 12 in grpc-status-details-bin beside grpc-status 11"],
         ),
         (
+            "details of a lower code",
+            details("CAU"),
+            &["WIRE-20 server: code 5 in grpc-status-details-bin beside grpc-status 11"],
+        ),
+        (
             "two details",
             [details("CAs"), vec![("grpc-status-details-bin", "CAs")]].concat(),
             &["WIRE-20 server: more than one"],
