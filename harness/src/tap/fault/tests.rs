@@ -228,6 +228,20 @@ fn frames_are_added_where_they_can_stand() {
     }
 }
 
+/// Nothing stands within a header block.
+#[test]
+fn frames_are_added_after_a_whole_block() {
+    let block = block(RESPONSE);
+    let start = frame(kind::HEADERS, 0, 1, &block[..9]);
+    let end = frame(kind::CONTINUATION, flag::END_HEADERS, 1, &block[9..]);
+    let before = [greeting(Role::Server), start, end];
+    let after = data(1, 0, &message(0, b"a"));
+    let bytes = [before.concat(), after.clone()].concat();
+    let steps = edited(&fault("ping = true\nafter_bytes = 12"), &bytes, 5);
+    let added = add(ping(0, *b"crosswir"));
+    assert_eq!(steps, [pass(&before), Step::Strike, added, pass(&[after])]);
+}
+
 #[test]
 fn frames_are_added_to_a_request() {
     use Step::*;

@@ -256,6 +256,21 @@ fn a_server_that_refuses_the_tap_is_noted() {
     });
 }
 
+/// A FIN is the end, whether or not TLS was told before.
+#[test]
+fn a_peer_that_just_closes_has_finished() {
+    run(async {
+        let files = Certificates::make().unwrap();
+        let client = client(&files.ca(), None, &["h2"]);
+        let server = server(&files.server(), None, &["h2"]);
+        let meeting = Meeting::ended(ends(&files), client, server).await;
+        let (mut client, _) = meeting.client.unwrap().into_inner();
+        client.shutdown().await.unwrap();
+        let read = meeting.server.unwrap().read(&mut [0]).await;
+        assert_eq!(read.unwrap(), 0);
+    });
+}
+
 #[test]
 fn what_is_no_tls_is_noted() {
     run(async {

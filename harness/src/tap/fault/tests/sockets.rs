@@ -17,7 +17,7 @@ use crate::{
     observe::Role,
     tap::{Behaviour, Key, Seen, Tap},
     wire::{
-        frame::flag,
+        frame::{flag, kind},
         sample::*,
         transcript::{Closing, Event, Transcript, What},
     },
@@ -197,6 +197,13 @@ fn a_cut_ends_both_sides() {
             receiver.read_to_end(&mut came).await.unwrap();
             assert_eq!(came, b"abc");
             assert_eq!(sender.read(&mut [0]).await.unwrap(), 0);
+            // Who has more to say meanwhile is not met with a reset.
+            for stream in [&mut sender, &mut receiver] {
+                for _ in 0..2 {
+                    stream.write_all(b"more").await.unwrap();
+                    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+                }
+            }
 
             let text = "cut = 'reset'\nafter_bytes = 3";
             let (_tap, mut sender, mut receiver) = Pair::of(side, text).await;
@@ -303,6 +310,25 @@ fn a_reset_of_the_stream_leaves_the_connection() {
         let seen = pair.take().await;
         assert_eq!(seen.transcripts[0].stream, 3);
         assert_eq!(seen.notes, []);
+    });
+}
+
+/// Nor is the window given back within a header block of the other direction.
+#[test]
+fn credit_waits_for_the_end_of_a_block() {
+    run(async {
+        let mut pair = Pair::new("rst_stream = 0").await;
+        pair.greet().await;
+        pair.request(1).await;
+        expect(&mut pair.client, &reset(1, 0)).await;
+        let block = block(REQUEST);
+        let start = frame(kind::HEADERS, flag::END_STREAM, 3, &block[..9]);
+        exchange(&mut pair.client, &start, &mut pair.server).await;
+        pair.server.write_all(&response()[3]).await.unwrap();
+        expect_silence(&mut pair.server).await;
+        let end = frame(kind::CONTINUATION, flag::END_HEADERS, 3, &block[9..]);
+        exchange(&mut pair.client, &end, &mut pair.server).await;
+        expect(&mut pair.server, &window_update(0, 6)).await;
     });
 }
 
