@@ -2,24 +2,29 @@
 
 use std::{
     fs::OpenOptions,
-    io::{self, BufRead as _, BufReader, Write as _},
-    net::TcpStream,
+    io::{self, Write as _},
     thread,
     time::Duration,
 };
 
 use clap::{Args, ValueEnum};
 use nix::sys::signal::{Signal, raise};
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::misdeed::{
-    HOSTILE, WRONG, block_sigterm, die, flood, hang, hang_in_spite_of, hang_with_stdout_closed,
-    leave_a_daemon, leave_a_grandchild,
+use crate::{
+    call::{Answer, Call, Connections},
+    misdeed::{
+        HOSTILE, WRONG, block_sigterm, die, flood, hang, hang_in_spite_of, hang_with_stdout_closed,
+        leave_a_daemon, leave_a_grandchild,
+    },
 };
 
 /// An id that is never reached.
 const UNKNOWN_ID: u64 = 4711;
+
+/// What a client reports that has lost its way.
+const INTERNAL: i32 = 13;
 
 /// Longer than any grace that a test gives.
 const LATE: Duration = Duration::from_secs(3);
@@ -87,19 +92,10 @@ enum Fault {
     ExitsWithAnError,
 }
 
-/// As much of a call as this client needs.
-#[derive(Deserialize)]
-struct Call {
-    id: u64,
-    case: String,
-    target: String,
-    request: String,
-    timeout_ms: u64,
-}
-
 impl Client {
     pub(crate) fn run(self) {
         let sigterm = (self.fault == Fault::IgnoresSigterm).then(block_sigterm);
+        let mut connections = Connections::default();
         for line in io::stdin().lines() {
             let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
             if line.get("hello").is_some() {
@@ -108,9 +104,9 @@ impl Client {
             }
             let call = Call::deserialize(&line["call"]).unwrap();
             if self.on.as_ref().is_none_or(|case| *case == call.case) {
-                self.misbehave(&call);
+                self.misbehave(&call, &mut connections);
             } else {
-                say(&call.answered());
+                say(&connections.answer(&call));
             }
         }
         match (self.fault, sigterm) {
@@ -136,7 +132,7 @@ impl Client {
             Fault::ClosesStdout => hang_with_stdout_closed(),
             Fault::SpeaksAnotherVersion => hello["protocol"] = 2.into(),
             Fault::TakesNoCall => hello["max_in_flight"] = 0.into(),
-            Fault::AnswersBeforeHello => say(&result(1, "", 0, "")),
+            Fault::AnswersBeforeHello => say(&Answer::of("").report(1)),
             Fault::SaysHelloInHostileText => hello["implementation"] = HOSTILE.into(),
             _ => {}
         }
@@ -144,7 +140,7 @@ impl Client {
     }
 
     /// Does to a call what the fault says; what shows elsewhere answers it.
-    fn misbehave(&self, call: &Call) {
+    fn misbehave(&self, call: &Call, connections: &mut Connections) {
         let is_first_time = || {
             let flag = format!("has-misbehaved-{}", self.in_flight);
             OpenOptions::new().write(true).create_new(true).open(flag).is_ok()
@@ -153,7 +149,7 @@ impl Client {
             Fault::Dies => die(),
             Fault::DiesOnce if is_first_time() => die(),
             Fault::DiesHavingAnswered => {
-                say(&call.answered());
+                say(&connections.answer(call));
                 die();
             }
             Fault::DiesAndLeavesAGrandchild => {
@@ -163,12 +159,12 @@ impl Client {
             Fault::IsKilled => raise(Signal::SIGKILL).unwrap(),
             Fault::Hangs => hang(),
             Fault::HangsHavingAnswered => {
-                say(&call.answered());
+                say(&connections.answer(call));
                 hang();
             }
             Fault::HangsOnce if is_first_time() => hang(),
-            Fault::HangsWithoutAServer => match call.ask() {
-                Ok(answer) => say(&result(call.id, &answer, 0, "")),
+            Fault::HangsWithoutAServer => match connections.ask(call) {
+                Ok(answer) => say(&answer.report(call.id)),
                 Err(_) => hang(),
             },
             Fault::HangsWithStdoutClosed => hang_with_stdout_closed(),
@@ -183,78 +179,52 @@ impl Client {
             }
             Fault::AnswersLate => {
                 thread::sleep(Duration::from_millis(call.timeout_ms) + LATE);
-                say(&call.answered());
+                say(&connections.answer(call));
             }
             Fault::AnswersTwice => {
-                say(&call.answered());
-                say(&call.answered());
+                let answer = connections.answer(call);
+                say(&answer);
+                say(&answer);
             }
-            Fault::AnswersForEver => loop {
-                say(&result(call.id, &call.request, 0, ""));
-            },
-            Fault::AnswersUnknownId => say(&result(UNKNOWN_ID, &call.request, 0, "")),
+            Fault::AnswersForEver => {
+                let answer = connections.answer(call);
+                loop {
+                    say(&answer);
+                }
+            }
+            Fault::AnswersUnknownId => say(&Answer::of(&call.request).report(UNKNOWN_ID)),
             Fault::AnswersUnknownIdToo => {
-                say(&call.answered());
-                say(&result(UNKNOWN_ID, &call.request, 0, ""));
+                say(&connections.answer(call));
+                say(&Answer::of(&call.request).report(UNKNOWN_ID));
             }
             Fault::AnswersNothingWeKnow => say(&json!({ "answer": 42 })),
-            Fault::AnswersNoBase64 => say(&result(call.id, "*", 0, "")),
-            Fault::AnswersWrongly => say(&result(call.id, WRONG, 0, "")),
+            Fault::AnswersNoBase64 => say(&Answer::of("*").report(call.id)),
+            Fault::AnswersWrongly => {
+                connections.answer(call);
+                say(&Answer::of(WRONG).report(call.id));
+            }
             Fault::RefusesCall => say(&refusal(call.id, "not today")),
             // Ids count from 1, and each of the cases before has one call.
             Fault::RefusesFirstCall if call.id % 2 == 1 => say(&refusal(call.id, "not today")),
             Fault::PrintsGarbage => {
                 print_garbage();
-                say(&call.answered());
+                say(&connections.answer(call));
                 print_garbage();
             }
             Fault::Floods => {
                 flood();
-                say(&call.answered());
+                say(&connections.answer(call));
             }
-            Fault::AnswersHostileStatus => say(&result(call.id, "", 13, HOSTILE)),
+            Fault::AnswersHostileStatus => say(&Answer::failed(INTERNAL, HOSTILE).report(call.id)),
             Fault::RefusesInHostileText => say(&refusal(call.id, HOSTILE)),
             Fault::AnswersHostileNonsense => say(&json!({ HOSTILE: { "id": call.id } })),
             Fault::DiesWithHostileText => {
                 eprintln!("{HOSTILE}");
                 die();
             }
-            _ => say(&call.answered()),
+            _ => say(&connections.answer(call)),
         }
     }
-}
-
-impl Call {
-    /// Makes the call and reports it.
-    fn answered(&self) -> Value {
-        match self.ask() {
-            Ok(answer) => result(self.id, &answer, 0, ""),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                result(self.id, "", 4, "no answer in time")
-            }
-            Err(error) => result(self.id, "", 14, &format!("connection lost: {error}")),
-        }
-    }
-
-    fn ask(&self) -> io::Result<String> {
-        let mut stream = TcpStream::connect(&self.target)?;
-        stream.set_read_timeout(Some(Duration::from_millis(self.timeout_ms)))?;
-        writeln!(stream, "{} {}", self.case, self.request)?;
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line)?;
-        line.strip_suffix('\n').map(str::to_owned).ok_or(io::ErrorKind::UnexpectedEof.into())
-    }
-}
-
-fn result(id: u64, message: &str, code: i32, status_message: &str) -> Value {
-    let messages = if code == 0 { vec![message] } else { vec![] };
-    json!({ "result": {
-        "id": id,
-        "messages": messages,
-        "status": { "code": code, "message": status_message, "details": "" },
-        "headers": [],
-        "trailers": [],
-    } })
 }
 
 fn refusal(id: u64, why: &str) -> Value {

@@ -1,11 +1,12 @@
 //! Deliberately wrong peers, which the tests of the harness run: each has one
 //! fault and does everything else as it should.
 //!
-//! No gRPC is spoken. The harness sees of a call only what the client reports of
-//! it, so a line over TCP does: the client sends the case's name and the request
-//! in base64, and the server sends the request back as the answer.
+//! They speak gRPC, for the harness watches what passes between them: the server
+//! sends each request's message back as the answer.
 
+mod call;
 mod client;
+mod http2;
 mod misdeed;
 mod server;
 
