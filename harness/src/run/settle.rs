@@ -151,7 +151,7 @@ impl<'a> CellRun<'a> {
         let (tapped, breaches, client) = pump.finish(limit).await;
         let server = tapped.server.stop(limit).await;
         self.times.stop += began.elapsed();
-        let late = || with_remark(&incident.outcome, "this came after its own answer");
+        let late = || came_after(&incident.outcome);
         let explanation = match &incident.outcome {
             Outcome::Malformed { .. } => {
                 breaches.into_iter().next().map(|(_, why)| Outcome::Malformed { why })
@@ -168,16 +168,28 @@ impl<'a> CellRun<'a> {
         Ok(explains)
     }
 
-    /// The incident belongs to the trial that it happened to.
+    /// The incident belongs to the trial that it happened to, or just after.
     async fn attribute(&self, incident: &Incident) {
         for started in &incident.in_flight {
             self.observed(started.came_to(incident.outcome.clone()).await);
+        }
+        if let (Some(trial), []) = (incident.suspect, &incident.in_flight[..]) {
+            self.observed_again(trial, came_after(&incident.outcome));
         }
     }
 
     /// What came of a trial after it was decided.
     fn observed_again(&self, trial: usize, outcome: Outcome) {
         self.observed((trial, Observation::of(outcome)));
+    }
+}
+
+/// What a trial's processes did after its answer. A breach of the protocol names the
+/// call itself.
+fn came_after(outcome: &Outcome) -> Outcome {
+    match outcome {
+        Outcome::Malformed { .. } => outcome.clone(),
+        _ => with_remark(outcome, "this came after its own answer"),
     }
 }
 
