@@ -88,13 +88,15 @@ impl<'a> CellRun<'a> {
         while let Some(started) = incident.in_flight.get(progress.tried) {
             match self.run_alone(started.trial, at_hand, self.observer()).await? {
                 None => progress.tried += 1,
-                Some(again) if again.is_certain || again.in_flight.is_empty() => {
+                Some(again) if again.is_certain => {
                     self.attribute(&again).await;
                     progress.tried += 1;
                     self.explained(true, progress)?;
                 }
-                // Another ran before it with these processes; the next are fresh.
+                // It was answered first, or another ran before it with these
+                // processes; the next are fresh.
                 Some(again) => {
+                    progress.tried += usize::from(again.in_flight.is_empty());
                     doubtful.push(again);
                     self.count_incident()?;
                 }
