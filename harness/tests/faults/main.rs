@@ -14,3 +14,5 @@ mod signals;
 mod start;
 mod stop;
 mod support;
+mod trials;
+mod wire;

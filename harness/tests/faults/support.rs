@@ -52,6 +52,8 @@ pub(crate) struct Project {
     folder: tempfile::TempDir,
     limits: BTreeMap<&'static str, &'static str>,
     cases: BTreeMap<&'static str, &'static str>,
+    /// The cases themselves, instead of the dozen.
+    suite: Option<&'static str>,
     peers: String,
 }
 
@@ -61,6 +63,7 @@ impl Project {
             folder: tempfile::tempdir().unwrap(),
             limits: BTreeMap::from([("start", "30s"), ("answer_grace", "300ms"), ("stop", "30s")]),
             cases: BTreeMap::new(),
+            suite: None,
             peers: String::new(),
         }
     }
@@ -71,9 +74,15 @@ impl Project {
         self
     }
 
-    /// Adds a line to a case.
+    /// Adds lines to a case; one with `expect` stands instead of the echo.
     pub(crate) fn case(mut self, name: &'static str, line: &'static str) -> Self {
         self.cases.insert(name, line);
+        self
+    }
+
+    /// Sets the cases, instead of the dozen, as a suite in TOML says them.
+    pub(crate) fn suite(mut self, cases: &'static str) -> Self {
+        self.suite = Some(cases);
         self
     }
 
@@ -81,6 +90,13 @@ impl Project {
     pub(crate) fn server(self, name: &str, words: &str) -> Self {
         let server = faulty(&format!("server {words} --listen {{listen}}"));
         self.peer(name, &format!("server = {{ cmd = {server} }}"))
+    }
+
+    /// Likewise with a server that can serve TLS.
+    pub(crate) fn tls_server(self, name: &str, words: &str) -> Self {
+        let server = faulty(&format!("server {words} --listen {{listen}}"));
+        let tls = r#"["--tls-cert", "{cert}", "--tls-key", "{key}"]"#;
+        self.peer(name, &format!("server = {{ cmd = {server}, tls = {tls} }}"))
     }
 
     /// Adds a peer with a faulty client.
@@ -167,13 +183,18 @@ impl Project {
             .map(|case| {
                 let name = case.trim_start_matches("s/");
                 let more = self.cases.get(case).copied().unwrap_or_default();
+                let expect = match more.contains("expect") {
+                    true => String::new(),
+                    false => format!("expect = {{ messages = [{{ text = {name:?} }}] }}\n"),
+                };
                 format!(
                     "\n[[case]]\nname = {name:?}\nrule = \"ECHO-1\"\nwhy = \"it is an echo\"\n\
                      method = \"echo.Echo/Say\"\nrequest = {{ text = {name:?} }}\n\
-                     expect = {{ messages = [{{ text = {name:?} }}] }}\n{more}\n"
+                     {expect}{more}\n"
                 )
             })
             .collect();
+        let cases = self.suite.unwrap_or(&cases);
         let suite = format!("[suite]\nname = \"s\"\nproto = \"echo.proto\"\n{cases}");
         fs::create_dir_all(self.path("suites")).unwrap();
         for (name, text) in [
@@ -308,6 +329,18 @@ pub(crate) struct Trial {
     pub(crate) reason: String,
     #[serde(default)]
     pub(crate) blame: String,
+    pub(crate) duration_us: u64,
+    #[serde(default)]
+    pub(crate) violations: Vec<Violation>,
+    /// The file of its transcript.
+    pub(crate) trace: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Violation {
+    pub(crate) rule: String,
+    pub(crate) level: String,
+    pub(crate) side: String,
 }
 
 #[derive(Debug, Deserialize)]

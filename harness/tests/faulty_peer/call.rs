@@ -1,7 +1,7 @@
 //! A call as the harness wants it made, and how it is made.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::BTreeMap,
     io,
     time::{Duration, Instant},
 };
@@ -10,18 +10,28 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crosswire::wire::{
     frame::{error, flag, kind},
     message::MessageReader,
+    transcript::CALL_ENTRY,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::http2::{Connection, data, headers, message, reset, value};
+use crate::{
+    http2::{Connection, data, headers, message, reset, value},
+    tls::ClientTls,
+    wire::{Frames, Wire},
+};
 
 const OK: i32 = 0;
+const CANCELLED: i32 = 1;
 const UNKNOWN: i32 = 2;
 const DEADLINE_EXCEEDED: i32 = 4;
 const UNAVAILABLE: i32 = 14;
 
-/// As much of a call as this client knows.
+/// From one call's stream to the next's. Ids may be left out, and a call that needs
+/// more than one stream finds them here.
+const NEXT_STREAM: u32 = 4;
+
+/// A call.
 #[derive(Deserialize)]
 pub(crate) struct Call {
     pub(crate) id: u64,
@@ -33,19 +43,31 @@ pub(crate) struct Call {
     pub(crate) timeout_ms: u64,
     #[serde(default)]
     metadata: Vec<(String, String)>,
+    cancel_after_messages: Option<usize>,
+    tls: Option<ClientTls>,
+    /// What is done wrong in it.
+    #[serde(skip)]
+    pub(crate) wire: Wire,
+    /// Its end is waited for, however long that takes.
+    #[serde(skip)]
+    pub(crate) has_no_end: bool,
 }
 
 /// What came of a call.
 pub(crate) struct Answer {
     /// In base64.
-    pub(crate) messages: Vec<String>,
-    pub(crate) code: i32,
-    pub(crate) message: String,
+    messages: Vec<String>,
+    code: i32,
+    message: String,
 }
 
 /// One connection for each target, as long as it lasts.
 #[derive(Default)]
-pub(crate) struct Connections(BTreeMap<String, Channel>);
+pub(crate) struct Connections {
+    open: BTreeMap<String, Channel>,
+    /// What is done wrong on all of them.
+    wire: Wire,
+}
 
 struct Channel {
     connection: Connection,
@@ -53,9 +75,18 @@ struct Channel {
 }
 
 impl Connections {
+    pub(crate) fn new(wire: Wire) -> Self {
+        Self { wire, ..Self::default() }
+    }
+
     /// Makes the call and reports it.
     pub(crate) fn answer(&mut self, call: &Call) -> Value {
-        self.ask(call).unwrap_or_else(|error| Answer::lost(&error)).report(call.id)
+        let mut answer = self.ask(call).unwrap_or_else(|error| Answer::lost(&error));
+        answer.code = call.wire.report.unwrap_or(answer.code);
+        if call.wire.has(Frames::MessageTwice) {
+            answer.messages.extend_from_within(..);
+        }
+        answer.report(call.id)
     }
 
     /// Makes the call.
@@ -63,70 +94,103 @@ impl Connections {
     /// # Errors
     /// The connection does not come about, or is lost.
     pub(crate) fn ask(&mut self, call: &Call) -> io::Result<Answer> {
-        let channel = match self.0.entry(call.target.clone()) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let connection = Connection::to_server(&call.target)?;
-                entry.insert(Channel { connection, next_stream: 1 })
-            }
+        let mut channel = match self.open.remove(&call.target) {
+            Some(channel) => channel,
+            None => Channel {
+                connection: Connection::to_server(&call.target, call.tls.as_ref(), &self.wire)?,
+                next_stream: 1,
+            },
         };
-        let answer = channel.ask(call);
-        if answer.is_err() {
-            self.0.remove(&call.target);
+        let answer = channel.ask(call)?;
+        if !channel.connection.is_ending || self.wire.has(Frames::StreamAfterGoaway) {
+            self.open.insert(call.target.clone(), channel);
         }
-        answer
+        Ok(answer)
+    }
+
+    /// No more calls come for a target.
+    pub(crate) fn close(&mut self, target: &str) {
+        self.open.remove(target);
     }
 }
 
 impl Channel {
     fn ask(&mut self, call: &Call) -> io::Result<Answer> {
-        let until = Instant::now() + Duration::from_millis(call.timeout_ms);
         let stream = self.next_stream;
-        self.next_stream += 2;
-        let path = format!("/{}", call.method);
-        let timeout = format!("{}m", call.timeout_ms);
-        let own = [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":path", &path),
-            (":authority", &call.target),
-            ("te", "trailers"),
-            ("content-type", "application/grpc"),
-            ("grpc-timeout", &timeout),
-        ];
-        let metadata = call.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let fields: Vec<(&str, &str)> = own.into_iter().chain(metadata).collect();
-        let request = message(&STANDARD.decode(&call.request).unwrap());
-        let request = data(stream, flag::END_STREAM, &request);
-        self.connection.send(&[headers(stream, 0, &fields), request].concat())?;
-        match self.answer(stream, until) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+        self.next_stream += NEXT_STREAM;
+        let fields = call.fields();
+        match call.wire.frames {
+            Some(Frames::StreamTooMany) => {
+                self.connection.send(&headers(stream, 0, &unmarked(&fields)))?;
+                let answer = self.exchange(stream + 2, call, &fields);
                 self.connection.send(&reset(stream, error::CANCEL))?;
+                answer
+            }
+            Some(Frames::EvenStream) => self.exchange(stream + 1, call, &fields),
+            Some(Frames::StreamAgain) => self.exchange(stream - NEXT_STREAM, call, &fields),
+            Some(Frames::LowerStream) => {
+                self.exchange(stream + 2, call, &unmarked(&fields))?;
+                self.exchange(stream, call, &fields)
+            }
+            Some(Frames::CallAgain) => {
+                self.exchange(stream, call, &fields)?;
+                self.exchange(stream + 2, call, &fields)
+            }
+            _ => self.exchange(stream, call, &fields),
+        }
+    }
+
+    fn exchange(
+        &mut self,
+        stream: u32,
+        call: &Call,
+        fields: &[(String, String)],
+    ) -> io::Result<Answer> {
+        let limit = Duration::from_millis(call.timeout_ms);
+        let until = (!call.has_no_end).then(|| Instant::now() + limit);
+        self.connection.send(&call.frames(stream, fields))?;
+        match self.answer(stream, call, until) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let code = match call.wire.frames {
+                    Some(Frames::NoReset) => None,
+                    Some(Frames::ResetWithAnotherCode) => Some(error::INTERNAL_ERROR),
+                    _ => Some(error::CANCEL),
+                };
+                if let Some(code) = code {
+                    self.connection.send(&reset(stream, code))?;
+                }
                 Ok(Answer::failed(DEADLINE_EXCEEDED, "no answer in time"))
             }
             answer => answer,
         }
     }
 
-    fn answer(&mut self, stream: u32, until: Instant) -> io::Result<Answer> {
+    fn answer(&mut self, stream: u32, call: &Call, until: Option<Instant>) -> io::Result<Answer> {
         let mut answer = Answer::failed(UNKNOWN, "no grpc-status");
         let mut reader = MessageReader::default();
         loop {
-            let frame = self.connection.next(Some(until))?;
+            if call.cancel_after_messages.is_some_and(|most| answer.messages.len() >= most) {
+                self.connection.send(&reset(stream, error::CANCEL))?;
+                return Ok(Answer { code: CANCELLED, ..answer });
+            }
+            let frame = self.connection.next(until)?;
             let is_ours = frame.stream == stream;
             match frame.kind {
                 kind::HEADERS => {
                     let fields = self.connection.fields(&frame)?;
-                    if is_ours && let Some(status) = value(&fields, "grpc-status") {
-                        answer.code = status.parse().unwrap_or(UNKNOWN);
-                        answer.message =
-                            value(&fields, "grpc-message").unwrap_or_default().to_owned();
+                    let status = value(&fields, "grpc-status").and_then(|code| code.parse().ok());
+                    if is_ours && let Some(code) = status.filter(|code| (0..=16).contains(code)) {
+                        let message = value(&fields, "grpc-message").unwrap_or_default();
+                        answer = Answer { code, message: message.to_owned(), ..answer };
                     }
                 }
-                kind::DATA if is_ours => reader.push(0, &frame.payload, |_, message| {
-                    let payload = message.payload.unwrap_or_default();
-                    answer.messages.push(STANDARD.encode(payload));
-                }),
+                kind::DATA if is_ours => {
+                    let content = frame.content().map_err(io::Error::other)?;
+                    reader.push(0, &content, |_, message| {
+                        let payload = message.payload.unwrap_or_default();
+                        answer.messages.push(STANDARD.encode(payload));
+                    });
+                }
                 kind::RST_STREAM if is_ours => return Err(io::ErrorKind::ConnectionReset.into()),
                 _ => continue,
             }
@@ -135,6 +199,44 @@ impl Channel {
             }
         }
     }
+}
+
+impl Call {
+    fn fields(&self) -> Vec<(String, String)> {
+        let path = format!("/{}", self.method);
+        let timeout = format!("{}m", self.timeout_ms);
+        let own = [
+            (":method", "POST"),
+            (":scheme", if self.tls.is_some() { "https" } else { "http" }),
+            (":path", &path),
+            (":authority", &self.target),
+            ("te", "trailers"),
+            ("content-type", "application/grpc"),
+            ("grpc-timeout", &timeout),
+            ("grpc-accept-encoding", "gzip"),
+        ];
+        let metadata = self.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        self.wire.header(&own.into_iter().chain(metadata).collect::<Vec<_>>())
+    }
+
+    fn frames(&self, stream: u32, fields: &[(String, String)]) -> Vec<u8> {
+        let content = self.wire.content(message(&STANDARD.decode(&self.request).unwrap()));
+        let ended = data(stream, flag::END_STREAM, &content);
+        let rest = match self.wire.frames {
+            Some(Frames::RequestTrailers) => {
+                let trailers = self.wire.trailer(&[("x-trailer", "1")]);
+                [data(stream, 0, &content), headers(stream, flag::END_STREAM, &trailers)].concat()
+            }
+            Some(Frames::DataAfterEnd) => [ended, data(stream, 0, b"")].concat(),
+            _ => ended,
+        };
+        [headers(stream, 0, fields), self.wire.disturbance(stream), rest].concat()
+    }
+}
+
+/// A request that no trial is known by.
+fn unmarked(fields: &[(String, String)]) -> Vec<(String, String)> {
+    fields.iter().filter(|(name, _)| name != CALL_ENTRY).cloned().collect()
 }
 
 impl Answer {

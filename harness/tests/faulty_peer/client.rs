@@ -18,6 +18,7 @@ use crate::{
         HOSTILE, WRONG, block_sigterm, die, flood, hang, hang_in_spite_of, hang_with_stdout_closed,
         leave_a_daemon, leave_a_grandchild,
     },
+    wire::Wire,
 };
 
 /// An id that is never reached.
@@ -38,6 +39,11 @@ pub(crate) struct Client {
     /// How many calls it says that it takes at once. It makes one after another.
     #[arg(long, value_name = "CALLS", default_value_t = 8)]
     in_flight: usize,
+    /// The features that it announces.
+    #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
+    announce: Vec<String>,
+    #[command(flatten)]
+    wire: Wire,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,6 +72,7 @@ enum Fault {
     HangsWithStdoutClosed,
     HangsAfterHalfALine,
     HangsInALine,
+    IgnoresDeadline,
     AnswersLate,
     AnswersTwice,
     AnswersForEver,
@@ -95,15 +102,22 @@ enum Fault {
 impl Client {
     pub(crate) fn run(self) {
         let sigterm = (self.fault == Fault::IgnoresSigterm).then(block_sigterm);
-        let mut connections = Connections::default();
+        let mut connections = Connections::new(self.wire.clone());
         for line in io::stdin().lines() {
             let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
             if line.get("hello").is_some() {
                 self.say_hello();
                 continue;
             }
-            let call = Call::deserialize(&line["call"]).unwrap();
+            if let Some(target) = line["close"]["target"].as_str() {
+                eprintln!("closing {target}");
+                connections.close(target);
+                continue;
+            }
+            let mut call = Call::deserialize(&line["call"]).unwrap();
             if self.on.as_ref().is_none_or(|case| *case == call.case) {
+                call.wire = self.wire.clone();
+                call.has_no_end = self.fault == Fault::IgnoresDeadline;
                 self.misbehave(&call, &mut connections);
             } else {
                 say(&connections.answer(&call));
@@ -123,7 +137,7 @@ impl Client {
             "protocol": 1,
             "implementation": "faulty",
             "version": "0",
-            "features": [],
+            "features": self.announce,
             "max_in_flight": self.in_flight,
         });
         match self.fault {

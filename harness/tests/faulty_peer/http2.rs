@@ -16,35 +16,75 @@ use crosswire::{
     },
 };
 
+use crate::{
+    tls::{ClientTls, ServerTls, Stream},
+    wire::{Frames, Wire},
+};
+
+/// The setting of how many streams its sender takes at once (RFC 9113, section 6.5.2).
+const MAX_CONCURRENT_STREAMS: u16 = 3;
+
 /// A connection, and what of its other side was not read yet.
 pub(crate) struct Connection {
+    stream: Box<dyn Stream>,
+    /// What is under the stream, for its time limit.
     socket: TcpStream,
     reader: FrameReader,
     decoder: HeaderDecoder,
+    wrong: Option<Frames>,
+    /// The other side takes no more calls on it.
+    pub(crate) is_ending: bool,
 }
 
 impl Connection {
     /// A connection as a client has it.
-    pub(crate) fn to_server(target: &str) -> io::Result<Self> {
-        let mut connection = Self::new(TcpStream::connect(target)?, Role::Server);
-        connection.send(&[&PREFACE[..], &settings()].concat())?;
+    pub(crate) fn to_server(
+        target: &str,
+        tls: Option<&ClientTls>,
+        wire: &Wire,
+    ) -> io::Result<Self> {
+        let socket = TcpStream::connect(target)?;
+        let stream = match tls {
+            Some(tls) => tls.connect(socket.try_clone()?, protocols(wire))?,
+            None => Box::new(socket.try_clone()?),
+        };
+        let mut connection = Self::new(stream, socket, Role::Server, wire.frames);
+        connection.send(&[&PREFACE[..], &connection.greeting(&[])].concat())?;
         Ok(connection)
     }
 
-    /// A connection as a server has it.
-    pub(crate) fn to_client(socket: TcpStream) -> io::Result<Self> {
-        let mut connection = Self::new(socket, Role::Client);
-        connection.send(&settings())?;
+    /// A connection as a server has it. It takes one call after another.
+    pub(crate) fn to_client(socket: TcpStream, tls: &ServerTls, wire: &Wire) -> io::Result<Self> {
+        let stream = tls.accept(socket.try_clone()?, protocols(wire))?;
+        let mut connection = Self::new(stream, socket, Role::Client, wire.frames);
+        let [id, value] = [&MAX_CONCURRENT_STREAMS.to_be_bytes()[..], &1_u32.to_be_bytes()];
+        connection.send(&connection.greeting(&[id, value].concat()))?;
         Ok(connection)
     }
 
-    fn new(socket: TcpStream, other_side: Role) -> Self {
+    fn new(
+        stream: Box<dyn Stream>,
+        socket: TcpStream,
+        other_side: Role,
+        wrong: Option<Frames>,
+    ) -> Self {
         let (reader, decoder) = (FrameReader::new(other_side), HeaderDecoder::default());
-        Self { socket, reader, decoder }
+        Self { stream, socket, reader, decoder, wrong, is_ending: false }
+    }
+
+    /// SETTINGS, and a PING to be answered.
+    fn greeting(&self, settings: &[u8]) -> Vec<u8> {
+        let settings = encode(kind::SETTINGS, 0, 0, settings);
+        let ping = ping(0, b"greeting");
+        match self.wrong {
+            Some(Frames::BeginWithPing) => [&ping[..], &settings].concat(),
+            _ => [&settings[..], &ping].concat(),
+        }
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.socket.write_all(bytes)
+        self.stream.write_all(bytes)?;
+        self.stream.flush()
     }
 
     /// The next frame that is about a stream; what asks for an answer is answered.
@@ -57,8 +97,11 @@ impl Connection {
             let frame = self.read(until)?;
             match frame.kind {
                 kind::SETTINGS | kind::PING if frame.has(flag::ACK) => {}
-                kind::SETTINGS => self.send(&encode(kind::SETTINGS, flag::ACK, 0, b""))?,
-                kind::PING => self.send(&encode(kind::PING, flag::ACK, 0, &frame.payload))?,
+                kind::SETTINGS if self.wrong == Some(Frames::NeverAcknowledgeSettings) => {}
+                kind::SETTINGS => self.send(&settings_ack())?,
+                kind::PING if self.wrong == Some(Frames::NeverAnswerPing) => {}
+                kind::PING => self.send(&ping(flag::ACK, &frame.payload))?,
+                kind::GOAWAY => self.is_ending = true,
                 _ if frame.stream > 0 => return Ok(frame),
                 _ => {}
             }
@@ -78,7 +121,7 @@ impl Connection {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             self.socket.set_read_timeout(left)?;
-            match self.socket.read(&mut bytes)? {
+            match self.stream.read(&mut bytes)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 length => self.reader.push(&bytes[..length]),
             }
@@ -92,18 +135,19 @@ impl Connection {
     }
 }
 
+/// What is offered and selected by ALPN.
+fn protocols(wire: &Wire) -> &'static [&'static [u8]] {
+    if wire.has(Frames::OfferNoAlpn) { &[] } else { &[b"h2"] }
+}
+
 /// The value of the first field of a name.
 pub(crate) fn value<'a>(fields: &'a [Field], name: &str) -> Option<&'a str> {
     let field = fields.iter().find(|field| field.name == name.as_bytes())?;
     std::str::from_utf8(&field.value).ok()
 }
 
-pub(crate) fn settings() -> Vec<u8> {
-    encode(kind::SETTINGS, 0, 0, b"").into()
-}
-
 /// HEADERS with the whole block: every field written out, nothing indexed.
-pub(crate) fn headers(stream: u32, flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn headers(stream: u32, flags: u8, fields: &[(String, String)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);
@@ -136,6 +180,15 @@ pub(crate) fn data(stream: u32, flags: u8, content: &[u8]) -> Vec<u8> {
 pub(crate) fn message(payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&[0], &length[..], payload].concat()
+}
+
+pub(crate) fn settings_ack() -> Vec<u8> {
+    encode(kind::SETTINGS, flag::ACK, 0, b"").into()
+}
+
+/// PING, or its answer.
+pub(crate) fn ping(flags: u8, data: &[u8]) -> Vec<u8> {
+    encode(kind::PING, flags, 0, data).into()
 }
 
 pub(crate) fn reset(stream: u32, code: u32) -> Vec<u8> {

@@ -9,6 +9,8 @@ mod client;
 mod http2;
 mod misdeed;
 mod server;
+mod tls;
+mod wire;
 
 use clap::Parser;
 

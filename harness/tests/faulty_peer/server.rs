@@ -10,6 +10,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -21,15 +22,24 @@ use crosswire::wire::{
 use serde_json::json;
 
 use crate::{
-    http2::{Connection, data, headers, message},
+    http2::{Connection, data, headers, message, ping, value},
     misdeed::{
         HOSTILE, WRONG, block_sigterm, die, flood, hang, hang_in_spite_of, hang_with_stdout_closed,
         leave_a_daemon, leave_a_grandchild,
     },
+    tls::ServerTls,
+    wire::{Frames, Wire},
 };
 
-/// The tag and the length of the one field of a short `Text`.
-const TEXT_PREFIX_BYTES: usize = 2;
+/// How a response begins.
+const RESPONSE: &[(&str, &str)] = &[(":status", "200"), ("content-type", "application/grpc")];
+
+/// What a request has that is answered before it has ended.
+const EARLY_ENTRY: &str = "x-early";
+
+/// How a server goes on: long enough for anybody to see that it does not stop.
+const ENDLESS_MESSAGES: usize = 100;
+const BETWEEN_MESSAGES: Duration = Duration::from_millis(30);
 
 #[derive(Args)]
 pub(crate) struct Server {
@@ -42,6 +52,10 @@ pub(crate) struct Server {
     /// Print no ready line.
     #[arg(long)]
     silent: bool,
+    #[command(flatten)]
+    tls: ServerTls,
+    #[command(flatten)]
+    wire: Wire,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,7 +102,8 @@ impl Server {
         if !self.silent {
             self.announce(&listener);
         }
-        let service = Service { fault, on: self.on, listener, has_hung_up: false.into() };
+        let Self { on, wire, tls, .. } = self;
+        let service = Service { fault, on, wire, tls, listener, has_hung_up: false.into() };
         thread::spawn(move || Arc::new(service).listen());
         if let Fault::IgnoresSigterm = fault {
             hang_in_spite_of(sigterm, "server");
@@ -116,8 +131,18 @@ impl Server {
 struct Service {
     fault: Fault,
     on: Option<String>,
+    wire: Wire,
+    tls: ServerTls,
     listener: TcpListener,
     has_hung_up: AtomicBool,
+}
+
+/// What has come of a request.
+#[derive(Default)]
+struct Request {
+    reader: MessageReader,
+    /// The last message.
+    message: Vec<u8>,
 }
 
 impl Service {
@@ -135,73 +160,114 @@ impl Service {
 
     /// Serves a connection until one of its sides has had enough.
     fn serve(&self, socket: TcpStream) -> io::Result<()> {
-        let mut connection = Connection::to_client(socket)?;
-        let mut requests: BTreeMap<u32, (MessageReader, Vec<u8>)> = BTreeMap::new();
+        let mut connection = Connection::to_client(socket, &self.tls, &self.wire)?;
+        let mut requests: BTreeMap<u32, Request> = BTreeMap::new();
         loop {
             let frame = connection.next(None)?;
-            let (reader, request) = requests.entry(frame.stream).or_default();
-            if frame.kind == kind::DATA {
-                reader.push(0, &frame.payload, |_, message| {
-                    *request = message.payload.unwrap_or_default().into();
-                });
+            match frame.kind {
+                kind::HEADERS => {
+                    let fields = connection.fields(&frame)?;
+                    requests.entry(frame.stream).or_default();
+                    if self.wire.has(Frames::EarlyStatus) && value(&fields, EARLY_ENTRY).is_some() {
+                        connection.send(&self.early_status(frame.stream))?;
+                    }
+                }
+                kind::DATA => {
+                    let content = frame.content().map_err(io::Error::other)?;
+                    let Request { reader, message } = requests.entry(frame.stream).or_default();
+                    reader.push(0, &content, |_, read| {
+                        *message = read.payload.unwrap_or_default().into();
+                    });
+                }
+                _ => continue,
             }
-            let may_end = matches!(frame.kind, kind::HEADERS | kind::DATA);
-            if may_end && frame.has(flag::END_STREAM) {
-                let request = std::mem::take(request);
-                requests.remove(&frame.stream);
-                self.answer(&mut connection, frame.stream, request)?;
+            if frame.has(flag::END_STREAM)
+                && let Some(request) = requests.remove(&frame.stream)
+            {
+                self.answer(&mut connection, frame.stream, &request.message)?;
             }
         }
     }
 
-    fn answer(&self, connection: &mut Connection, stream: u32, request: Vec<u8>) -> io::Result<()> {
-        let answers = |message: &[u8]| echo(stream, message);
-        if !self.is_culprit(&request) {
-            return connection.send(&answers(&request));
+    fn answer(&self, connection: &mut Connection, stream: u32, request: &[u8]) -> io::Result<()> {
+        // What is no text of a case is not sent back: that would be wrong here too.
+        let request = if text(request).is_some() { request } else { b"" };
+        let right = Wire::default();
+        if !self.is_culprit(request) {
+            return connection.send(&response(stream, request, &right));
         }
         match self.fault {
             Fault::Dies => die(),
             Fault::DiesHavingAnswered => {
-                connection.send(&answers(&request))?;
+                connection.send(&response(stream, request, &right))?;
                 die();
             }
             Fault::DiesHavingHungUp => {
                 self.has_hung_up.store(true, Ordering::SeqCst);
-                Err(io::ErrorKind::ConnectionAborted.into())
+                return Err(io::ErrorKind::ConnectionAborted.into());
             }
-            Fault::Hangs => Ok(()),
-            Fault::HangsUp => Err(io::ErrorKind::ConnectionAborted.into()),
+            Fault::Hangs => return Ok(()),
+            Fault::HangsUp => return Err(io::ErrorKind::ConnectionAborted.into()),
             Fault::StopsListening => {
                 stop_listening(&self.listener)?;
-                Err(io::ErrorKind::ConnectionAborted.into())
+                return Err(io::ErrorKind::ConnectionAborted.into());
             }
-            Fault::AnswersWrongly => connection.send(&answers(&STANDARD.decode(WRONG).unwrap())),
-            Fault::Floods => {
-                flood();
-                connection.send(&answers(&request))
+            Fault::AnswersWrongly => {
+                let wrong = STANDARD.decode(WRONG).unwrap();
+                return connection.send(&response(stream, &wrong, &right));
             }
-            _ => connection.send(&answers(&request)),
+            Fault::Floods => flood(),
+            _ => {}
         }
+        connection.send(&response(stream, request, &self.wire))?;
+        if self.wire.has(Frames::DataAfterReset) {
+            for _ in 0..ENDLESS_MESSAGES {
+                thread::sleep(BETWEEN_MESSAGES);
+                connection.send(&data(stream, 0, &message(request)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole response, as soon as the request begins.
+    fn early_status(&self, stream: u32) -> Vec<u8> {
+        let fields = [RESPONSE, &[("grpc-status", "5")]].concat();
+        headers(stream, flag::END_STREAM, &self.wire.header(&fields))
     }
 
     /// Whether the fault shows with this request, whose text is the case's name.
     fn is_culprit(&self, request: &[u8]) -> bool {
-        let text = request.get(TEXT_PREFIX_BYTES..).unwrap_or_default();
-        let name = |case: &str| case.trim_start_matches("s/").as_bytes() == text;
-        self.on.as_deref().is_none_or(name)
+        let is_it = |case: &str| text(request) == Some(case.trim_start_matches("s/").as_bytes());
+        self.on.as_deref().is_none_or(is_it)
     }
 }
 
-/// A response with one message.
-fn echo(stream: u32, payload: &[u8]) -> Vec<u8> {
-    let response = [(":status", "200"), ("content-type", "application/grpc")];
-    let trailers = [("grpc-status", "0")];
-    [
-        headers(stream, 0, &response),
-        data(stream, 0, &message(payload)),
-        headers(stream, flag::END_STREAM, &trailers),
-    ]
-    .concat()
+/// The text in a short `Text { text: "…" }`.
+fn text(message: &[u8]) -> Option<&[u8]> {
+    match message {
+        [0x0a, length @ 1..0x80, text @ ..] if text.len() == usize::from(*length) => Some(text),
+        _ => None,
+    }
+}
+
+/// A response with one message, and a PING that is answered before the next call.
+fn response(stream: u32, payload: &[u8], wire: &Wire) -> Vec<u8> {
+    let begin = headers(stream, 0, &wire.header(RESPONSE));
+    let ping = ping(0, b"are you?");
+    let content = wire.content(message(payload));
+    let data_ends = |flags| data(stream, flags, &content);
+    let end = headers(stream, flag::END_STREAM, &wire.trailer(&[("grpc-status", "0")]));
+    match wire.frames {
+        Some(Frames::DataFirst) => [data_ends(0), begin, end].concat(),
+        Some(Frames::TrailersTwice) => {
+            let more = headers(stream, 0, &wire.trailer(&[("x-trailer", "1")]));
+            [begin, data_ends(0), more, end].concat()
+        }
+        Some(Frames::EndOnData) => [begin, data_ends(flag::END_STREAM)].concat(),
+        Some(Frames::DataAfterEnd) => [begin, data_ends(0), end, data(stream, 0, b"")].concat(),
+        Some(Frames::DataAfterReset) => [begin, data_ends(0)].concat(),
+        _ => [begin, ping, wire.disturbance(stream), data_ends(0), end].concat(),
+    }
 }
 
 /// From now on the system refuses connections, although a thread waits for them.
