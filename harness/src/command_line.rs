@@ -139,6 +139,10 @@ pub struct KnownAddArgs {
     /// How the failure's reason starts, as the report shows it
     #[arg(long, value_name = "TEXT")]
     pub message: String,
+    /// A rule of the wire that its trials break, such as WIRE-39; others are not
+    /// excused. May be given more than once
+    #[arg(long = "rule", value_name = "RULE")]
+    pub rules: Vec<String>,
     /// Why it fails, and why that is not mended
     #[arg(long, value_name = "TEXT")]
     pub reason: String,

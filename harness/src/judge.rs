@@ -12,6 +12,7 @@ pub use blame::{Blame, CaseMatrix, Side, blame};
 pub use compare::message_value;
 
 use crate::{
+    contract::Level,
     known::Known,
     observe::{Answer, Observation, Outcome},
     rules::Violation,
@@ -145,6 +146,12 @@ pub enum Strictness {
     Should,
 }
 
+impl Strictness {
+    fn fails(self, level: Level) -> bool {
+        level == Level::Must || self == Self::Should
+    }
+}
+
 /// Judges a trial.
 #[must_use]
 pub fn judge(
@@ -159,7 +166,7 @@ pub fn judge(
         wire::judge(&mut judgement, case, &observation.outcome, wire, strictness);
     }
     match known {
-        Some(known) => excuse(judgement, known),
+        Some(known) => excuse(judgement, known, strictness),
         None => judgement,
     }
 }
@@ -218,7 +225,7 @@ fn judge_answers(case: &Case, answers: &[Answer]) -> Judgement {
     }
 }
 
-fn excuse(judgement: Judgement, known: &Known) -> Judgement {
+fn excuse(judgement: Judgement, known: &Known, strictness: Strictness) -> Judgement {
     let place = &known.place;
     match judgement.verdict {
         Verdict::Pass => Judgement {
@@ -229,6 +236,18 @@ fn excuse(judgement: Judgement, known: &Known) -> Judgement {
             ..judgement
         },
         Verdict::Fail | Verdict::Hung | Verdict::Crashed => {
+            let other =
+                judgement.violations.iter().map(|(_, violation)| violation).find(|violation| {
+                    strictness.fails(violation.level)
+                        && !known.rules.iter().any(|rule| rule == violation.rule)
+                });
+            if let Some(other) = other {
+                let reason = format!(
+                    "{}; {place} does not list {} among the rules that its trials break",
+                    judgement.reason, other.rule
+                );
+                return Judgement { reason, ..judgement };
+            }
             if judgement.reason.starts_with(&known.message) {
                 return Judgement { verdict: Verdict::Known, ..judgement };
             }

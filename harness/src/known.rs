@@ -34,6 +34,8 @@ pub struct Known {
     pub case: Pattern,
     /// How the trial's reason must start.
     pub message: String,
+    /// The rules of the wire that its trials break; others are not excused.
+    pub rules: Vec<String>,
     /// Why it fails, and why that is not mended.
     pub reason: String,
     /// Where it is tracked: a link, or the version that has it.
@@ -56,6 +58,8 @@ struct RawKnown {
     client: Pattern,
     case: Pattern,
     message: String,
+    #[serde(default)]
+    rules: Vec<String>,
     reason: String,
     link: String,
 }
@@ -76,14 +80,15 @@ impl KnownList {
             .into_iter()
             .map(|entry| {
                 let place = Place::at_offset(path, text, entry.span().start);
-                let RawKnown { server, client, case, message, reason, link } = entry.into_inner();
+                let RawKnown { server, client, case, message, rules, reason, link } =
+                    entry.into_inner();
                 for (field, value) in [("message", &message), ("reason", &reason), ("link", &link)]
                 {
                     if value.trim().is_empty() {
                         return Err(BadInput::new(place, format_args!("`{field}` is empty")));
                     }
                 }
-                Ok(Arc::new(Known { server, client, case, message, reason, link, place }))
+                Ok(Arc::new(Known { server, client, case, message, rules, reason, link, place }))
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { entries })
@@ -169,6 +174,8 @@ pub struct NewKnown {
     pub case: Pattern,
     /// How the trial's reason must start.
     pub message: String,
+    /// The rules of the wire that its trials break.
+    pub rules: Vec<String>,
     /// Why it fails.
     pub reason: String,
     /// Where it is tracked.

@@ -40,6 +40,10 @@ pub struct Wire {
     pub notes: Vec<Note>,
     /// Encrypted connections of which lengths alone were seen.
     pub opaque: Vec<Opaque>,
+    /// Whether the case's fault has come to its place.
+    pub has_struck: bool,
+    /// Streams on the trial's own connection that none of its calls explains.
+    pub strays: Vec<Transcript>,
 }
 
 /// What came of a trial.

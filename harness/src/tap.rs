@@ -19,6 +19,8 @@ mod tests;
 mod tls;
 mod watch;
 
+pub(crate) use fault::PING_DATA;
+
 use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{
@@ -76,6 +78,8 @@ pub struct Seen {
     /// The connections that passed unread, with [`Tls::Opaque`]. There are no
     /// transcripts then.
     pub opaque: Vec<Opaque>,
+    /// Whether the tap's fault has come to its place.
+    pub has_struck: bool,
 }
 
 impl Tap {

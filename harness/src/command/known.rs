@@ -22,6 +22,7 @@ pub(super) fn add(project: &Project, arguments: &KnownAddArgs) -> Result<Exit, C
         client: arguments.client.clone(),
         case: arguments.case.clone(),
         message: arguments.message.clone(),
+        rules: arguments.rules.clone(),
         reason: arguments.reason.clone(),
         link: arguments.link.clone(),
     };

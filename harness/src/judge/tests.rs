@@ -197,6 +197,7 @@ fn a_known_failure_must_be_the_one_that_is_known() {
         client: any(),
         case: any(),
         message: "expected OK".into(),
+        rules: Vec::new(),
         reason: "r".into(),
         link: "l".into(),
         place: Place::File("known.toml".into(), Some(3)),

@@ -2,16 +2,17 @@
 
 use super::{Judgement, Side, Strictness, Verdict};
 use crate::{
-    contract::Level,
     observe::{Answer, Outcome, Wire},
     role::Role,
     rules::{self, Violation},
-    suite::{Case, Code, Seen},
+    suite::{Call, Case, Code, Seen},
+    tap,
     text::{count, printable},
-    wire::transcript::Transcript,
+    wire::transcript::{Transcript, What, other},
 };
 
-/// Applies the rules to every call of the trial, whatever else came of it.
+/// Applies the rules to every call of the trial, whatever else came of it, and says
+/// what should have been seen on the wire and was not.
 pub(super) fn judge(
     judgement: &mut Judgement,
     case: &Case,
@@ -24,57 +25,102 @@ pub(super) fn judge(
         _ => &[],
     };
     for (index, (call, transcripts)) in case.calls.iter().zip(&wire.calls).enumerate() {
-        let answer = answers.get(index);
         let is_read = transcripts.iter().all(|seen| seen.is_whole);
         judgement.unread_calls += usize::from(!is_read);
         judgement.read_calls += usize::from(is_read && !transcripts.is_empty());
-        let violations = rules::check(transcripts, call, answer);
+        let violations = rules::check(transcripts, call, answers.get(index));
         judgement.violations.extend(violations.into_iter().map(|found| (index, found)));
-        if let Some(answer) = answer
-            && transcripts.is_empty()
-            && wire.opaque.is_empty()
-            && must_have_passed(answer)
-        {
-            let why = "the client reports an answer, and the call never passed on the wire";
-            fail(judgement, why.to_owned());
-            judgement.side.get_or_insert(Side::Client);
+    }
+    let mut findings = Vec::new();
+    findings.extend(grave_violations(judgement, strictness));
+    if !answers.is_empty() {
+        findings.extend(never_passed(case, answers, wire));
+        findings.extend(first_unseen(case, wire));
+        findings.extend(fault_that_never_struck(case, wire));
+    }
+    findings.extend(strays(wire));
+    for Finding { side, what } in findings {
+        if judgement.verdict == Verdict::Pass {
+            judgement.verdict = Verdict::Fail;
         }
+        if !judgement.reason.is_empty() {
+            judgement.reason.push_str("; ");
+        }
+        judgement.reason.push_str(&what);
+        judgement.side = judgement.side.or(side);
     }
-    if let Some((side, what)) = first_unseen(case, outcome, wire) {
-        fail(judgement, what);
-        judgement.side.get_or_insert(side);
-    }
-    let is_grave = |level| level == Level::Must || strictness == Strictness::Should;
-    let grave: Vec<&Violation> =
-        judgement.violations.iter().map(|(_, v)| v).filter(|v| is_grave(v.level)).collect();
-    let Some(first) = grave.first() else { return };
+}
+
+/// A reason to fail, and whose failure it is, where that is known.
+struct Finding {
+    side: Option<Side>,
+    what: String,
+}
+
+/// The broken rules that fail a trial: the first in words, the others counted.
+fn grave_violations(judgement: &Judgement, strictness: Strictness) -> Option<Finding> {
+    let all = judgement.violations.iter().map(|(_, violation)| violation);
+    let grave: Vec<&Violation> = all.filter(|one| strictness.fails(one.level)).collect();
+    let first = grave.first()?;
     let more = match grave.len() {
         1 => String::new(),
         number => format!("; and {} more", count(number - 1, "violation")),
     };
-    let reason = format!("{}{more}", printable(&first.to_string()));
     let side = first.breach.side;
-    let one_side = grave.iter().all(|violation| violation.breach.side == side);
-    fail(judgement, reason);
-    if one_side {
-        judgement.side.get_or_insert(side.into());
+    let is_one_side = grave.iter().all(|violation| violation.breach.side == side);
+    let what = format!("{}{more}", printable(&first.to_string()));
+    Some(Finding { side: is_one_side.then_some(side.into()), what })
+}
+
+/// An answer to a call of which nothing passed, and that a client cannot give alone.
+fn never_passed(case: &Case, answers: &[Answer], wire: &Wire) -> Option<Finding> {
+    let mut calls = case.calls.iter().zip(answers).zip(&wire.calls);
+    let ((_, answer), _) = calls.find(|((call, answer), transcripts)| {
+        let is_unseen = transcripts.is_empty() && wire.opaque.is_empty();
+        is_unseen && !may_end_unseen(case, call, answer)
+    })?;
+    let code = Code(answer.code);
+    let what = format!("the client reports {code}, and the call never passed on the wire");
+    Some(Finding { side: Some(Side::Client), what })
+}
+
+/// Whether a client can end a call so before anything of it has passed: where
+/// connecting may fail or take too long, or the call is cancelled at once.
+fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
+    let is_hindered = case.tls.is_some() || case.fault.is_some();
+    match Code(answer.code) {
+        _ if !answer.messages.is_empty() => false,
+        Code::CANCELLED => is_hindered || call.cancel_after_messages == Some(0),
+        Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE => is_hindered,
+        _ => false,
     }
 }
 
-/// The first thing that the case wants to see on the wire and that was not there, if
-/// the calls were answered at all.
-fn first_unseen(case: &Case, outcome: &Outcome, wire: &Wire) -> Option<(Side, String)> {
-    if !matches!(outcome, Outcome::Answered(_)) {
-        return None;
-    }
+/// A fault whose place was never reached: the case did not try what it is for.
+fn fault_that_never_struck(case: &Case, wire: &Wire) -> Option<Finding> {
+    let fault = case.fault.as_ref().filter(|_| !wire.has_struck)?;
+    Some(Finding { side: None, what: format!("the case's fault never came to its place: {fault}") })
+}
+
+/// Calls on the trial's own connection that are none of the case's.
+fn strays(wire: &Wire) -> Option<Finding> {
+    let first = wire.strays.first()?;
+    let calls = count(wire.strays.len(), "call");
+    let what = format!("the client made {calls} beside the case's own, on stream {}", first.stream);
+    Some(Finding { side: Some(Side::Client), what })
+}
+
+/// The first thing that the case wants to see on the wire and that was not there.
+fn first_unseen(case: &Case, wire: &Wire) -> Option<Finding> {
     let calls = case.calls.iter().zip(&wire.calls).enumerate();
     let mut missing = calls.flat_map(|(index, (call, transcripts))| {
         let before = index.checked_sub(1).and_then(|before| wire.calls.get(before)?.last());
         let last = transcripts.last();
         let wanted = call.expect.seen.iter();
-        wanted.filter(move |seen| !is_seen(**seen, last, before)).map(move |seen| (index, *seen))
+        let unseen = wanted.filter(move |seen| !is_seen(**seen, last, before));
+        unseen.map(move |seen| (index, *seen, last.is_some()))
     });
-    let (index, seen) = missing.next()?;
+    let (index, seen, has_passed) = missing.next()?;
     let (side, what) = match seen {
         Seen::RequestCompressed => (Side::Client, "a compressed request message"),
         Seen::ResponseCompressed => (Side::Server, "a compressed response message"),
@@ -82,9 +128,17 @@ fn first_unseen(case: &Case, outcome: &Outcome, wire: &Wire) -> Option<(Side, St
         Seen::ServerEnds => (Side::Server, "the server ending the stream"),
         Seen::SameConnection => (Side::Client, "the connection of the call before"),
         Seen::NewConnection => (Side::Client, "a new connection"),
+        Seen::PingAnswered => {
+            let asked = case.fault.as_ref().map(|fault| fault.of);
+            let debtor = asked.map_or(Side::Unclear, |of| other(of).into());
+            (debtor, "the answer to the tap's PING")
+        }
     };
     let call = if case.calls.len() == 1 { String::new() } else { format!("call {index}: ") };
-    Some((side, format!("{call}expected on the wire: {what}, which was not seen")))
+    // A server owes nothing to a call that never came.
+    let side = if has_passed { side } else { Side::Client };
+    let what = format!("{call}expected on the wire: {what}, which was not seen");
+    Some(Finding { side: Some(side), what })
 }
 
 fn is_seen(seen: Seen, last: Option<&Transcript>, before: Option<&Transcript>) -> bool {
@@ -98,23 +152,11 @@ fn is_seen(seen: Seen, last: Option<&Transcript>, before: Option<&Transcript>) -
         Seen::ServerEnds => last.end(Role::Server).is_some() || last.reset(Role::Server).is_some(),
         Seen::SameConnection => is_same(),
         Seen::NewConnection => before.is_some() && !is_same(),
+        Seen::PingAnswered => last.events().any(|event| match event.what {
+            What::Pong { data, is_due } => is_due && data == tap::PING_DATA,
+            _ => false,
+        }),
     }
-}
-
-/// Whether an answer cannot have come from the client alone.
-fn must_have_passed(answer: &Answer) -> bool {
-    Code(answer.code) == Code::OK || !answer.messages.is_empty()
-}
-
-/// Adds a reason to fail, after what there is.
-fn fail(judgement: &mut Judgement, reason: String) {
-    if judgement.verdict == Verdict::Pass {
-        judgement.verdict = Verdict::Fail;
-    }
-    if !judgement.reason.is_empty() {
-        judgement.reason.push_str("; ");
-    }
-    judgement.reason.push_str(&reason);
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::{KnownList, NewKnown};
 use crate::input::{BadInput, read_text};
@@ -18,9 +18,13 @@ pub fn add(path: &Path, new: &NewKnown) -> Result<(), BadInput> {
         ("client", new.client.to_string()),
         ("case", new.case.to_string()),
         ("message", new.message.clone()),
-        ("reason", new.reason.clone()),
-        ("link", new.link.clone()),
     ] {
+        table.insert(field, value(text));
+    }
+    if !new.rules.is_empty() {
+        table.insert("rules", value(new.rules.iter().collect::<Array>()));
+    }
+    for (field, text) in [("reason", &new.reason), ("link", &new.link)] {
         table.insert(field, value(text));
     }
     // Appended as text: as part of the document, it would slip above a comment
@@ -98,6 +102,7 @@ mod tests {
             client: Pattern::parse("*").unwrap(),
             case: Pattern::parse(case).unwrap(),
             message: "expected OK".into(),
+            rules: vec!["WIRE-39".into()],
             reason: "a \"reason\"".into(),
             link: "v1".into(),
         }
@@ -129,7 +134,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("known.toml");
         fs::write(&path, "# Head.\n").unwrap();
-        let bad = NewKnown { reason: " ".into(), ..new("a") };
+        let bad = NewKnown { rules: Vec::new(), reason: " ".into(), ..new("a") };
         assert!(add(&path, &bad).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "# Head.\n");
     }

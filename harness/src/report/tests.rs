@@ -81,6 +81,7 @@ fn plan() -> Plan {
         client: Pattern::parse("rust").unwrap(),
         case: Pattern::parse("s/known").unwrap(),
         message: "expected OK, got UNKNOWN".into(),
+        rules: Vec::new(),
         reason: "the library says UNKNOWN".into(),
         link: "https://example.org/1".into(),
         place: Place::File("known.toml".into(), Some(3)),

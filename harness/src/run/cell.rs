@@ -21,6 +21,7 @@ use crate::{
     observe::{Observation, Outcome, Role},
     plan::Cell,
     text,
+    wire::transcript::Transcript,
 };
 
 /// After so many incidents without an answer between them, the rest of the cell
@@ -257,10 +258,11 @@ impl<'a> CellRun<'a> {
             }
             tapped = Some(its_tapped);
         }
-        if let Some(tapped) = tapped
-            && let Some(stopped) = tapped.server.stop(limit).await
-        {
-            self.note_stop(Role::Server, &stopped);
+        if let Some(tapped) = tapped {
+            self.note_strays(&tapped.strays().await);
+            if let Some(stopped) = tapped.server.stop(limit).await {
+                self.note_stop(Role::Server, &stopped);
+            }
         }
         self.times.stop += began.elapsed();
     }
@@ -287,6 +289,16 @@ impl<'a> CellRun<'a> {
         };
         self.times.stop += began.elapsed();
         kept
+    }
+
+    /// Says what the client sent that no case asked for.
+    fn note_strays(&self, strays: &[Transcript]) {
+        let Some(first) = strays.first() else { return };
+        let path = first.blocks(Role::Client).find_map(|block| block.value(":path"));
+        let path = String::from_utf8_lossy(path.unwrap_or_default()).into_owned();
+        let calls = text::count(strays.len(), "call");
+        let text = format!("made {calls} that no case asked for, such as of {path}");
+        self.context.send(Event::Note { cell: self.index, role: Role::Client, text });
     }
 
     fn note_stop(&self, role: Role, stopped: &Stopped) {

@@ -11,6 +11,7 @@ use crate::{
     observe::Wire,
     suite::Case,
     tap::{Behaviour, Key, Tap},
+    wire::transcript::Transcript,
 };
 
 /// How long the streams of a trial may take to end once its calls are answered. A
@@ -29,6 +30,12 @@ impl Tapped {
     pub(super) async fn new(server: Server) -> io::Result<Self> {
         let tap = Arc::new(Tap::start(&server.address, Behaviour::default()).await?);
         Ok(Self { server, tap, next_id: 1 })
+    }
+
+    /// What has passed without a call's mark so far, on the connections that trials
+    /// share.
+    pub(super) async fn strays(&self) -> Vec<Transcript> {
+        self.tap.take(Key::Pristine, Duration::ZERO).await.transcripts
     }
 
     /// The id of the next call. It is never used again while the tap lives, for the
@@ -98,7 +105,11 @@ impl Watched {
             if self.is_own {
                 wire.notes = seen.notes;
                 wire.opaque = seen.opaque;
+                wire.has_struck |= seen.has_struck;
             }
+        }
+        if self.is_own && !self.is_pristine {
+            wire.strays = self.tap.take(Key::Pristine, Duration::ZERO).await.transcripts;
         }
         wire
     }

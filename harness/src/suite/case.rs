@@ -211,6 +211,8 @@ pub enum Seen {
     SameConnection,
     /// Another connection than the call before.
     NewConnection,
+    /// The answer to the PING of the case's fault.
+    PingAnswered,
 }
 
 /// A tolerance: a value passes if it is within either bound.
@@ -293,6 +295,12 @@ const NAMES: [&str; 17] = [
 impl Code {
     /// Success.
     pub const OK: Self = Self(0);
+    /// The caller gave up.
+    pub const CANCELLED: Self = Self(1);
+    /// The deadline passed.
+    pub const DEADLINE_EXCEEDED: Self = Self(4);
+    /// The server cannot be reached.
+    pub const UNAVAILABLE: Self = Self(14);
 
     /// The code of a standard name.
     #[must_use]

@@ -34,7 +34,9 @@ use crate::{
         transcript::Closing,
     },
 };
-use edit::{Editor, PING_DATA, Step};
+use edit::{Editor, Step};
+
+pub(crate) use edit::PING_DATA;
 use frames::{Blocks, Frames};
 use place::{Finder, Place};
 

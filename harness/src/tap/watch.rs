@@ -61,6 +61,7 @@ struct Watch {
     waiting: Vec<Question>,
     ends_awaited: Vec<(Key, oneshot::Sender<()>)>,
     notes: Vec<Note>,
+    has_struck: bool,
 }
 
 struct Question {
@@ -89,11 +90,12 @@ impl Watch {
             Item::Added { connection, from, bytes, at } => {
                 self.on(connection, |connection| connection.added(from, &bytes, at));
             }
-            Item::Struck { connection, from, only_slows: true } => {
-                self.on(connection, |connection| connection.slows(from));
-            }
-            Item::Struck { connection, from, only_slows: false } => {
-                self.on(connection, |connection| connection.alters(from));
+            Item::Struck { connection, from, only_slows } => {
+                self.has_struck = true;
+                self.on(connection, |connection| match only_slows {
+                    true => connection.slows(from),
+                    false => connection.alters(from),
+                });
             }
             Item::Handshakes { connection, alpn } => {
                 self.on(connection, |connection| connection.handshakes(alpn));
@@ -193,7 +195,7 @@ impl Watch {
         let mut notes = self.notes.clone();
         notes.extend(self.connections.values().flat_map(|connection| connection.notes()).cloned());
         let opaque = self.ciphertexts.values().map(|ciphertext| ciphertext.seen().clone());
-        Seen { transcripts, notes, opaque: opaque.collect() }
+        Seen { transcripts, notes, opaque: opaque.collect(), has_struck: self.has_struck }
     }
 }
 

@@ -102,8 +102,7 @@ fn what_a_case_wants_seen_must_be_seen() {
         let both = wire.calls();
         let wire =
             Wire { calls: both.into_iter().map(|one| vec![one]).collect(), ..Wire::default() };
-        let outcome = Outcome::Answered(vec![answer(0, 1), answer(1, 0)]);
-        first_unseen(&case(calls), &outcome, &wire)
+        first_unseen(&case(calls), &wire)
     };
     for (wanted, index, side) in [
         (Seen::ClientResets, 0, Some(Side::Client)),
@@ -116,7 +115,7 @@ fn what_a_case_wants_seen_must_be_seen() {
         (Seen::NewConnection, 1, Some(Side::Client)),
         (Seen::SameConnection, 0, Some(Side::Client)),
     ] {
-        let missing = seen(wanted, index).map(|(side, _)| side);
+        let missing = seen(wanted, index).and_then(|finding| finding.side);
         assert_eq!(missing, side, "{wanted:?} of call {index}");
     }
 }

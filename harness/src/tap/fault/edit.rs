@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What the tap's PING carries. Nobody else's does.
-pub(super) const PING_DATA: [u8; 8] = *b"crosswir";
+pub(crate) const PING_DATA: [u8; 8] = *b"crosswir";
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
