@@ -6,6 +6,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 pub use blame::{Blame, CaseMatrix, Side, blame};
@@ -163,7 +164,7 @@ pub fn judge(
     let mut judgement = judge_outcome(case, &observation.outcome);
     judge_memory(&mut judgement, case, observation);
     if let Some(wire) = &observation.wire {
-        wire::judge(&mut judgement, case, &observation.outcome, wire, strictness);
+        wire::judge(&mut judgement, case, observation, wire, strictness);
     }
     match known {
         Some(known) => excuse(judgement, known, strictness),
@@ -276,6 +277,18 @@ pub fn expected_value(call: &Call) -> Value {
     }
     if let Some(message) = &expect.status_message {
         value["status_message"] = message.as_str().into();
+    }
+    if let Some(text) = &expect.status_message_lacks {
+        value["status_message_lacks"] = text.as_str().into();
+    }
+    if let Some(details) = &expect.status_details {
+        value["status_details"] = STANDARD.encode(details).into();
+    }
+    if expect.is_partial {
+        value["partial"] = true.into();
+    }
+    if !expect.seen.is_empty() {
+        value["wire"] = expect.seen.iter().map(|seen| seen.name()).collect();
     }
     for (name, pairs) in [("headers", &expect.headers), ("trailers", &expect.trailers)] {
         if !pairs.is_empty() {

@@ -89,6 +89,12 @@ fn connection(case: &Case) -> Vec<(&'static str, String)> {
         let linger = text::duration(case.linger);
         lines.push(("linger", format!("the wire is watched for {linger} after the answer")));
     }
+    if case.is_alone {
+        lines.push(("alone", "nothing else runs beside it".to_owned()));
+    }
+    if let Some(limit) = case.server_memory_bytes {
+        lines.push(("memory", format!("the server may grow by {limit} bytes")));
+    }
     if case.is_pristine {
         lines.push(("pristine", "nothing is added to what the client sends".to_owned()));
     }

@@ -1,25 +1,32 @@
 //! What the rules of the wire make of a trial.
 
+use std::time::Duration;
+
 use super::{Judgement, Side, Strictness, Verdict};
 use crate::{
-    observe::{Answer, Outcome, Wire},
+    observe::{Answer, Observation, Outcome, Wire},
     role::Role,
     rules::{self, Violation},
     suite::{Call, Case, Code, Seen},
     tap,
-    text::{count, printable},
+    text::{self, count, printable},
     wire::transcript::{Transcript, What, other},
 };
+
+/// How much earlier than asked a timer may go off: clocks tick, and a deadline may be
+/// rounded down.
+const TIMER_SLACK: Duration = Duration::from_millis(20);
 
 /// Applies the rules to every call of the trial, whatever else came of it, and says
 /// what should have been seen on the wire and was not.
 pub(super) fn judge(
     judgement: &mut Judgement,
     case: &Case,
-    outcome: &Outcome,
+    observation: &Observation,
     wire: &Wire,
     strictness: Strictness,
 ) {
+    let outcome = &observation.outcome;
     let answers = match outcome {
         Outcome::Answered(answers) => &answers[..],
         _ => &[],
@@ -35,6 +42,7 @@ pub(super) fn judge(
     findings.extend(grave_violations(judgement, strictness));
     if !answers.is_empty() {
         findings.extend(never_passed(case, answers, wire));
+        findings.extend(gave_up_early(case, answers, observation.duration, wire));
         findings.extend(first_unseen(case, wire));
         findings.extend(fault_that_never_struck(case, wire));
     }
@@ -84,6 +92,13 @@ fn never_passed(case: &Case, answers: &[Answer], wire: &Wire) -> Option<Finding>
     Some(Finding { side: Some(Side::Client), what })
 }
 
+/// Whether the client takes compressed responses. A server must not send others.
+fn offers_gzip(transcript: &Transcript) -> bool {
+    let request = transcript.blocks(Role::Client).next();
+    let mut offers = request.into_iter().flat_map(|block| block.values("grpc-accept-encoding"));
+    offers.any(|offer| offer.split(|byte| *byte == b',').any(|one| one.trim_ascii() == b"gzip"))
+}
+
 /// Whether a client can end a call so before anything of it has passed: where
 /// connecting may fail or take too long, or the call is cancelled at once.
 fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
@@ -94,6 +109,31 @@ fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
         Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE => is_hindered,
         _ => false,
     }
+}
+
+/// A client that says that the deadline has passed, when it has not, and the server
+/// has not said so.
+fn gave_up_early(
+    case: &Case,
+    answers: &[Answer],
+    duration: Duration,
+    wire: &Wire,
+) -> Option<Finding> {
+    let mut calls = case.calls.iter().zip(answers).zip(&wire.calls);
+    let ((call, _), _) = calls.find(|((call, answer), transcripts)| {
+        let server_ended = transcripts
+            .iter()
+            .any(|seen| seen.end(Role::Server).is_some() || seen.reset(Role::Server).is_some());
+        Code(answer.code) == Code::DEADLINE_EXCEEDED
+            && !server_ended
+            && wire.opaque.is_empty()
+            && duration + TIMER_SLACK < call.timeout
+    })?;
+    let (asked, took) = (text::duration(call.timeout), text::duration(duration));
+    let what = format!(
+        "the client reports DEADLINE_EXCEEDED, which no server sent, after {took}; the deadline was {asked}"
+    );
+    Some(Finding { side: Some(Side::Client), what })
 }
 
 /// A fault whose place was never reached: the case did not try what it is for.
@@ -117,12 +157,17 @@ fn first_unseen(case: &Case, wire: &Wire) -> Option<Finding> {
         let before = index.checked_sub(1).and_then(|before| wire.calls.get(before)?.last());
         let last = transcripts.last();
         let wanted = call.expect.seen.iter();
-        let unseen = wanted.filter(move |seen| !is_seen(**seen, last, before));
-        unseen.map(move |seen| (index, *seen, last.is_some()))
+        wanted.filter(move |seen| !is_seen(**seen, last, before)).map(move |seen| (index, *seen))
     });
-    let (index, seen, has_passed) = missing.next()?;
+    let (index, seen) = missing.next()?;
+    let request = wire.calls[index].last();
     let (side, what) = match seen {
+        // Nobody can answer what was never asked.
+        _ if request.is_none() => (Side::Client, "the call"),
         Seen::RequestCompressed => (Side::Client, "a compressed request message"),
+        Seen::ResponseCompressed if !request.is_some_and(offers_gzip) => {
+            (Side::Client, "gzip in the request's grpc-accept-encoding")
+        }
         Seen::ResponseCompressed => (Side::Server, "a compressed response message"),
         Seen::ClientResets => (Side::Client, "RST_STREAM from the client"),
         Seen::ServerEnds => (Side::Server, "the server ending the stream"),
@@ -135,8 +180,6 @@ fn first_unseen(case: &Case, wire: &Wire) -> Option<Finding> {
         }
     };
     let call = if case.calls.len() == 1 { String::new() } else { format!("call {index}: ") };
-    // A server owes nothing to a call that never came.
-    let side = if has_passed { side } else { Side::Client };
     let what = format!("{call}expected on the wire: {what}, which was not seen");
     Some(Finding { side: Some(side), what })
 }

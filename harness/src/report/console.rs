@@ -191,7 +191,7 @@ impl<W: Write> Console<'_, W> {
         writeln!(self.out, "\n{trials}: {}", parts.join(", "))?;
         if read_calls > 0 {
             let (calls, rules) = (count(read_calls, "call"), rules::RULES.len());
-            writeln!(self.out, "{calls} judged on the wire, each by {rules} rules")?;
+            writeln!(self.out, "{calls} judged on the wire by {rules} rules")?;
         }
         if let Some(why) = &summary.stopped {
             writeln!(self.out, "{BAD}stopped early{BAD:#}: {why}")?;

@@ -44,10 +44,12 @@ impl Traces {
         let path = folder.join(format!("{}.txt", case.name.replace('/', "+")));
         let mut text = String::new();
         let mut excerpt: Vec<String> = wire.opaque.iter().map(ToString::to_string).collect();
-        for line in &excerpt {
-            text.push_str(&format!("{}\n", printable(line)));
+        // Of what passed unread, there is nothing to say of the calls.
+        let calls = if excerpt.is_empty() { &case.calls[..] } else { &[] };
+        if !excerpt.is_empty() {
+            text = format!("{}\n{}\n", case.name, printable(&excerpt.join("\n")));
         }
-        for (index, (call, transcripts)) in case.calls.iter().zip(&wire.calls).enumerate() {
+        for (index, (call, transcripts)) in calls.iter().zip(&wire.calls).enumerate() {
             let heading = match case.calls.len() {
                 1 => case.name.clone(),
                 number => format!("{}, call {} of {number}", case.name, index + 1),

@@ -215,6 +215,22 @@ pub enum Seen {
     PingAnswered,
 }
 
+impl Seen {
+    /// Its name in a case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RequestCompressed => "request-compressed",
+            Self::ResponseCompressed => "response-compressed",
+            Self::ClientResets => "client-resets",
+            Self::ServerEnds => "server-ends",
+            Self::SameConnection => "same-connection",
+            Self::NewConnection => "new-connection",
+            Self::PingAnswered => "ping-answered",
+        }
+    }
+}
+
 /// A tolerance: a value passes if it is within either bound.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -18,17 +18,21 @@ use serde_json::{Map, Value};
 use super::{
     case::{Approx, Call, Case, Code, Compression, Expect, Method, Seen, Suite},
     expand::expand,
-    fault::Fault,
+    fault::{Action, Fault},
     tls::{Tls, TlsTap},
 };
 use crate::{
     contract::Contract,
     input::{BadInput, Place, parse_duration, parse_toml, read_text},
+    text,
 };
 
 /// The deadline of a call that names none. Long beside any answer, so that only
 /// a peer that hangs reaches it, even on a loaded machine.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longer than anything that comes late; the cell waits for it.
+const MAX_LINGER: Duration = Duration::from_secs(60);
 
 /// Compiles every `.proto` file below a folder.
 ///
@@ -346,6 +350,20 @@ impl CaseReader<'_> {
                 "`server_memory_bytes` without `alone = true`: others grow it too".to_owned()
             );
         }
+        let is_about_the_call_before =
+            |seen: &Seen| matches!(seen, Seen::SameConnection | Seen::NewConnection);
+        let compares = |call: &Call| call.expect.seen.iter().any(is_about_the_call_before);
+        if calls.first().is_some_and(compares) || (!raw.sequential && calls.iter().any(compares)) {
+            return Err("`expect.wire` of the call before, and there is none: give `sequential = true`, and it to a later call".to_owned());
+        }
+        let pings = raw.fault.as_ref().is_some_and(|fault| fault.action == Action::Ping);
+        if !pings && calls.iter().any(|call| call.expect.seen.contains(&Seen::PingAnswered)) {
+            return Err("`expect.wire` has ping-answered, and no `fault` sends a PING".to_owned());
+        }
+        let linger = read_duration("linger", raw.linger)?.unwrap_or_default();
+        if linger > MAX_LINGER {
+            return Err(format!("linger: {} at most", text::duration(MAX_LINGER)));
+        }
         let is_read = raw.tls.as_ref().is_none_or(|tls| tls.tap == TlsTap::Ends);
         if !is_read && raw.fault.as_ref().is_some_and(Fault::reads_frames) {
             return Err(
@@ -369,7 +387,7 @@ impl CaseReader<'_> {
             is_alone: raw.alone,
             is_pristine: raw.pristine,
             is_sequential: raw.sequential,
-            linger: read_duration("linger", raw.linger)?.unwrap_or_default(),
+            linger,
             server_memory_bytes: raw.server_memory_bytes,
             fault: raw.fault,
             tls: raw.tls,
