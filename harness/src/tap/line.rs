@@ -22,6 +22,10 @@ use crate::{
 /// How much is read at once, if it is there.
 const BUFFER_BYTES: usize = 256 << 10;
 
+/// With less room than this, a buffer is left to its copies and a new one made. One for
+/// each read would cost more than all else that is done with a small frame.
+const LEAST_ROOM_BYTES: usize = 64 << 10;
+
 /// One connection, as the watching thread is told of it.
 pub(super) struct Line {
     pub(super) number: u64,
@@ -202,7 +206,9 @@ impl<R: AsyncRead + Unpin> Inlet<'_, R> {
     /// The next bytes, or how they have come to their end. May be dropped while it
     /// waits.
     pub(super) async fn read(&mut self) -> Result<Bytes, Closing> {
-        self.buffer.reserve(BUFFER_BYTES);
+        if self.buffer.capacity() < LEAST_ROOM_BYTES {
+            self.buffer.reserve(BUFFER_BYTES);
+        }
         match self.reads.read_buf(&mut self.buffer).await {
             Ok(0) => Err(Closing::End),
             Ok(_) => Ok(self.buffer.split().freeze()),
