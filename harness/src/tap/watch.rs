@@ -181,13 +181,13 @@ impl Watch {
     }
 
     fn seen(&mut self, call: Option<u64>) -> Seen {
-        let (mine, others): (VecDeque<_>, VecDeque<_>) = mem::take(&mut self.unclaimed)
-            .into_iter()
-            .partition(|transcript| transcript.call == call);
-        self.unclaimed = others;
-        let mut transcripts = Vec::from(mine);
-        self.unclaimed_bytes -=
-            transcripts.iter().map(|transcript| transcript.kept_bytes).sum::<usize>();
+        let mut transcripts = Vec::new();
+        while let Some(position) = self.unclaimed.iter().position(|t| t.call == call)
+            && let Some(transcript) = self.unclaimed.remove(position)
+        {
+            self.unclaimed_bytes -= transcript.kept_bytes;
+            transcripts.push(transcript);
+        }
         for connection in self.connections.values_mut() {
             transcripts.extend(connection.take_open(call));
         }
