@@ -307,9 +307,9 @@ pub struct Block<'a> {
 
 impl<'a> Block<'a> {
     /// The values of a name, in order.
-    pub fn values(self, name: &str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let name = name.as_bytes().to_vec();
-        self.fields.iter().filter(move |field| field.name == name).map(|f| f.value.as_slice())
+    pub fn values<'n>(self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let fields = self.fields.iter().filter(|field| field.name == name.as_bytes());
+        fields.map(|field| field.value.as_slice())
     }
 
     /// The first value of a name.
