@@ -81,7 +81,7 @@ pub(super) fn bad_content_type(block: Block<'_>) -> Option<Breach> {
 /// `grpc-timeout` at most once: 1 to 8 digits and a unit.
 pub(super) fn timeout_is_well_formed(exchange: &Exchange<'_>) -> Vec<Breach> {
     let Some(request) = exchange.request() else { return Vec::new() };
-    let fields = request.fields.iter().filter(|field| field.name == b"grpc-timeout");
+    let fields = request.fields.iter().filter(|field| *field.name == *b"grpc-timeout");
     let what = |(index, field): (usize, &Field)| {
         let what = if index > 0 {
             "more than one grpc-timeout"

@@ -82,7 +82,7 @@ pub(super) fn has_trailers_after_data(exchange: &Exchange<'_>) -> Vec<Breach> {
     let ends = ends.map(|event| Breach::of(event, "END_STREAM on DATA; trailers must follow"));
     let early = exchange.response().filter(|response| !response.ends_stream);
     let early = early.into_iter().flat_map(|response| {
-        let fields = response.fields.iter().filter(|field| field.name == b"grpc-status");
+        let fields = response.fields.iter().filter(|field| *field.name == *b"grpc-status");
         fields.map(move |field| {
             field_breach(response.event, field, "grpc-status in a first block that is not the last")
         })

@@ -291,7 +291,7 @@ impl Connection {
             return self.record(stream, event);
         }
         // An id may be used again, wrongly; what has no method then is a late trailer.
-        let has_method = || fields.list.iter().any(|field| field.name == b":method");
+        let has_method = || fields.list.iter().any(|field| *field.name == *b":method");
         let opens = from == Role::Client && (stream > self.highest || has_method());
         if opens && !self.streams.contains_key(&stream) {
             self.open(stream, &fields, &event);

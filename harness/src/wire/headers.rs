@@ -31,12 +31,20 @@ const OVERHEAD_BYTES: usize = 32;
 const MAX_NUMBER_BYTES: u32 = 5;
 
 /// One header field. Names and values are bytes: what is legal is the rules' matter.
+/// Those from the table are shared with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// Its name, a pseudo-header's with the colon.
-    pub name: Vec<u8>,
+    pub name: Bytes,
     /// Its value.
-    pub value: Vec<u8>,
+    pub value: Bytes,
+}
+
+impl Field {
+    /// How much memory it takes at most, if nothing of it is shared.
+    pub(super) fn kept_bytes(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.value.len()
+    }
 }
 
 /// The fields of one block.
@@ -117,7 +125,7 @@ impl HeaderDecoder {
             size_bytes += name.len() + value.len() + OVERHEAD_BYTES;
             fields.is_cut |= size_bytes > MAX_FIELDS_BYTES;
             if !fields.is_cut {
-                fields.list.push(Field { name: name.into(), value: value.into() });
+                fields.list.push(Field { name, value });
             }
         }
         Ok(fields)
@@ -252,7 +260,7 @@ mod tests {
     #[test]
     fn names_and_values_are_any_bytes() {
         let fields = HeaderDecoder::default().decode(&hex("0002ff0001c3")).unwrap();
-        assert_eq!(fields.list, [Field { name: vec![0xff, 0], value: vec![0xc3] }]);
+        assert_eq!(fields.list, [Field { name: vec![0xff, 0].into(), value: vec![0xc3].into() }]);
     }
 
     /// One field of 4,000 bytes, then a byte for each of its repetitions.

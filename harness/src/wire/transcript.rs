@@ -309,7 +309,7 @@ impl<'a> Block<'a> {
     /// The values of a name, in order.
     pub fn values<'n>(self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         let fields = self.fields.iter().filter(|field| field.name == name.as_bytes());
-        fields.map(|field| field.value.as_slice())
+        fields.map(|field| &*field.value)
     }
 
     /// The first value of a name.
@@ -418,9 +418,7 @@ impl Event {
 
     pub(super) fn kept_bytes(&self) -> usize {
         let more = match &self.what {
-            What::Headers { fields, .. } => {
-                fields.list.iter().map(|field| field.name.len() + field.value.len() + 48).sum()
-            }
+            What::Headers { fields, .. } => fields.list.iter().map(Field::kept_bytes).sum(),
             What::Settings(settings) => size_of_val(settings.as_slice()),
             // The payloads of messages are counted as they come.
             _ => 0,
