@@ -35,6 +35,11 @@ const LOST_CONNECTION_CODES: [i32; 4] = [1, 2, 13, 14];
 /// repeating itself answers nothing else.
 const MOST_REPETITIONS: usize = 100;
 
+/// How many trials may wait for their streams' ends before more are started. Reading the
+/// wire can fall behind a fast client on a busy machine; then the calls must wait for it,
+/// or what is not read yet would grow with the run.
+const MOST_ENDING: usize = 256;
+
 /// What ended a pump before its queue was empty.
 #[derive(Debug)]
 pub(super) struct Incident {
@@ -216,6 +221,7 @@ impl<'a> Pump<'a> {
             }
             let is_idle = self.in_flight.is_empty() && self.streams.is_empty();
             if self.in_flight.len() >= most_trials
+                || self.streams.len() >= MOST_ENDING
                 || case.calls.len() > free
                 || (case.is_alone && !is_idle)
                 || self.runs_alone()
