@@ -62,8 +62,10 @@ generate: py go-tools ## Generate the Python and Go code from proto/
 fixtures: py ## Write the detector's vectors anew, with the answers of NumPy
 	$(VENV)/bin/python py/oracle.py
 
-bench: py ## Measure the detector beside NumPy and a plain read pass
+bench: need-cargo py ## Measure the detector beside NumPy, and what watching the wire costs
+	cargo build --release --bins
 	cargo bench -p interop
+	cargo bench -p crosswire --bench tap
 
 # One command for both, so that their common dependencies are compiled once.
 harness rust: need-cargo

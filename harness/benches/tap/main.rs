@@ -66,7 +66,9 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let turns = match std::env::var("CROSSWIRE_BENCH_TURNS") {
-        Ok(turns) => turns.parse().map_err(|_| format!("CROSSWIRE_BENCH_TURNS={turns}: no number"))?,
+        Ok(turns) => {
+            turns.parse().map_err(|_| format!("CROSSWIRE_BENCH_TURNS={turns}: no number"))?
+        }
         Err(_) => TURNS,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
