@@ -110,7 +110,8 @@ fn what_a_case_wants_seen_must_be_seen() {
         (Seen::ServerEnds, 0, None),
         (Seen::ServerEnds, 1, Some(Side::Server)),
         (Seen::RequestCompressed, 0, Some(Side::Client)),
-        (Seen::ResponseCompressed, 0, Some(Side::Server)),
+        // The request does not offer gzip.
+        (Seen::ResponseCompressed, 0, Some(Side::Client)),
         (Seen::SameConnection, 1, None),
         (Seen::NewConnection, 1, Some(Side::Client)),
         (Seen::SameConnection, 0, Some(Side::Client)),
@@ -118,4 +119,48 @@ fn what_a_case_wants_seen_must_be_seen() {
         let missing = seen(wanted, index).and_then(|finding| finding.side);
         assert_eq!(missing, side, "{wanted:?} of call {index}");
     }
+}
+
+#[test]
+fn a_deadline_that_nobody_else_kept_is_not_over_early() {
+    let mut silent = Sample::new();
+    silent.request(1, REQUEST).client(&reset(1, 8));
+    let transcripts = silent.calls();
+    let mut call = get_sequence();
+    call.expect.codes = vec![Code::DEADLINE_EXCEEDED];
+    let after = |ms| {
+        let wire = Wire { calls: vec![transcripts.clone()], ..Wire::default() };
+        let outcome = Outcome::Answered(vec![answer(4, 0)]);
+        let duration = Duration::from_millis(ms);
+        let observation = Observation { duration, wire: Some(wire), ..Observation::of(outcome) };
+        crate::judge::judge(&case(vec![call.clone()]), &observation, None, Strictness::Must)
+    };
+    let early = after(4_900);
+    assert_eq!((early.verdict, early.side), (Verdict::Fail, Some(Side::Client)));
+    assert!(early.reason.contains("the deadline was 5 s"), "{}", early.reason);
+    assert_eq!(after(4_990).verdict, Verdict::Pass, "a timer may be a little early");
+}
+
+#[test]
+fn a_fault_that_never_struck_and_a_stray_call_fail_the_trial() {
+    let with = |change: fn(&mut Case, &mut Wire)| {
+        let mut case = case(vec![get_sequence()]);
+        let mut wire = Wire { calls: vec![exchange(REQUEST).calls()], ..Wire::default() };
+        change(&mut case, &mut wire);
+        let judgement = judged(&case, vec![answer(0, 1)], wire, Strictness::Must);
+        (judgement.verdict, judgement.side)
+    };
+    let fault: fn(&mut Case, &mut Wire) =
+        |case, _| case.fault = serde_json::from_str(r#"{"delay": "1ms"}"#).ok();
+    assert_eq!(with(|_, _| ()), (Verdict::Pass, None));
+    assert_eq!(with(fault), (Verdict::Fail, None));
+    assert_eq!(
+        with(|case, wire| {
+            case.fault = serde_json::from_str(r#"{"delay": "1ms"}"#).ok();
+            wire.has_struck = true;
+        }),
+        (Verdict::Pass, None)
+    );
+    let stray: fn(&mut Case, &mut Wire) = |_, wire| wire.strays = exchange(REQUEST).calls();
+    assert_eq!(with(stray), (Verdict::Fail, Some(Side::Client)));
 }
