@@ -76,7 +76,9 @@ fn grave_violations(judgement: &Judgement, strictness: Strictness) -> Option<Fin
     };
     let side = first.breach.side;
     let is_one_side = grave.iter().all(|violation| violation.breach.side == side);
-    let what = format!("{}{more}", printable(&first.to_string()));
+    // The bytes differ from cell to cell, and stand in the transcript.
+    let what = printable(&first.breach.what);
+    let what = format!("{} ({}): the {side}: {what}{more}", first.rule, first.level);
     Some(Finding { side: is_one_side.then_some(side.into()), what })
 }
 
