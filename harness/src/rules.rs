@@ -10,6 +10,7 @@ mod exchange;
 mod messages;
 mod metadata;
 mod protobuf;
+mod reported;
 mod request;
 mod response;
 #[cfg(test)]
@@ -29,7 +30,7 @@ use crate::{
     observe::{Answer, Role},
     suite::Call,
     text::shorten,
-    wire::transcript::{Event, Transcript},
+    wire::transcript::{ConnectionFacts, Event, Transcript},
 };
 
 /// How much of the offending bytes is shown.
@@ -93,6 +94,8 @@ pub const RULES: &[WireRule] = &[
     must("WIRE-41", response::stops_after_a_reset),
     must("WIRE-42", connection::tls_agrees_on_http2),
     should("WIRE-43", request::timeout_is_not_longer),
+    must("WIRE-44", reported::is_what_came),
+    must("WIRE-45", reported::deadline_has_passed),
 ];
 
 const fn must(id: &'static str, check: Check) -> WireRule {
@@ -129,6 +132,9 @@ pub struct Breach {
     pub bytes_of: Role,
     /// Where their event begins, counted from the start of that side's direction.
     pub offset: u64,
+    /// Whether what is wrong is that something did not come. Then the bytes are those
+    /// that it should have followed.
+    pub is_lack: bool,
 }
 
 impl Breach {
@@ -139,13 +145,31 @@ impl Breach {
     fn quoting(event: &Event, bytes: &[u8], what: impl Into<String>) -> Self {
         let bytes = Bytes::copy_from_slice(&bytes[..bytes.len().min(SHOWN_BYTES)]);
         let Event { from, offset, .. } = *event;
-        Self { side: from, what: what.into(), bytes, bytes_of: from, offset }
+        Self { side: from, what: what.into(), bytes, bytes_of: from, offset, is_lack: false }
+    }
+
+    /// Something should have followed an event.
+    fn lack_after(event: &Event, what: impl Into<String>) -> Self {
+        Self { is_lack: true, ..Self::of(event, what) }
+    }
+
+    /// What the client reports is its own doing; what it read is shown.
+    fn report_of(event: &Event, what: impl Into<String>) -> Self {
+        Self { side: Role::Client, ..Self::of(event, what) }
+    }
+
+    /// Whether it may be the tap's doing. What passed before the tap altered anything is
+    /// the side's own, and so is what it reports of the other side's bytes.
+    fn may_be_the_taps(&self, facts: &ConnectionFacts) -> bool {
+        let is_later =
+            self.bytes_of == self.side && self.offset >= *facts.altered_from.of(self.side);
+        *facts.altered.of(self.side) && (self.is_lack || is_later)
     }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Breach { side, what, bytes, bytes_of, offset } = &self.breach;
+        let Breach { side, what, bytes, bytes_of, offset, .. } = &self.breach;
         write!(formatter, "{} ({}): the {side}: {what}", self.rule, self.level)?;
         if bytes.is_empty() {
             return Ok(());
@@ -157,18 +181,20 @@ impl fmt::Display for Violation {
 }
 
 /// Judges all rules by a call: its transcripts in order, the last being the one that
-/// the answer came from. A transcript that is not whole breaks no rule, and a side
-/// whose bytes the tap has altered is not blamed for what they are now.
+/// the answer came from. A transcript that is not whole breaks no rule, and no side is
+/// blamed for what the tap has made of its bytes.
 #[must_use]
 pub fn check(transcripts: &[Transcript], call: &Call, answer: Option<&Answer>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, transcript) in transcripts.iter().enumerate().filter(|(_, t)| t.is_whole) {
         let is_last = index + 1 == transcripts.len();
-        let answer = answer.filter(|_| is_last);
+        // What the tap has reset in the client's name goes on for the client, unseen.
+        let is_seen = transcript.reset(Role::Client).is_none_or(|(reset, _)| !reset.by_tap);
+        let answer = answer.filter(|_| is_last && is_seen);
         let exchange = Exchange { transcript, earlier: &transcripts[..index], call, answer };
         for WireRule { id, level, check } in RULES {
             let breaches = check(&exchange).into_iter();
-            let breaches = breaches.filter(|b| !transcript.connection.altered.of(b.side));
+            let breaches = breaches.filter(|b| !b.may_be_the_taps(&transcript.connection));
             violations.extend(breaches.map(|breach| Violation {
                 transcript: index,
                 rule: id,

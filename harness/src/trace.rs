@@ -21,7 +21,7 @@ use crate::{
     rules::Violation,
     suite::Call,
     text::{count, printable, shorten},
-    wire::transcript::{Event, Note, Transcript, What},
+    wire::transcript::{ConnectionFacts, Event, Note, Transcript, What},
 };
 use event::{INDENT, Narrator};
 
@@ -195,12 +195,12 @@ fn remarks(transcript: &Transcript) -> impl Iterator<Item = String> {
     let open = (!transcript.is_finished).then_some("the stream had not ended");
     let gap = "bytes or events are missing, so no rule is judged by this";
     let gap = (!transcript.is_whole).then_some(gap);
-    let altered = [Role::Client, Role::Server].into_iter().filter(|side| {
-        let is_altered = transcript.connection.altered.of(*side);
-        *is_altered
+    let ConnectionFacts { altered, altered_from, .. } = &transcript.connection;
+    let sides = [Role::Client, Role::Server].into_iter().filter(|side| *altered.of(*side));
+    let altered = sides.map(|side| {
+        let from = altered_from.of(side);
+        format!("the tap alters what the {side} sends from byte {from} on, which is not judged")
     });
-    let altered = altered
-        .map(|side| format!("the tap alters what the {side} sends, so the {side} is not judged"));
     open.into_iter().chain(gap).map(str::to_owned).chain(altered)
 }
 

@@ -32,7 +32,8 @@ pub(super) fn begins_with_settings(exchange: &Exchange<'_>) -> Vec<Breach> {
             Role::Client => PREFACE.len() as u64,
             Role::Server => 0,
         };
-        Some(Breach { side, what, bytes: vec![kind].into(), bytes_of: side, offset })
+        let bytes = vec![kind].into();
+        Some(Breach { side, what, bytes, bytes_of: side, offset, is_lack: false })
     };
     [Role::Client, Role::Server].into_iter().filter_map(breach).collect()
 }
@@ -77,7 +78,8 @@ fn owed(debt: &Debt, what: &str) -> Breach {
     let Debt { debtor, offset, frames_since, .. } = *debt;
     let waited = debt.last_frame.saturating_sub(debt.since);
     let what = format!("{what}: {frames_since} other frames came within {waited:.1?}");
-    Breach { side: debtor, what, bytes: debt.quote.clone(), bytes_of: other(debtor), offset }
+    let (bytes, bytes_of) = (debt.quote.clone(), other(debtor));
+    Breach { side: debtor, what, bytes, bytes_of, offset, is_lack: true }
 }
 
 /// Over TLS, the client offers HTTP/2 by ALPN, and the server selects it.
@@ -87,7 +89,8 @@ pub(super) fn tls_agrees_on_http2(exchange: &Exchange<'_>) -> Vec<Breach> {
     };
     let breach = |side: Role, what: &str, bytes: Vec<u8>| {
         let what = what.to_owned();
-        Breach { side, what, bytes: bytes.into(), bytes_of: side, offset: 0 }
+        let bytes = bytes.into();
+        Breach { side, what, bytes, bytes_of: side, offset: 0, is_lack: false }
     };
     let mut breaches = Vec::new();
     if !offered.iter().any(|offer| offer == H2) {

@@ -1,7 +1,10 @@
 //! What a rule is judged by.
 
+use std::time::Duration;
+
 use prost_reflect::MessageDescriptor;
 
+use super::request::parse_timeout;
 use crate::{
     observe::{Answer, Role},
     suite::Call,
@@ -43,6 +46,13 @@ impl<'a> Exchange<'a> {
     /// Whether the server sent a status, right or wrong.
     pub(super) fn has_status(&self) -> bool {
         self.transcript.blocks(Role::Server).any(|block| block.value("grpc-status").is_some())
+    }
+
+    /// The call's deadline, counted from when the client wrote its request.
+    pub(super) fn timeout(&self) -> Duration {
+        let sent = self.request().and_then(|request| request.value("grpc-timeout"));
+        let asked = self.call.timeout;
+        sent.and_then(parse_timeout).map_or(asked, |sent| sent.min(asked))
     }
 
     /// The fields of a name in all of a side's blocks.

@@ -66,7 +66,7 @@ pub(super) fn are_whole(exchange: &Exchange<'_>) -> Vec<Breach> {
                     fragment.prefix.len(),
                     fragment.payload_bytes,
                 );
-                Some(Breach::of(event, what))
+                Some(Breach::lack_after(event, what))
             }
             _ => None,
         })

@@ -55,7 +55,8 @@ pub(super) fn has_one_status(exchange: &Exchange<'_>) -> Vec<Breach> {
     vec![Breach::quoting(trailers.event, &values.join(&b", "[..]), what)]
 }
 
-fn status_of(value: &[u8]) -> Option<i32> {
+/// The code that a `grpc-status` is, if it is one.
+pub(super) fn status_of(value: &[u8]) -> Option<i32> {
     let code: i32 = std::str::from_utf8(value).ok()?.parse().ok()?;
     ((0..=16).contains(&code) && code.to_string().as_bytes() == value).then_some(code)
 }
@@ -188,7 +189,8 @@ pub(super) fn early_status_is_followed_by_a_reset(exchange: &Exchange<'_>) -> Ve
     if after.iter().any(has_reset) {
         return Vec::new();
     }
-    vec![Breach::of(events[position], "an early status without RST_STREAM(NO_ERROR) after it")]
+    let what = "an early status without RST_STREAM(NO_ERROR) after it";
+    vec![Breach::lack_after(events[position], what)]
 }
 
 /// A server that could know of a reset sends nothing more on that stream.

@@ -51,6 +51,18 @@ pub(crate) fn and(
     [fields, &[(name, value)]].concat()
 }
 
+/// An answer with so many of the messages that an ordinary response has.
 pub(crate) fn answer(code: i32, messages: usize) -> Answer {
-    Answer { code, messages: vec![Vec::new(); messages], ..Answer::default() }
+    answered(code, &vec![&b"\x0a\x02\0\x01"[..]; messages])
+}
+
+/// Likewise of a stream.
+pub(crate) fn streamed(code: i32, messages: usize) -> Answer {
+    answered(code, &vec![&b"\x08\x02\x10\x01"[..]; messages])
+}
+
+/// An answer with these messages.
+pub(crate) fn answered(code: i32, messages: &[&[u8]]) -> Answer {
+    let messages = messages.iter().map(|message| message.to_vec()).collect();
+    Answer { code, messages, ..Answer::default() }
 }

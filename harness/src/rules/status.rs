@@ -1,6 +1,8 @@
 //! Rules of the status that a client reports, where the server gave none.
 
-use super::{Breach, Exchange, request::parse_timeout};
+use bytes::Bytes;
+
+use super::{Breach, Exchange};
 use crate::{
     observe::{Answer, Role},
     suite::Code,
@@ -11,15 +13,15 @@ use crate::{
     },
 };
 
-const OK: i32 = 0;
-const CANCELLED: i32 = 1;
+pub(super) const OK: i32 = 0;
+pub(super) const CANCELLED: i32 = 1;
 const UNKNOWN: i32 = 2;
-const DEADLINE_EXCEEDED: i32 = 4;
+pub(super) const DEADLINE_EXCEEDED: i32 = 4;
 const PERMISSION_DENIED: i32 = 7;
-const RESOURCE_EXHAUSTED: i32 = 8;
+pub(super) const RESOURCE_EXHAUSTED: i32 = 8;
 const UNIMPLEMENTED: i32 = 12;
 const INTERNAL: i32 = 13;
-const UNAVAILABLE: i32 = 14;
+pub(super) const UNAVAILABLE: i32 = 14;
 const UNAUTHENTICATED: i32 = 16;
 
 /// The part of a deadline that may have passed before its request was seen.
@@ -118,18 +120,17 @@ fn translated(exchange: &Exchange<'_>, expected: i32, seen: &str) -> Vec<Breach>
 /// from when the client wrote the request's `grpc-timeout`, which is a little before it
 /// was seen.
 fn has_timed_out(exchange: &Exchange<'_>) -> bool {
-    let request = exchange.request();
     let last = exchange.transcript.sent_by(Role::Server).next_back();
-    let (Some(request), Some(last)) = (request, last) else { return false };
-    let sent = request.value("grpc-timeout").and_then(parse_timeout);
-    let timeout = sent.map_or(exchange.call.timeout, |sent| sent.min(exchange.call.timeout));
+    let (Some(request), Some(last)) = (exchange.request(), last) else { return false };
+    let timeout = exchange.timeout();
     last.at.saturating_sub(request.event.at) >= timeout - timeout / UNSEEN_PART
 }
 
-/// What the client reports is its own doing; what it read is shown.
+/// Shown is the last that the client read, or nothing.
 fn client(exchange: &Exchange<'_>, what: String) -> Vec<Breach> {
-    let event = exchange.transcript.sent_by(Role::Server).next_back();
-    let (offset, bytes) =
-        event.map(|event| (event.offset, event.quote.clone())).unwrap_or_default();
-    vec![Breach { side: Role::Client, what, bytes, bytes_of: Role::Server, offset }]
+    if let Some(event) = exchange.transcript.sent_by(Role::Server).next_back() {
+        return vec![Breach::report_of(event, what)];
+    }
+    let (bytes, bytes_of) = (Bytes::new(), Role::Server);
+    vec![Breach { side: Role::Client, what, bytes, bytes_of, offset: 0, is_lack: false }]
 }

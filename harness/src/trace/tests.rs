@@ -7,7 +7,7 @@ use crate::{
     observe::Role,
     rules::{
         check,
-        samples::{and, answer, get_sequence, stream_sequence, with},
+        samples::{and, answered, get_sequence, stream_sequence, with},
     },
     suite::Call,
     wire::{
@@ -20,7 +20,9 @@ use crate::{
 /// Both texts of a call, for a snapshot.
 fn texts(wire: &mut Wire, call: &Call, code: i32) -> String {
     let transcripts = wire.calls();
-    let violations = check(&transcripts, call, Some(&answer(code, 0)));
+    let messages = transcripts.last().into_iter().flat_map(|last| last.messages(Role::Server));
+    let messages: Vec<&[u8]> = messages.filter_map(|(_, m)| m.payload.as_deref()).collect();
+    let violations = check(&transcripts, call, Some(&answered(code, &messages)));
     let input = TraceInput {
         case: "suite/case",
         call,

@@ -116,8 +116,11 @@ impl Connection {
     }
 
     /// From now on, the tap alters what a side sends.
-    pub const fn alters(&mut self, side: Role) {
-        *self.facts.altered.of_mut(side) = true;
+    pub fn alters(&mut self, side: Role) {
+        if !mem::replace(self.facts.altered.of_mut(side), true) {
+            let reader = self.readers.of(side);
+            *self.facts.altered_from.of_mut(side) = reader.offset() + reader.left_over() as u64;
+        }
     }
 
     /// From now on, the tap lets pass later what a side sends.

@@ -198,8 +198,11 @@ pub struct ConnectionFacts {
     /// What could not be read.
     pub notes: Vec<Note>,
     /// Whether the tap has altered what each side sent: it added, dropped or changed
-    /// something. Such a side is not blamed for anything.
+    /// something. Such a side is not blamed for what passed from there on, nor for what
+    /// did not pass.
     pub altered: Pair<bool>,
+    /// Where that began in the side's direction; 0 for a side that is not altered.
+    pub altered_from: Pair<u64>,
     /// Whether the tap lets pass later what each side sends. When its frames passed
     /// then proves nothing.
     pub slowed: Pair<bool>,

@@ -24,7 +24,7 @@ rule = "ECHO-1"
 why = "nothing is out of the ordinary"
 method = "echo.Echo/Say"
 request = { text = "plain" }
-expect = { code = ["OK", "UNKNOWN"], any_messages = true }
+expect = { code = ["OK", "UNKNOWN", "DEADLINE_EXCEEDED"], any_messages = true }
 
 [[case]]
 name = "deadline"
@@ -130,7 +130,7 @@ const fn should(rule: &'static str, case: &'static str, words: &'static str) -> 
 // What cannot be broken alone is not here:
 // - WIRE-38 is about a response that breaks WIRE-14 and WIRE-15 itself: see
 //   `an_http_error_is_misread`.
-// - A `grpc-timeout` in a wrong unit (WIRE-6) is longer than it may be (WIRE-43), and a
+// - A `grpc-timeout` in a larger unit (WIRE-6) is longer than it may be (WIRE-43), and a
 //   request that ends with its HEADERS (WIRE-8) has no message (WIRE-9): each of them is
 //   broken in another way. So is WIRE-12 in `grpc-status-details-bin`, which WIRE-20
 //   judges too.
@@ -151,6 +151,7 @@ const OF_CLIENTS: &[Misdeed] = &[
     must("WIRE-5", "plain", "--header set:grpc-timeout=010000000u"),
     must("WIRE-5", "plain", "--header add:grpc-timeout=10000m"),
     must("WIRE-6", "plain", "--header drop:grpc-timeout"),
+    must("WIRE-6", "plain", "--header set:grpc-timeout=10m"),
     must("WIRE-7", "plain", "--content 0100000000"),
     must("WIRE-7", "plain", "--header add:grpc-encoding=gzip --header add:grpc-encoding=gzip"),
     must("WIRE-8", "plain", "--frames request-trailers"),
@@ -185,6 +186,10 @@ const OF_CLIENTS: &[Misdeed] = &[
     must("WIRE-40", "cut", "--report 0"),
     must("WIRE-42", "tls", "--frames offer-no-alpn"),
     should("WIRE-43", "plain", "--header set:grpc-timeout=15000m"),
+    must("WIRE-44", "plain", "--frames another-message"),
+    must("WIRE-44", "plain", "--frames message-left-out"),
+    must("WIRE-44", "plain", "--report 2"),
+    must("WIRE-45", "plain", "--frames give-up-at-once"),
 ];
 
 const OF_SERVERS: &[Misdeed] = &[

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     http2::{Connection, data, headers, message, reset, value},
+    misdeed::WRONG,
     tls::ClientTls,
     wire::{Frames, Wire},
 };
@@ -83,8 +84,11 @@ impl Connections {
     pub(crate) fn answer(&mut self, call: &Call) -> Value {
         let mut answer = self.ask(call).unwrap_or_else(|error| Answer::lost(&error));
         answer.code = call.wire.report.unwrap_or(answer.code);
-        if call.wire.has(Frames::MessageTwice) {
-            answer.messages.extend_from_within(..);
+        match call.wire.frames {
+            Some(Frames::MessageTwice) => answer.messages.extend_from_within(..),
+            Some(Frames::MessageLeftOut) => answer.messages.truncate(0),
+            Some(Frames::AnotherMessage) => answer.messages = vec![WRONG.to_owned()],
+            _ => {}
         }
         answer.report(call.id)
     }
@@ -148,6 +152,11 @@ impl Channel {
     ) -> io::Result<Answer> {
         let limit = Duration::from_millis(call.timeout_ms);
         let until = (!call.has_no_end).then(|| Instant::now() + limit);
+        if call.wire.has(Frames::GiveUpAtOnce) {
+            let frames = [call.frames(stream, fields), reset(stream, error::CANCEL)].concat();
+            self.connection.send(&frames)?;
+            return Ok(Answer::failed(DEADLINE_EXCEEDED, "no answer in time"));
+        }
         self.connection.send(&call.frames(stream, fields))?;
         match self.answer(stream, call, until) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -17,7 +17,7 @@ use crate::{
 fn exchange(request: &[(&str, &str)]) -> Sample {
     let mut wire = Sample::new();
     wire.request(1, request).server(&headers(1, 0, RESPONSE));
-    wire.server(&data(1, 0, &message(0, b"\x0a\x01\0")));
+    wire.server(&data(1, 0, &message(0, b"\x0a\x02\0\x01")));
     wire.server(&headers(1, flag::END_STREAM, TRAILERS));
     wire
 }

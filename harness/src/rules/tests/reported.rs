@@ -1,9 +1,17 @@
 //! Rules of what a client reports, broken.
 
+use std::io::Write as _;
+
+use flate2::{Compression, write::GzEncoder};
+
 use super::*;
 use crate::{
     observe::Role,
-    wire::{sample::reset, transcript::Closing},
+    suite::Method,
+    wire::{
+        sample::{reset, window_update},
+        transcript::Closing,
+    },
 };
 
 #[test]
@@ -162,7 +170,227 @@ fn no_message_comes_from_nowhere() {
             wire.client(&reset(1, 8));
         }
         wire.server(&data(1, 0, &message(0, b"\x08\x02\x10\x01")));
-        let found = violations(&mut wire, &stream_sequence(), Some(&answer(1, reported)));
+        let found = violations(&mut wire, &stream_sequence(), Some(&streamed(1, reported)));
         assert_violations(name, &found, expected);
+    }
+}
+
+/// A response with these messages and trailers.
+fn response(messages: &[&[u8]], trailers: &[(&str, &str)]) -> Wire {
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
+    for payload in messages {
+        wire.server(&data(1, 0, &message(0, payload)));
+    }
+    wire.server(&headers(1, flag::END_STREAM, trailers));
+    wire
+}
+
+#[test]
+fn messages_are_reported_as_they_came() {
+    let (one, two) = (&b"\x08\x01\x10\x01"[..], &b"\x08\x02\x10\x03"[..]);
+    let unknown = &b"\x08\x01\x10\x01\xc2\x3e\x01\0"[..];
+    let first = "WIRE-44 client: messages[0] is reported as another";
+    let second = "WIRE-44 client: messages[1] is reported as another";
+    let less = "WIRE-44 client: 1 message reported with OK, and 2 came";
+    for (name, came, code, reported, expected) in [
+        ("all", &[one, two][..], 0, &[one, two][..], &[][..]),
+        ("without the unknown field", &[unknown], 0, &[one], &[]),
+        ("with an unknown field", &[one], 0, &[unknown], &[]),
+        ("in another order of fields", &[one], 0, &[b"\x10\x01\x08\x01"], &[]),
+        ("another", &[one, two], 0, &[one, one], &[second]),
+        ("swapped", &[one, two], 0, &[two, one], &[first, second]),
+        ("no message at all", &[one], 0, &[b"\xff"], &[first]),
+        ("nothing of it", &[one], 0, &[b""], &[first]),
+        ("one left out", &[one, two], 0, &[one], &[less]),
+        ("the first left out", &[one, two], 0, &[two], &[first, less]),
+        ("some, and an error", &[one, two], 14, &[one], &[]),
+        ("another, and an error", &[one, two], 14, &[two], &[first]),
+        ("more than came", &[one], 0, &[one, one], &["WIRE-36 client"]),
+    ] {
+        let mut wire = response(came, TRAILERS);
+        let found = violations(&mut wire, &stream_sequence(), Some(&answered(code, reported)));
+        assert_violations(name, &found, expected);
+    }
+}
+
+/// Without a type that both sides have, bytes are compared, or nothing is.
+#[test]
+fn raw_messages_are_reported_byte_for_byte() {
+    let path = "S/M".to_owned();
+    let known = get_sequence().method;
+    let wrong = "WIRE-44 client: messages[0] is reported as another";
+    for (name, raw, descriptor, expected) in [
+        ("raw", true, known.descriptor.clone(), &[wrong][..]),
+        ("raw and unknown", true, None, &[wrong]),
+        ("unknown", false, None, &[]),
+        ("known", false, known.descriptor, &[]),
+    ] {
+        let method = Method { path: path.clone(), descriptor };
+        let call = Call { raw, method, ..get_sequence() };
+        let mut wire = response(&[b"\x0a\x01\x01\x50\x01"], TRAILERS);
+        let found = violations(&mut wire, &call, Some(&answered(0, &[b"\x0a\x01\x01"])));
+        assert_violations(name, &found, expected);
+    }
+}
+
+#[test]
+fn messages_are_compared_as_they_inflate() {
+    let gzip = |payload: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(payload).unwrap();
+        encoder.finish().unwrap()
+    };
+    let call = stream_sequence();
+    for (name, reported, expected) in [
+        ("right", streamed(0, 1), &[][..]),
+        ("wrong", answered(0, &[b"\x08\x03"]), &["WIRE-44 client: messages[0]"]),
+    ] {
+        let mut wire = Wire::new();
+        wire.request(1, &and(REQUEST, "grpc-accept-encoding", "gzip"));
+        wire.server(&headers(1, 0, &and(RESPONSE, "grpc-encoding", "gzip")));
+        wire.server(&data(1, 0, &message(1, &gzip(b"\x08\x02\x10\x01"))));
+        wire.server(&headers(1, flag::END_STREAM, TRAILERS));
+        assert_violations(name, &violations(&mut wire, &call, Some(&reported)), expected);
+    }
+}
+
+#[test]
+fn the_servers_code_is_reported() {
+    let not_found = &[("grpc-status", "5")][..];
+    let cancels = Call { cancel_after_messages: Some(1), ..stream_sequence() };
+    let long = Call { timeout: Duration::from_secs(10), ..stream_sequence() };
+    let slow = Call { read_delay: Some(Duration::from_secs(3)), ..long.clone() };
+    let other = "WIRE-44 client: grpc-status NOT_FOUND is reported as";
+    for (name, call, code, expected) in [
+        ("the same", &long, 5, &[][..]),
+        ("INTERNAL", &long, 13, &[other][..]),
+        ("OK", &long, 0, &[other]),
+        ("no code of gRPC's", &long, 99, &[other]),
+        ("cancelled unasked", &long, 1, &[other]),
+        ("cancelled", &cancels, 1, &[]),
+        ("too large, and it is not", &long, 8, &[other]),
+        ("too late, and it is not", &long, 4, &[other]),
+        ("too late, by then", &slow, 4, &[]),
+        ("too late, perhaps", &stream_sequence(), 4, &[]),
+        ("a connection that breaks behind it", &long, 14, &[]),
+    ] {
+        let fields = with(REQUEST, "grpc-timeout", "10S");
+        let mut wire = Wire::new();
+        wire.request(1, if call.timeout > Duration::from_secs(5) { &fields } else { REQUEST });
+        wire.server(&headers(1, 0, RESPONSE));
+        wire.server(&data(1, 0, &message(0, b"\x08\x02\x10\x01")));
+        wire.server(&headers(1, flag::END_STREAM, not_found));
+        let found = violations(&mut wire, call, Some(&streamed(code, 1)));
+        assert_violations(name, &found, expected);
+    }
+}
+
+#[test]
+fn a_response_that_is_too_large_may_be_refused() {
+    let large = [&b"\x08\x02\x10\x01\xc2\x3e\x80\x80\x80\x02"[..], &vec![0; 4 << 20]].concat();
+    let field = "v".repeat(8 << 10);
+    for (name, payload, fields, expected) in [
+        ("large", &large[..], RESPONSE.to_vec(), &[][..]),
+        ("small", b"", RESPONSE.to_vec(), &["WIRE-44 client: grpc-status OK is reported as"]),
+        ("large headers", b"", [RESPONSE, &[("k", &field)]].concat(), &[]),
+    ] {
+        let mut wire = Wire::new();
+        wire.client(&window_update(0, 8 << 20)).request(1, REQUEST);
+        wire.client(&window_update(1, 8 << 20)).server(&headers(1, 0, &fields));
+        for content in message(0, payload).chunks(16 << 10) {
+            wire.server(&data(1, 0, content));
+        }
+        wire.server(&headers(1, flag::END_STREAM, TRAILERS));
+        let found = violations(&mut wire, &stream_sequence(), Some(&answered(8, &[])));
+        assert_violations(name, &found, expected);
+    }
+}
+
+/// A client that gets nonsense may report what it likes.
+#[test]
+fn nonsense_is_not_compared() {
+    let trailers = |status: &'static str| [("grpc-status", status)];
+    let call = stream_sequence();
+    for (name, came, trailers, expected) in [
+        ("a status above 16", &b"\x08\x01"[..], &trailers("17")[..], &["WIRE-15 server"][..]),
+        ("no status", b"\x08\x01", &[("k", "v")], &["WIRE-15 server"]),
+        (
+            "two statuses",
+            b"\x08\x01",
+            &[("grpc-status", "5"), ("grpc-status", "6")],
+            &["WIRE-15 server"],
+        ),
+        (
+            "other details",
+            b"\x08\x01",
+            &[("grpc-status", "5"), ("grpc-status-details-bin", "CAY")],
+            &["WIRE-20 server"],
+        ),
+        ("no message of its type", b"\xff", &trailers("0"), &["WIRE-25 server"]),
+    ] {
+        let mut wire = response(&[came], trailers);
+        let found = violations(&mut wire, &call, Some(&streamed(13, 1)));
+        assert_violations(name, &found, expected);
+    }
+    // One answer is no more and no less.
+    for (name, messages) in [("none", 0), ("two", 2)] {
+        let mut wire = response(&vec![&b"\x0a\x02\0\x01"[..]; messages], TRAILERS);
+        let found = violations(&mut wire, &get_sequence(), Some(&answer(12, 0)));
+        assert_violations(name, &found, &[]);
+    }
+}
+
+#[test]
+fn a_deadline_is_not_reported_before_it_has_passed() {
+    type Send = fn(&mut Wire) -> &mut Wire;
+    let early = "WIRE-45 client: a deadline of 10s is reported as passed after";
+    let cancel: Send = |wire| wire.client(&reset(1, 8));
+    let cases: [(&str, &str, u64, i32, Send, &[&str]); 8] = [
+        ("at once", "10S", 0, 4, cancel, &[early]),
+        ("after a half", "10S", 4990, 4, cancel, &[early]),
+        // It may have been held up before its request was seen.
+        ("after more", "10S", 5010, 4, cancel, &[]),
+        ("in time", "10S", 10_000, 4, cancel, &[]),
+        ("what it sent is less", "5S", 0, 4, cancel, &[]),
+        ("cancelled", "10S", 0, 1, cancel, &[]),
+        (
+            "the server says so",
+            "10S",
+            0,
+            4,
+            |wire| {
+                let fields = and(RESPONSE, "grpc-status", "4");
+                let end = [headers(1, flag::END_STREAM, &fields), reset(1, 0)].concat();
+                wire.server(&end).client(&reset(1, 8))
+            },
+            &[],
+        ),
+        (
+            "the server has gone",
+            "10S",
+            0,
+            4,
+            |wire| {
+                wire.connection.closed(Role::Server, Closing::End, wire.now);
+                wire.client(&reset(1, 8))
+            },
+            &[],
+        ),
+    ];
+    for (name, timeout, after, code, send, expected) in cases {
+        for is_slow in [false, true] {
+            let mut wire = Wire::new();
+            wire.client(&headers(1, 0, &with(REQUEST, "grpc-timeout", timeout)));
+            if is_slow {
+                wire.connection.slows(Role::Client);
+            }
+            wire.now += Duration::from_millis(after);
+            send(&mut wire);
+            let call = Call { timeout: Duration::from_secs(10), ..stream_sequence() };
+            let found = violations(&mut wire, &call, Some(&answer(code, 0)));
+            let is_own = !is_slow || !expected.contains(&early);
+            assert_violations(name, &found, if is_own { expected } else { &[] });
+        }
     }
 }

@@ -120,6 +120,34 @@ fn header_fields_of_a_request() {
     }
 }
 
+/// A client may wait before it sends a request, and what it sends then is less. It does
+/// not wait for most of a long deadline.
+#[test]
+fn a_timeout_is_that_of_the_caller() {
+    let short = &["WIRE-6 client: a grpc-timeout of another order"][..];
+    for (asked, timeout, expected) in [
+        (10, "10S", &[][..]),
+        (10, "2500m", &[]),
+        (10, "1001m", &[]),
+        (10, "1S", short),
+        (10, "10m", short),
+        (10, "10000u", short),
+        (10, "10000n", short),
+        (10, "0n", short),
+        (3600, "1H", &[]),
+        (3600, "7M", &[]),
+        (3600, "1M", short),
+        // Whoever was held up for as long as it takes may have no time left.
+        (5, "1n", &[]),
+        (1, "1m", &[]),
+    ] {
+        let call = Call { timeout: Duration::from_secs(asked), ..get_sequence() };
+        let fields = with(REQUEST, "grpc-timeout", timeout);
+        let found = violations(&mut request_of(&fields), &call, None);
+        assert_violations(&format!("{timeout} of {asked} s"), &found, expected);
+    }
+}
+
 #[test]
 fn bodies_of_a_request() {
     type Send = fn(&mut Wire) -> &mut Wire;
@@ -305,8 +333,8 @@ fn a_call_is_not_made_again_once_a_response_has_begun() {
 fn giving_up_is_a_reset() {
     let cancels = Call { cancel_after_messages: Some(1), ..stream_sequence() };
     let late = stream_sequence();
-    let one = answer(1, 1);
-    let deadline = answer(4, 1);
+    let one = streamed(1, 1);
+    let deadline = streamed(4, 1);
     let none = "WIRE-35 client: the call is given up without RST_STREAM(CANCEL)";
     let other = "WIRE-35 client: the call is given up with RST_STREAM(NO_ERROR), not CANCEL";
     for (name, call, answer, code, expected) in [

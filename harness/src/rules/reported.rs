@@ -1,0 +1,181 @@
+//! Rules of what a client reports, where the server has said what came of the call, or
+//! the client's clock has.
+
+use std::time::Duration;
+
+use prost_reflect::{DynamicMessage, MessageDescriptor};
+use serde_json::Value;
+
+use super::{
+    Breach, Exchange, RULES, WireRule,
+    request::MOST_WAITED,
+    response::status_of,
+    status::{CANCELLED, DEADLINE_EXCEEDED, OK, RESOURCE_EXHAUSTED, UNAVAILABLE},
+};
+use crate::{
+    contract::Level,
+    observe::{Answer, Role},
+    suite::Code,
+    text::count,
+    wire::transcript::{Block, Event, What},
+};
+
+/// How long a message may be that every client takes: gRPC's default.
+const MAX_MESSAGE_BYTES: usize = 4 << 20;
+
+/// How long header blocks may be that every client takes, names included: gRPC's default.
+const MAX_FIELD_BYTES: usize = 8 << 10;
+
+/// Each message that is reported is the one that passed at its place, none is left out
+/// of a success, and the code is the server's.
+pub(super) fn is_what_came(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(answer) = exchange.answer else { return Vec::new() };
+    let mut breaches = other_messages(exchange, answer);
+    if let Some((trailers, code)) = status(exchange) {
+        breaches.extend(left_out(exchange, answer, trailers, code));
+        breaches.extend(other_code(exchange, answer, trailers, code));
+    }
+    // Whoever gets nonsense may make of it what it likes.
+    if breaches.is_empty() || !is_lawful(exchange) { Vec::new() } else { breaches }
+}
+
+/// Messages that are not those that passed.
+fn other_messages(exchange: &Exchange<'_>, answer: &Answer) -> Vec<Breach> {
+    let transcript = exchange.transcript;
+    let encoding = transcript.encoding(Role::Server);
+    let places = transcript.messages(Role::Server).zip(&answer.messages).enumerate();
+    places
+        .filter_map(|(index, ((event, message), reported))| {
+            // What is too long to be kept, or is no such encoding, is not compared.
+            let passed = message.plain(encoding)?.ok()?;
+            let what = format!("messages[{index}] is reported as another than came");
+            is_other(exchange, &passed, reported).then(|| Breach::report_of(event, what))
+        })
+        .collect()
+}
+
+/// Whether it says something else. A client may write a message anew, without the
+/// fields that it does not know.
+fn is_other(exchange: &Exchange<'_>, passed: &[u8], reported: &[u8]) -> bool {
+    if passed == reported {
+        return false;
+    }
+    if exchange.call.raw {
+        return true;
+    }
+    let Some(descriptor) = exchange.message_type(Role::Server) else { return false };
+    let Some(passed) = known_fields(&descriptor, passed) else { return false };
+    known_fields(&descriptor, reported) != Some(passed)
+}
+
+/// As JSON, which has no unknown fields, and in which a NaN is equal to itself.
+fn known_fields(descriptor: &MessageDescriptor, bytes: &[u8]) -> Option<Value> {
+    let message = DynamicMessage::decode(descriptor.clone(), bytes).ok()?;
+    serde_json::to_value(message).ok()
+}
+
+/// The status that the server sent, with its block.
+fn status<'a>(exchange: &Exchange<'a>) -> Option<(Block<'a>, i32)> {
+    let trailers = exchange.trailers()?;
+    let code = status_of(trailers.value("grpc-status")?)?;
+    // A method that answers once has failed if it does not, whatever its status.
+    let descriptor = exchange.call.method.descriptor.as_ref();
+    let is_once = !descriptor.is_some_and(prost_reflect::MethodDescriptor::is_server_streaming);
+    let is_void = is_once && code == OK && exchange.transcript.messages(Role::Server).count() != 1;
+    (!is_void).then_some((trailers, code))
+}
+
+/// A success without all of its messages.
+fn left_out(
+    exchange: &Exchange<'_>,
+    answer: &Answer,
+    trailers: Block<'_>,
+    code: i32,
+) -> Option<Breach> {
+    let (reported, passed) =
+        (answer.messages.len(), exchange.transcript.messages(Role::Server).count());
+    let is_success = code == OK && answer.code == OK;
+    let what = format!("{} reported with OK, and {passed} came", count(reported, "message"));
+    (is_success && reported < passed).then(|| Breach::report_of(trailers.event, what))
+}
+
+/// Another code than the server's, unless something else may have ended the call for
+/// the client.
+fn other_code(
+    exchange: &Exchange<'_>,
+    answer: &Answer,
+    trailers: Block<'_>,
+    code: i32,
+) -> Option<Breach> {
+    let may_be_the_clients = match answer.code {
+        CANCELLED => exchange.call.cancel_after_messages.is_some(),
+        DEADLINE_EXCEEDED => may_be_late(exchange, trailers.event),
+        RESOURCE_EXHAUSTED => is_large(exchange),
+        // A connection may break behind what has passed, before the client has read it.
+        UNAVAILABLE => true,
+        _ => false,
+    };
+    if answer.code == code || may_be_the_clients {
+        return None;
+    }
+    let (sent, reported) = (Code(code), Code(answer.code));
+    Some(Breach::report_of(trailers.event, format!("grpc-status {sent} is reported as {reported}")))
+}
+
+/// Whether the deadline may have passed before the client had read its status.
+fn may_be_late(exchange: &Exchange<'_>, end: &Event) -> bool {
+    let Some(request) = exchange.request() else { return true };
+    let messages = exchange.transcript.messages(Role::Server).count();
+    let delay = exchange.call.read_delay.unwrap_or_default();
+    let delays = delay.saturating_mul(u32::try_from(messages + 1).unwrap_or(u32::MAX));
+    let passed = end.at.saturating_sub(request.event.at);
+    passed.saturating_add(delays).saturating_add(MOST_WAITED) >= exchange.timeout()
+}
+
+/// Whether something in the response is longer than a client need take.
+fn is_large(exchange: &Exchange<'_>) -> bool {
+    let transcript = exchange.transcript;
+    let encoding = transcript.encoding(Role::Server);
+    let length = |fields: Block<'_>| -> usize {
+        fields.fields.iter().map(|field| field.name.len() + field.value.len()).sum()
+    };
+    transcript.blocks(Role::Server).any(|block| length(block) > MAX_FIELD_BYTES)
+        || transcript.messages(Role::Server).any(|(_, message)| {
+            let plain = message.plain(encoding);
+            plain.is_none_or(|plain| plain.is_ok_and(|plain| plain.len() > MAX_MESSAGE_BYTES))
+        })
+}
+
+/// Whether the server keeps to every other rule.
+fn is_lawful(exchange: &Exchange<'_>) -> bool {
+    let others = RULES.iter().filter(|rule| rule.level == Level::Must && rule.id != "WIRE-44");
+    let mut breaches = others.flat_map(|WireRule { check, .. }| check(exchange));
+    breaches.all(|breach| breach.side == Role::Client)
+}
+
+/// A client that ends a call because its deadline has passed does so no earlier than
+/// the deadline that it sent.
+pub(super) fn deadline_has_passed(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let transcript = exchange.transcript;
+    let is_late = exchange.answer.is_some_and(|answer| answer.code == DEADLINE_EXCEEDED);
+    let is_told = |event: &Event| {
+        event.from == Role::Server && matches!(event.what, What::Reset { .. } | What::Closed(_))
+    };
+    let is_own = !exchange.has_status() && !transcript.events().any(is_told);
+    // What the tap holds back it may bring closer together, too.
+    if !is_late || !is_own || transcript.connection.slowed.client {
+        return Vec::new();
+    }
+    let (Some(request), Some((reset, _))) = (exchange.request(), transcript.reset(Role::Client))
+    else {
+        return Vec::new();
+    };
+    let timeout = exchange.timeout();
+    let passed = reset.at.saturating_sub(request.event.at);
+    if passed.saturating_add(MOST_WAITED) >= timeout {
+        return Vec::new();
+    }
+    let passed = Duration::from_millis(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
+    let what = format!("a deadline of {timeout:?} is reported as passed after {passed:?}");
+    vec![Breach::of(reset, what)]
+}
