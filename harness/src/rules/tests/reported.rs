@@ -344,9 +344,10 @@ fn nonsense_is_not_compared() {
 #[test]
 fn a_deadline_is_not_reported_before_it_has_passed() {
     type Send = fn(&mut Wire) -> &mut Wire;
+    type Row<'a> = (&'static str, &'static str, u64, i32, Send, &'a [&'a str]);
     let early = "WIRE-45 client: a deadline of 10s is reported as passed after";
     let cancel: Send = |wire| wire.client(&reset(1, 8));
-    let cases: [(&str, &str, u64, i32, Send, &[&str]); 8] = [
+    let cases: [Row<'_>; 8] = [
         ("at once", "10S", 0, 4, cancel, &[early]),
         ("after a half", "10S", 4990, 4, cancel, &[early]),
         // It may have been held up before its request was seen.
