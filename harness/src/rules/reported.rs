@@ -1,7 +1,4 @@
-//! Rules of what a client reports, where the server has said what came of the call, or
-//! the client's clock has.
-
-use std::time::Duration;
+//! Rules of what a client reports, where the server has said what came of the call.
 
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde_json::Value;
@@ -17,7 +14,7 @@ use crate::{
     observe::{Answer, Role},
     suite::Code,
     text::count,
-    wire::transcript::{Block, Event, What},
+    wire::transcript::{Block, Event},
 };
 
 /// How long a message may be that every client takes: gRPC's default.
@@ -151,31 +148,4 @@ fn is_lawful(exchange: &Exchange<'_>) -> bool {
     let others = RULES.iter().filter(|rule| rule.level == Level::Must && rule.id != "WIRE-44");
     let mut breaches = others.flat_map(|WireRule { check, .. }| check(exchange));
     breaches.all(|breach| breach.side == Role::Client)
-}
-
-/// A client that ends a call because its deadline has passed does so no earlier than
-/// the deadline that it sent.
-pub(super) fn deadline_has_passed(exchange: &Exchange<'_>) -> Vec<Breach> {
-    let transcript = exchange.transcript;
-    let is_late = exchange.answer.is_some_and(|answer| answer.code == DEADLINE_EXCEEDED);
-    let is_told = |event: &Event| {
-        event.from == Role::Server && matches!(event.what, What::Reset { .. } | What::Closed(_))
-    };
-    let is_own = !exchange.has_status() && !transcript.events().any(is_told);
-    // What the tap holds back it may bring closer together, too.
-    if !is_late || !is_own || transcript.connection.slowed.client {
-        return Vec::new();
-    }
-    let (Some(request), Some((reset, _))) = (exchange.request(), transcript.reset(Role::Client))
-    else {
-        return Vec::new();
-    };
-    let timeout = exchange.timeout();
-    let passed = reset.at.saturating_sub(request.event.at);
-    if passed.saturating_add(MOST_WAITED) >= timeout {
-        return Vec::new();
-    }
-    let passed = Duration::from_millis(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
-    let what = format!("a deadline of {timeout:?} is reported as passed after {passed:?}");
-    vec![Breach::of(reset, what)]
 }

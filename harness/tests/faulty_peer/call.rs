@@ -152,11 +152,6 @@ impl Channel {
     ) -> io::Result<Answer> {
         let limit = Duration::from_millis(call.timeout_ms);
         let until = (!call.has_no_end).then(|| Instant::now() + limit);
-        if call.wire.has(Frames::GiveUpAtOnce) {
-            let frames = [call.frames(stream, fields), reset(stream, error::CANCEL)].concat();
-            self.connection.send(&frames)?;
-            return Ok(Answer::failed(DEADLINE_EXCEEDED, "no answer in time"));
-        }
         self.connection.send(&call.frames(stream, fields))?;
         match self.answer(stream, call, until) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

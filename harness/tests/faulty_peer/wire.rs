@@ -66,8 +66,6 @@ pub(crate) enum Frames {
     StreamAfterGoaway,
     NoReset,
     ResetWithAnotherCode,
-    /// It gives a call up as soon as it has made it, and says that it is too late.
-    GiveUpAtOnce,
     /// It reports a message twice.
     MessageTwice,
     MessageLeftOut,
