@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    driver::Hello,
-    observe::{Observation, Role},
-};
+use crate::{driver::Hello, observe::Observation, role::Role};
 
 /// Something that happened. `cell` and `trial` are positions in the plan.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub use crate::role::Role;
+use crate::role::Role;
 use crate::wire::{
     tls::Opaque,
     transcript::{Note, Transcript},

@@ -15,7 +15,7 @@ pub use traces::Traces;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{driver::Hello, event::Times, exit::Exit, observe::Role, results::Counts};
+use crate::{driver::Hello, event::Times, exit::Exit, results::Counts, role::Role};
 
 /// What a run came to, beside its trials.
 #[derive(Debug)]

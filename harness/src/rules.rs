@@ -27,7 +27,8 @@ pub use exchange::Exchange;
 
 use crate::{
     contract::Level,
-    observe::{Answer, Role},
+    observe::Answer,
+    role::Role,
     suite::Call,
     text::shorten,
     wire::transcript::{ConnectionFacts, Event, Transcript},

@@ -153,6 +153,6 @@ async fn prepare_peers(plan: &Plan, context: &Context) -> BTreeMap<String, Strin
 }
 
 /// The log of one process of a cell.
-fn log_path(logs: &Path, cell: &crate::plan::Cell, role: crate::observe::Role) -> PathBuf {
+fn log_path(logs: &Path, cell: &crate::plan::Cell, role: crate::role::Role) -> PathBuf {
     logs.join(format!("{}+{}", cell.server.name, cell.client.name)).join(format!("{role}.log"))
 }

@@ -17,7 +17,7 @@ use std::{
 
 use crate::{
     contract::Level,
-    observe::Role,
+    role::Role,
     rules::Violation,
     suite::Call,
     text::{count, printable, shorten},

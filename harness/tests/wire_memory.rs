@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crosswire::{observe::Role, wire::connection::Connection};
+use crosswire::{role::Role, wire::connection::Connection};
 
 struct Counting;
 

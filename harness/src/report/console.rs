@@ -14,9 +14,9 @@ use super::Summary;
 use crate::{
     contract::Contract,
     judge::{Blame, Side, Verdict},
-    observe::Role,
     plan::Plan,
     results::{Counts, Record, Results},
+    role::Role,
     rules::{self, Violation},
     text::{count, list, printable, shorten},
 };

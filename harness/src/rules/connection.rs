@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Breach, Exchange};
 use crate::{
-    observe::Role,
+    role::Role,
     wire::{
         frame::{PREFACE, kind, kind_name},
         transcript::{Alpn, Asked, Debt, Opening, What, other},

@@ -6,7 +6,8 @@ use prost_reflect::MessageDescriptor;
 
 use super::request::parse_timeout;
 use crate::{
-    observe::{Answer, Role},
+    observe::Answer,
+    role::Role,
     suite::Call,
     wire::{
         message::Message,

@@ -4,7 +4,7 @@ use prost_reflect::{DynamicMessage, MessageDescriptor};
 
 use super::{Breach, Exchange, canonical::first_deviation};
 use crate::{
-    observe::Role,
+    role::Role,
     wire::{
         message::{InflateError, Message},
         transcript::{Event, What},

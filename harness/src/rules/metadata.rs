@@ -8,7 +8,7 @@ use base64::{
 
 use super::{Breach, Exchange};
 use crate::{
-    observe::Role,
+    role::Role,
     wire::{
         headers::Field,
         transcript::{Block, Event, other},

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     contract::Level,
-    observe::{Answer, Role},
+    observe::Answer,
+    role::Role,
     suite::Code,
     text::count,
     wire::transcript::{Block, Event},

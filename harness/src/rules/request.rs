@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Breach, Exchange, metadata::field_breach, status::DEADLINE_EXCEEDED};
 use crate::{
-    observe::Role,
+    role::Role,
     wire::{
         frame::{error, error_name},
         headers::Field,

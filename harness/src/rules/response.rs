@@ -9,7 +9,7 @@ use super::{
     request::bad_content_type,
 };
 use crate::{
-    observe::Role,
+    role::Role,
     wire::{
         frame::{error, kind_name},
         transcript::{Event, What},

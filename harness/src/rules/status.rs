@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::{Breach, Exchange};
 use crate::{
-    observe::{Answer, Role},
+    observe::Answer,
+    role::Role,
     suite::Code,
     text::count,
     wire::{

@@ -18,8 +18,9 @@ use crate::{
     driver::{Client, Server, Setting, StartError},
     event::{Event, Times},
     manifest::Serving,
-    observe::{Observation, Outcome, Role},
+    observe::{Observation, Outcome},
     plan::Cell,
+    role::Role,
     text,
     wire::transcript::Transcript,
 };

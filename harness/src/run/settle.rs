@@ -14,7 +14,8 @@ use super::{
     pump::{Incident, Observed},
 };
 use crate::{
-    observe::{Observation, Outcome, Role},
+    observe::{Observation, Outcome},
+    role::Role,
     text::count,
 };
 

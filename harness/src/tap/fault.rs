@@ -27,7 +27,7 @@ use tokio::{
 
 use super::line::{End, Outcome, Socket, Way, both};
 use crate::{
-    observe::Role,
+    role::Role,
     suite::{Action, Fault, Position},
     wire::{
         frame::{Frame, encode, flag, kind},

@@ -14,7 +14,7 @@ use super::{
     tls,
 };
 use crate::{
-    observe::Role,
+    role::Role,
     suite::{Cut, Fault},
     wire::transcript::{Alpn, Closing},
 };

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{Key, Seen};
 use crate::{
-    observe::Role,
+    role::Role,
     wire::transcript::{Alpn, Closing},
 };
 

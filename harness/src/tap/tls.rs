@@ -25,7 +25,7 @@ use tokio_rustls::{
 };
 
 use super::line::{Line, Socket, abort};
-use crate::{observe::Role, wire::transcript::Alpn};
+use crate::{role::Role, wire::transcript::Alpn};
 
 /// How long a handshake may take, each with its own side. The peers have limits of
 /// their own, which are shorter than this in every trial.

@@ -216,7 +216,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        observe::Role,
+        role::Role,
         wire::{
             frame::{PREFACE, flag},
             sample::*,

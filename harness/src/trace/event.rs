@@ -7,7 +7,7 @@ use prost_reflect::DynamicMessage;
 use super::{Line, Part};
 use crate::{
     judge::message_value,
-    observe::Role,
+    role::Role,
     rules::SHOWN_BYTES,
     suite::{Call, Code},
     text::{count, printable, shorten},

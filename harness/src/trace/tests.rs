@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{EXCERPT_LINES, TraceInput, excerpt, whole};
 use crate::{
-    observe::Role,
+    role::Role,
     rules::{
         check,
         samples::{and, answered, get_sequence, stream_sequence, with},

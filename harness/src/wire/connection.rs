@@ -16,7 +16,7 @@ use super::{
         other,
     },
 };
-use crate::observe::Role;
+use crate::role::Role;
 
 /// How many streams may be open and still be followed.
 const MAX_STREAMS: usize = 4096;

@@ -8,7 +8,7 @@ use super::{
     settings::{Announced, DEFAULT_WINDOW_BYTES},
     transcript::{Asked, Debt, Event, Pair, What, other},
 };
-use crate::observe::Role;
+use crate::role::Role;
 
 /// How many debts are kept; a flood of PINGs must not take the memory.
 const MAX_DEBTS: usize = 64;

@@ -7,7 +7,7 @@ use super::{
     stream::Stream,
     transcript::{Event, Pair, What},
 };
-use crate::observe::Role;
+use crate::role::Role;
 
 /// How many streams are remembered.
 const MAX_ENDED: usize = 256;

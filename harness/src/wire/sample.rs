@@ -7,7 +7,7 @@ use super::{
     frame::{HEADER_BYTES, PREFACE, flag, kind},
     transcript::Transcript,
 };
-use crate::observe::Role;
+use crate::role::Role;
 
 /// A frame.
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {

@@ -8,7 +8,7 @@ use super::{
     message::{Message, MessageReader, PREFIX_BYTES},
     transcript::{ConnectionFacts, Event, Pair, Transcript, What},
 };
-use crate::observe::Role;
+use crate::role::Role;
 
 /// The most that is kept of one call. What follows then is not read; the call is
 /// not whole, and nothing is judged by it.

@@ -9,7 +9,7 @@ use super::{
     sample::*,
     transcript::{Closing, Event, Transcript, What},
 };
-use crate::observe::Role;
+use crate::role::Role;
 
 /// The events of a call in a few words.
 fn words(transcript: &Transcript) -> Vec<String> {

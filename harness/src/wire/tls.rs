@@ -6,7 +6,7 @@ use std::{fmt, io::Cursor};
 use tokio_rustls::rustls::server::Acceptor;
 
 use super::transcript::Pair;
-use crate::observe::Role;
+use crate::role::Role;
 
 /// The header of a record: its type, its version, its length.
 const HEADER_BYTES: usize = 5;

@@ -8,7 +8,7 @@ use super::{
     headers::{Field, Fields},
     message::{Fragment, Message},
 };
-use crate::observe::Role;
+use crate::role::Role;
 
 /// The metadata entry by which the harness finds a call again on the wire. Its
 /// value is a decimal number.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crosswire::{
-    observe::Role,
+    role::Role,
     wire::{
         frame::{Frame, FrameReader, PREFACE, encode, flag, kind},
         headers::{Field, HeaderDecoder},

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    observe::Role,
+    role::Role,
     wire::{
         sample::{frame, ping, reset, settings},
         transcript::Closing,

@@ -6,7 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::*;
 use crate::{
-    observe::Role,
+    role::Role,
     wire::{
         frame::kind,
         sample::{block, frame, goaway, ping, reset, settings, settings_ack, window_update},

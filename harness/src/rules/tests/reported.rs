@@ -6,7 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::*;
 use crate::{
-    observe::Role,
+    role::Role,
     suite::Method,
     wire::{
         sample::{reset, window_update},

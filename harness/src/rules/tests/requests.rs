@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    observe::Role,
+    role::Role,
     wire::{sample::reset, transcript::Closing},
 };
 

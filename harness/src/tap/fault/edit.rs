@@ -8,7 +8,7 @@ use super::{
     rewrite::Rewriter,
 };
 use crate::{
-    observe::Role,
+    role::Role,
     suite::{Action, Fault, LastStream, Position},
     wire::frame::{Frame, HEADER_BYTES, encode, flag, kind},
 };

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::{
-    observe::Role,
+    role::Role,
     wire::frame::{Frame, FrameReader, flag, kind},
 };
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
-    observe::Role,
+    role::Role,
     suite::{Fault, Position},
     wire::{
         frame::{Frame, encode, flag, kind},

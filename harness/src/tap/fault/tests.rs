@@ -11,7 +11,7 @@ use super::{
     place::{Finder, Place},
 };
 use crate::{
-    observe::Role,
+    role::Role,
     suite::Fault,
     wire::{
         frame::{PREFACE, flag, kind},

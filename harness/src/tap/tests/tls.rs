@@ -17,7 +17,7 @@ use tokio_rustls::{
 use super::*;
 use crate::{
     certificates::{Certificates, Identity},
-    observe::Role,
+    role::Role,
     suite::Fault,
     tap::{Ends, Seen, Tls},
     wire::transcript::{Alpn, Pair, What},

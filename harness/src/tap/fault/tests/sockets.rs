@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{LIMIT, fault, greeting, response};
 use crate::{
-    observe::Role,
+    role::Role,
     tap::{Behaviour, Key, Seen, Tap},
     wire::{
         frame::{flag, kind},
