@@ -17,7 +17,7 @@ use crate::{
     known::Known,
     observe::{Answer, Observation, Outcome},
     rules::Violation,
-    suite::{Call, Case, Code},
+    suite::{Call, Case},
     text::{printable, shorten},
 };
 
@@ -301,7 +301,7 @@ pub fn expected_value(call: &Call) -> Value {
 fn actual_value(call: &Call, answer: &Answer) -> Value {
     let shown = answer.messages.iter().take(SHOWN_MESSAGES);
     let mut value = json!({
-        "code": Code(answer.code).to_string(),
+        "code": answer.code.to_string(),
         "messages": shown.map(|bytes| compare::bytes_value(call, bytes)).collect::<Value>(),
     });
     if answer.messages.len() > SHOWN_MESSAGES {

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use crate::role::Role;
-use crate::wire::{
-    tls::Opaque,
-    transcript::{Note, Transcript},
+use crate::{
+    role::Role,
+    suite::Code,
+    wire::{
+        tls::Opaque,
+        transcript::{Note, Transcript},
+    },
 };
 
 /// What was seen of one trial.
@@ -91,7 +94,7 @@ pub struct Answer {
     /// The serialized response messages, in order.
     pub messages: Vec<Vec<u8>>,
     /// The status code that the client's API gave.
-    pub code: i32,
+    pub code: Code,
     /// The status message.
     pub message: String,
     /// The bytes of `grpc-status-details-bin`.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     observe::Answer,
-    suite::Call,
+    suite::{Call, Code},
     text::{printable, shorten},
 };
 
@@ -225,7 +225,7 @@ fn read_answer(raw: RawResult) -> Result<Answer, String> {
         .collect::<Result<_, _>>()?;
     Ok(Answer {
         messages,
-        code: raw.status.code,
+        code: Code(raw.status.code),
         message: raw.status.message,
         details: decode("status.details", &raw.status.details)?,
         headers: raw.headers,
@@ -273,7 +273,7 @@ mod tests {
         let line = br#"{"result":{"id":7,"messages":["CAE=",""],"status":{"code":11,"message":"m","details":""},"headers":[["k","v"]],"trailers":[]}}"#;
         let Some(Ok(Reply::Result { id: 7, answer })) = read_reply(line) else { panic!() };
         assert_eq!(answer.messages, [vec![8, 1], vec![]]);
-        assert_eq!((answer.code, answer.message.as_str()), (11, "m"));
+        assert_eq!((answer.code, answer.message.as_str()), (Code(11), "m"));
         assert_eq!(answer.headers, [("k".to_owned(), "v".to_owned())]);
     }
 }

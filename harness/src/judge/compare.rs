@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::QUOTED_CHARACTERS;
 use crate::{
     observe::Answer,
-    suite::{Approx, Call, Code},
+    suite::{Approx, Call},
     text::{count, printable, shorten},
 };
 
@@ -17,9 +17,9 @@ const QUOTED_VALUE: usize = 120;
 /// The first way in which an answer is not what it should be.
 pub(super) fn mismatch(call: &Call, answer: &Answer) -> Option<String> {
     let expect = &call.expect;
-    if !expect.codes.contains(&Code(answer.code)) {
+    if !expect.codes.contains(&answer.code) {
         let allowed: Vec<String> = expect.codes.iter().map(ToString::to_string).collect();
-        let mut got = Code(answer.code).to_string();
+        let mut got = answer.code.to_string();
         if !answer.message.is_empty() {
             got.push_str(&format!(" ({})", quote(&answer.message, QUOTED_CHARACTERS)));
         }

@@ -131,8 +131,11 @@ fn a_tolerance_is_what_it_says() {
 
 #[test]
 fn status_and_metadata_are_checked() {
-    let status =
-        |code, message: &str| Answer { code, message: message.into(), ..Answer::default() };
+    let status = |code, message: &str| Answer {
+        code: Code(code),
+        message: message.into(),
+        ..Answer::default()
+    };
     let mut want = call(&[11, 3], None);
     want.expect.message_count = Some(0);
     assert_eq!(reason(&want, status(3, "m")), "");
@@ -208,7 +211,7 @@ fn a_known_failure_must_be_the_one_that_is_known() {
             judge(&case, &Observation::of(outcome), Some(&known), Strictness::default());
         (judgement.verdict, judgement.reason)
     };
-    let answered = |code| Outcome::Answered(vec![Answer { code, ..Answer::default() }]);
+    let answered = |code| Outcome::Answered(vec![Answer { code: Code(code), ..Answer::default() }]);
     assert_eq!(verdict(answered(2)).0, Verdict::Known);
     let (fixed, reason) = verdict(answered(0));
     assert_eq!(fixed, Verdict::Fixed);

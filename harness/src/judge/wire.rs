@@ -89,7 +89,7 @@ fn never_passed(case: &Case, answers: &[Answer], wire: &Wire) -> Option<Finding>
         let is_unseen = transcripts.is_empty() && wire.opaque.is_empty();
         is_unseen && !may_end_unseen(case, call, answer)
     })?;
-    let code = Code(answer.code);
+    let code = answer.code;
     let what = format!("the client reports {code}, and the call never passed on the wire");
     Some(Finding { side: Some(Side::Client), what })
 }
@@ -105,7 +105,7 @@ fn offers_gzip(transcript: &Transcript) -> bool {
 /// connecting may fail or take too long, or the call is cancelled at once.
 fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
     let is_hindered = case.tls.is_some() || case.fault.is_some();
-    match Code(answer.code) {
+    match answer.code {
         _ if !answer.messages.is_empty() => false,
         Code::CANCELLED => is_hindered || call.cancel_after_messages == Some(0),
         Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE => is_hindered,
@@ -126,7 +126,7 @@ fn gave_up_early(
         let server_ended = transcripts
             .iter()
             .any(|seen| seen.end(Role::Server).is_some() || seen.reset(Role::Server).is_some());
-        Code(answer.code) == Code::DEADLINE_EXCEEDED
+        answer.code == Code::DEADLINE_EXCEEDED
             && !server_ended
             && wire.opaque.is_empty()
             && duration + TIMER_SLACK < call.timeout

@@ -13,7 +13,7 @@ use crate::{
     pattern::Pattern,
     plan::{Cell, Plan, Trial},
     results::{Judged, Results},
-    suite::{Call, Case, Expect, Method},
+    suite::{Call, Case, Code, Expect, Method},
 };
 
 /// Three servers and two clients on four cases, with one of everything: a
@@ -111,7 +111,11 @@ fn case(name: &str) -> Arc<Case> {
 }
 
 fn answered(code: i32, message: &str) -> Outcome {
-    Outcome::Answered(vec![Answer { code, message: message.into(), ..Answer::default() }])
+    Outcome::Answered(vec![Answer {
+        code: Code(code),
+        message: message.into(),
+        ..Answer::default()
+    }])
 }
 
 fn contract() -> Contract {

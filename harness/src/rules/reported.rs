@@ -3,12 +3,7 @@
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde_json::Value;
 
-use super::{
-    Breach, Exchange, RULES, WireRule,
-    request::MOST_WAITED,
-    response::status_of,
-    status::{CANCELLED, DEADLINE_EXCEEDED, OK, RESOURCE_EXHAUSTED, UNAVAILABLE},
-};
+use super::{Breach, Exchange, RULES, WireRule, request::MOST_WAITED, response::status_of};
 use crate::{
     contract::Level,
     observe::Answer,
@@ -73,13 +68,14 @@ fn known_fields(descriptor: &MessageDescriptor, bytes: &[u8]) -> Option<Value> {
 }
 
 /// The status that the server sent, with its block.
-fn status<'a>(exchange: &Exchange<'a>) -> Option<(Block<'a>, i32)> {
+fn status<'a>(exchange: &Exchange<'a>) -> Option<(Block<'a>, Code)> {
     let trailers = exchange.trailers()?;
-    let code = status_of(trailers.value("grpc-status")?)?;
+    let code = Code(status_of(trailers.value("grpc-status")?)?);
     // A method that answers once has failed if it does not, whatever its status.
     let descriptor = exchange.call.method.descriptor.as_ref();
     let is_once = !descriptor.is_some_and(prost_reflect::MethodDescriptor::is_server_streaming);
-    let is_void = is_once && code == OK && exchange.transcript.messages(Role::Server).count() != 1;
+    let is_void =
+        is_once && code == Code::OK && exchange.transcript.messages(Role::Server).count() != 1;
     (!is_void).then_some((trailers, code))
 }
 
@@ -88,11 +84,11 @@ fn left_out(
     exchange: &Exchange<'_>,
     answer: &Answer,
     trailers: Block<'_>,
-    code: i32,
+    code: Code,
 ) -> Option<Breach> {
     let (reported, passed) =
         (answer.messages.len(), exchange.transcript.messages(Role::Server).count());
-    let is_success = code == OK && answer.code == OK;
+    let is_success = code == Code::OK && answer.code == Code::OK;
     let what = format!("{} reported with OK, and {passed} came", count(reported, "message"));
     (is_success && reported < passed).then(|| Breach::report_of(trailers.event, what))
 }
@@ -103,20 +99,20 @@ fn other_code(
     exchange: &Exchange<'_>,
     answer: &Answer,
     trailers: Block<'_>,
-    code: i32,
+    code: Code,
 ) -> Option<Breach> {
     let may_be_the_clients = match answer.code {
-        CANCELLED => exchange.call.cancel_after_messages.is_some(),
-        DEADLINE_EXCEEDED => may_be_late(exchange, trailers.event),
-        RESOURCE_EXHAUSTED => is_large(exchange),
+        Code::CANCELLED => exchange.call.cancel_after_messages.is_some(),
+        Code::DEADLINE_EXCEEDED => may_be_late(exchange, trailers.event),
+        Code::RESOURCE_EXHAUSTED => is_large(exchange),
         // A connection may break behind what has passed, before the client has read it.
-        UNAVAILABLE => true,
+        Code::UNAVAILABLE => true,
         _ => false,
     };
     if answer.code == code || may_be_the_clients {
         return None;
     }
-    let (sent, reported) = (Code(code), Code(answer.code));
+    let (sent, reported) = (code, answer.code);
     Some(Breach::report_of(trailers.event, format!("grpc-status {sent} is reported as {reported}")))
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Breach, Exchange, metadata::field_breach, status::DEADLINE_EXCEEDED};
+use super::{Breach, Exchange, metadata::field_breach};
 use crate::{
     role::Role,
+    suite::Code,
     wire::{
         frame::{error, error_name},
         headers::Field,
@@ -203,7 +204,7 @@ pub(super) fn giving_up_is_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
     let Some(answer) = answer else { return Vec::new() };
     let reported = answer.messages.len();
     let cancels = call.cancel_after_messages.is_some_and(|count| reported >= count as usize);
-    let is_late = answer.code == DEADLINE_EXCEEDED && !exchange.has_status();
+    let is_late = answer.code == Code::DEADLINE_EXCEEDED && !exchange.has_status();
     if !cancels && !is_late {
         return Vec::new();
     }

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use crate::{
     observe::Answer,
-    suite::{Call, Expect, Method, load_protos},
+    suite::{Call, Code, Expect, Method, load_protos},
 };
 
 pub(crate) type Fields = Vec<(&'static str, &'static str)>;
@@ -64,5 +64,5 @@ pub(crate) fn streamed(code: i32, messages: usize) -> Answer {
 /// An answer with these messages.
 pub(crate) fn answered(code: i32, messages: &[&[u8]]) -> Answer {
     let messages = messages.iter().map(|message| message.to_vec()).collect();
-    Answer { code, messages, ..Answer::default() }
+    Answer { code: Code(code), messages, ..Answer::default() }
 }

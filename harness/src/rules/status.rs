@@ -14,17 +14,6 @@ use crate::{
     },
 };
 
-pub(super) const OK: i32 = 0;
-pub(super) const CANCELLED: i32 = 1;
-const UNKNOWN: i32 = 2;
-pub(super) const DEADLINE_EXCEEDED: i32 = 4;
-const PERMISSION_DENIED: i32 = 7;
-pub(super) const RESOURCE_EXHAUSTED: i32 = 8;
-const UNIMPLEMENTED: i32 = 12;
-const INTERNAL: i32 = 13;
-pub(super) const UNAVAILABLE: i32 = 14;
-const UNAUTHENTICATED: i32 = 16;
-
 /// The part of a deadline that may have passed before its request was seen.
 const UNSEEN_PART: u32 = 10;
 
@@ -54,12 +43,12 @@ pub(super) fn http_status_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> 
         return Vec::new();
     }
     let expected = match status {
-        b"400" => INTERNAL,
-        b"401" => UNAUTHENTICATED,
-        b"403" => PERMISSION_DENIED,
-        b"404" => UNIMPLEMENTED,
-        b"429" | b"502" | b"503" | b"504" => UNAVAILABLE,
-        _ => UNKNOWN,
+        b"400" => Code::INTERNAL,
+        b"401" => Code::UNAUTHENTICATED,
+        b"403" => Code::PERMISSION_DENIED,
+        b"404" => Code::UNIMPLEMENTED,
+        b"429" | b"502" | b"503" | b"504" => Code::UNAVAILABLE,
+        _ => Code::UNKNOWN,
     };
     let status = status.escape_ascii();
     translated(exchange, expected, &format!("HTTP status {status} without a grpc-status"))
@@ -85,11 +74,11 @@ pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
         | error::SETTINGS_TIMEOUT
         | error::FRAME_SIZE_ERROR
         | error::COMPRESSION_ERROR
-        | error::CONNECT_ERROR => INTERNAL,
-        error::REFUSED_STREAM => UNAVAILABLE,
-        error::CANCEL => CANCELLED,
-        error::ENHANCE_YOUR_CALM => RESOURCE_EXHAUSTED,
-        error::INADEQUATE_SECURITY => PERMISSION_DENIED,
+        | error::CONNECT_ERROR => Code::INTERNAL,
+        error::REFUSED_STREAM => Code::UNAVAILABLE,
+        error::CANCEL => Code::CANCELLED,
+        error::ENHANCE_YOUR_CALM => Code::RESOURCE_EXHAUSTED,
+        error::INADEQUATE_SECURITY => Code::PERMISSION_DENIED,
         // STREAM_CLOSED and the rest have no translation.
         _ => return Vec::new(),
     };
@@ -99,7 +88,7 @@ pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
 /// A call without any status never succeeded.
 pub(super) fn no_status_is_no_success(exchange: &Exchange<'_>) -> Vec<Breach> {
     match exchange.answer {
-        Some(Answer { code: OK, .. }) if !exchange.has_status() => {
+        Some(Answer { code: Code::OK, .. }) if !exchange.has_status() => {
             client(exchange, "OK is reported, and the server sent no status".to_owned())
         }
         _ => Vec::new(),
@@ -107,13 +96,13 @@ pub(super) fn no_status_is_no_success(exchange: &Exchange<'_>) -> Vec<Breach> {
 }
 
 /// A deadline that has passed may always be reported as what it is.
-fn translated(exchange: &Exchange<'_>, expected: i32, seen: &str) -> Vec<Breach> {
+fn translated(exchange: &Exchange<'_>, expected: Code, seen: &str) -> Vec<Breach> {
     let Some(answer) = exchange.answer else { return Vec::new() };
-    let is_late = answer.code == DEADLINE_EXCEEDED && has_timed_out(exchange);
+    let is_late = answer.code == Code::DEADLINE_EXCEEDED && has_timed_out(exchange);
     if answer.code == expected || is_late {
         return Vec::new();
     }
-    let (reported, expected) = (Code(answer.code), Code(expected));
+    let (reported, expected) = (answer.code, expected);
     client(exchange, format!("{seen} is reported as {reported}, not {expected}"))
 }
 

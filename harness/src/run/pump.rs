@@ -27,10 +27,10 @@ use crate::{
     wire::transcript::CALL_ENTRY,
 };
 
-/// Status codes that a library gives when its connection is lost: CANCELLED,
-/// UNKNOWN, INTERNAL, UNAVAILABLE. After one of them it is asked whether the
-/// server lives.
-const LOST_CONNECTION_CODES: [i32; 4] = [1, 2, 13, 14];
+/// Status codes that a library gives when its connection is lost. After one of them
+/// it is asked whether the server lives.
+const LOST_CONNECTION_CODES: [Code; 4] =
+    [Code::CANCELLED, Code::UNKNOWN, Code::INTERNAL, Code::UNAVAILABLE];
 
 /// How many answers a client may repeat before it is killed. One that never stops
 /// repeating itself answers nothing else.
@@ -371,12 +371,12 @@ impl<'a> Pump<'a> {
 
     /// Whether this answer may mean that the server has died. One that the case
     /// allows does not: asking costs the server a connection, which is traffic too.
-    fn may_be_lost(&self, id: u64, code: i32) -> bool {
+    fn may_be_lost(&self, id: u64, code: Code) -> bool {
         let call = self.given.get(&id).map(|given| {
             let case = &self.cell.trials[given.trial].case;
             &case.calls[given.call]
         });
-        let is_allowed = call.is_some_and(|call| call.expect.codes.contains(&Code(code)));
+        let is_allowed = call.is_some_and(|call| call.expect.codes.contains(&code));
         LOST_CONNECTION_CODES.contains(&code) && !is_allowed
     }
 

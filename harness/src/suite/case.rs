@@ -1,11 +1,11 @@
 //! A case, checked and ready to be run: what is called and what must come of it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde::Deserialize;
 
-use super::{fault::Fault, tls::Tls};
+use super::{code::Code, fault::Fault, tls::Tls};
 use crate::{input::Place, manifest::Serving};
 
 /// A file of cases.
@@ -280,70 +280,5 @@ impl Call {
     /// The features that the manifest must list for the server.
     pub fn server_features(&self) -> impl Iterator<Item = &'static str> {
         self.compression.map(Compression::name).into_iter()
-    }
-}
-
-/// A gRPC status code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code(pub i32);
-
-/// The standard names, by number (gRPC, `statuscodes.md`).
-const NAMES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-
-impl Code {
-    /// Success.
-    pub const OK: Self = Self(0);
-    /// The caller gave up.
-    pub const CANCELLED: Self = Self(1);
-    /// The deadline passed.
-    pub const DEADLINE_EXCEEDED: Self = Self(4);
-    /// The server cannot be reached.
-    pub const UNAVAILABLE: Self = Self(14);
-
-    /// The code of a standard name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        let position = NAMES.iter().position(|known| *known == name)?;
-        i32::try_from(position).ok().map(Self)
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = usize::try_from(self.0).ok().and_then(|number| NAMES.get(number));
-        match name {
-            Some(name) => formatter.write_str(name),
-            None => write!(formatter, "code {}", self.0),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Code {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Self::from_name(&name).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "`{name}` is no status code; one of {}",
-                NAMES.join(", ")
-            ))
-        })
     }
 }

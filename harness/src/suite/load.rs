@@ -16,7 +16,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::{
-    case::{Approx, Call, Case, Code, Compression, Expect, Method, Seen, Suite},
+    case::{Approx, Call, Case, Compression, Expect, Method, Seen, Suite},
+    code::Code,
     expand::expand,
     fault::{Action, Fault},
     tls::{Tls, TlsTap},

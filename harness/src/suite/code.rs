@@ -1,0 +1,82 @@
+//! gRPC status codes, by number and by name.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// A gRPC status code. Numbers above 16 have no name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Code(pub i32);
+
+/// The standard names, by number (gRPC, `statuscodes.md`).
+const NAMES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+impl Code {
+    /// Success.
+    pub const OK: Self = Self(0);
+    /// The caller gave up.
+    pub const CANCELLED: Self = Self(1);
+    /// Nothing better is known.
+    pub const UNKNOWN: Self = Self(2);
+    /// The deadline passed.
+    pub const DEADLINE_EXCEEDED: Self = Self(4);
+    /// The caller may not do this.
+    pub const PERMISSION_DENIED: Self = Self(7);
+    /// A limit was reached.
+    pub const RESOURCE_EXHAUSTED: Self = Self(8);
+    /// There is no such method.
+    pub const UNIMPLEMENTED: Self = Self(12);
+    /// An invariant of a library or of the protocol is broken.
+    pub const INTERNAL: Self = Self(13);
+    /// The server cannot be reached.
+    pub const UNAVAILABLE: Self = Self(14);
+    /// It is not known who the caller is.
+    pub const UNAUTHENTICATED: Self = Self(16);
+
+    /// The code of a standard name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let position = NAMES.iter().position(|known| *known == name)?;
+        i32::try_from(position).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = usize::try_from(self.0).ok().and_then(|number| NAMES.get(number));
+        match name {
+            Some(name) => formatter.write_str(name),
+            None => write!(formatter, "code {}", self.0),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| {
+            serde::de::Error::custom(format!(
+                "`{name}` is no status code; one of {}",
+                NAMES.join(", ")
+            ))
+        })
+    }
+}
