@@ -1,6 +1,6 @@
 //! What passes between a client and a server, read from copies of its bytes.
 //!
-//! `frame → headers, message, settings → block, control, stream → ended → connection →
+//! `frame → headers, message, settings, write → block, control, stream → ended → connection →
 //! transcript`
 //!
 //! Pure: bytes in, transcripts out. All of it is hostile: whatever the bytes are,
@@ -10,6 +10,7 @@ pub mod frame;
 pub mod headers;
 pub mod message;
 pub mod settings;
+pub mod write;
 
 pub mod transcript;
 

@@ -7,7 +7,7 @@ use crate::{
     input::Place,
     pattern::Pattern,
     role::Role,
-    suite::{Approx, Expect, Method},
+    suite::{Approx, Code, Expect, Method},
 };
 
 const PROTO: &str = r#"

@@ -7,8 +7,11 @@
 //! block. `hpack` and its descendants build a new table for each Huffman string, which
 //! makes seconds of a block of 1 MiB; `httlib-hpack` moves all bytes for each field.
 
+mod encode;
 mod huffman;
 mod table;
+
+pub use encode::{encode, table_size};
 
 use bytes::Bytes;
 use thiserror::Error;

@@ -4,91 +4,17 @@ use std::time::Duration;
 
 use super::{
     connection::Connection,
-    frame::{HEADER_BYTES, PREFACE, flag, kind},
+    frame::{PREFACE, flag},
     transcript::Transcript,
 };
 use crate::role::Role;
 
-/// A frame.
-pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
-    frame.extend_from_slice(&length[1..]);
-    frame.extend_from_slice(&[kind, flags]);
-    frame.extend_from_slice(&stream.to_be_bytes());
-    frame.extend_from_slice(payload);
-    frame
-}
-
-/// A header block: every field literal, nothing indexed.
-pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
-    let mut block = Vec::new();
-    for (name, value) in fields {
-        block.push(0);
-        for text in [name, value] {
-            let length = text.len();
-            if length < 127 {
-                block.push(u8::try_from(length).unwrap());
-            } else {
-                let rest = length - 127;
-                block.push(127);
-                block.push(0x80 | u8::try_from(rest % 128).unwrap());
-                block.push(u8::try_from(rest / 128).unwrap());
-            }
-            block.extend_from_slice(text.as_bytes());
-        }
-    }
-    block
-}
-
-/// HEADERS with the whole block.
-pub(crate) fn headers(stream: u32, flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
-    frame(kind::HEADERS, flag::END_HEADERS | flags, stream, &block(fields))
-}
-
-/// DATA.
-pub(crate) fn data(stream: u32, flags: u8, content: &[u8]) -> Vec<u8> {
-    frame(kind::DATA, flags, stream, content)
-}
-
-/// A length-prefixed message.
-pub(crate) fn message(flag: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&[flag], &length[..], payload].concat()
-}
-
-/// SETTINGS.
-pub(crate) fn settings(settings: &[(u16, u32)]) -> Vec<u8> {
-    let entries = settings
-        .iter()
-        .flat_map(|(setting, value)| setting.to_be_bytes().into_iter().chain(value.to_be_bytes()));
-    frame(kind::SETTINGS, 0, 0, &entries.collect::<Vec<u8>>())
-}
-
-/// An acknowledgement of SETTINGS.
-pub(crate) fn settings_ack() -> Vec<u8> {
-    frame(kind::SETTINGS, flag::ACK, 0, b"")
-}
-
-/// PING or its answer.
-pub(crate) fn ping(flags: u8, data: [u8; 8]) -> Vec<u8> {
-    frame(kind::PING, flags, 0, &data)
-}
-
-/// RST_STREAM.
-pub(crate) fn reset(stream: u32, code: u32) -> Vec<u8> {
-    frame(kind::RST_STREAM, 0, stream, &code.to_be_bytes())
-}
-
-/// WINDOW_UPDATE.
-pub(crate) fn window_update(stream: u32, increment: u32) -> Vec<u8> {
-    frame(kind::WINDOW_UPDATE, 0, stream, &increment.to_be_bytes())
-}
-
-/// GOAWAY.
-pub(crate) fn goaway(last: u32, code: u32) -> Vec<u8> {
-    frame(kind::GOAWAY, 0, 0, &[last.to_be_bytes(), code.to_be_bytes()].concat())
-}
+pub(crate) use super::{
+    headers::encode as block,
+    write::{
+        data, frame, goaway, headers, message, ping, reset, settings, settings_ack, window_update,
+    },
+};
 
 /// The fields of an ordinary request.
 pub(crate) const REQUEST: &[(&str, &str)] = &[

@@ -11,12 +11,13 @@ use crosswire::wire::{
     frame::{error, flag, kind},
     message::MessageReader,
     transcript::CALL_ENTRY,
+    write::{data, headers, message, reset},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    http2::{Connection, data, headers, message, reset, value},
+    http2::{Connection, value},
     misdeed::WRONG,
     tls::ClientTls,
     wire::{Frames, Wire},
@@ -224,7 +225,7 @@ impl Call {
     }
 
     fn frames(&self, stream: u32, fields: &[(String, String)]) -> Vec<u8> {
-        let content = self.wire.content(message(&STANDARD.decode(&self.request).unwrap()));
+        let content = self.wire.content(message(0, &STANDARD.decode(&self.request).unwrap()));
         let ended = data(stream, flag::END_STREAM, &content);
         let rest = match self.wire.frames {
             Some(Frames::RequestTrailers) => {

@@ -13,6 +13,7 @@ use crosswire::{
     wire::{
         frame::{Frame, FrameReader, PREFACE, encode, flag, kind},
         headers::{Field, HeaderDecoder},
+        write::{ping, settings_ack},
     },
 };
 
@@ -144,53 +145,4 @@ fn protocols(wire: &Wire) -> &'static [&'static [u8]] {
 pub(crate) fn value<'a>(fields: &'a [Field], name: &str) -> Option<&'a str> {
     let field = fields.iter().find(|field| field.name == name.as_bytes())?;
     std::str::from_utf8(&field.value).ok()
-}
-
-/// HEADERS with the whole block: every field written out, nothing indexed.
-pub(crate) fn headers(stream: u32, flags: u8, fields: &[(String, String)]) -> Vec<u8> {
-    let mut block = Vec::new();
-    for (name, value) in fields {
-        block.push(0);
-        for text in [name, value] {
-            push_length(&mut block, text.len());
-            block.extend_from_slice(text.as_bytes());
-        }
-    }
-    encode(kind::HEADERS, flag::END_HEADERS | flags, stream, &block).into()
-}
-
-/// The length of a string that is not Huffman-coded (RFC 7541, sections 5.1 and 5.2).
-fn push_length(block: &mut Vec<u8>, length: usize) {
-    let Some(mut rest) = length.checked_sub(127) else {
-        return block.push(u8::try_from(length).unwrap());
-    };
-    block.push(127);
-    while rest >= 128 {
-        block.push(0x80 | u8::try_from(rest % 128).unwrap());
-        rest /= 128;
-    }
-    block.push(u8::try_from(rest).unwrap());
-}
-
-pub(crate) fn data(stream: u32, flags: u8, content: &[u8]) -> Vec<u8> {
-    encode(kind::DATA, flags, stream, content).into()
-}
-
-/// A message that is not compressed, with its prefix.
-pub(crate) fn message(payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&[0], &length[..], payload].concat()
-}
-
-pub(crate) fn settings_ack() -> Vec<u8> {
-    encode(kind::SETTINGS, flag::ACK, 0, b"").into()
-}
-
-/// PING, or its answer.
-pub(crate) fn ping(flags: u8, data: &[u8]) -> Vec<u8> {
-    encode(kind::PING, flags, 0, data).into()
-}
-
-pub(crate) fn reset(stream: u32, code: u32) -> Vec<u8> {
-    encode(kind::RST_STREAM, 0, stream, &code.to_be_bytes()).into()
 }

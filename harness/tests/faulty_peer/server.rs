@@ -18,11 +18,12 @@ use clap::{Args, ValueEnum};
 use crosswire::wire::{
     frame::{flag, kind},
     message::MessageReader,
+    write::{data, headers, message, ping},
 };
 use serde_json::json;
 
 use crate::{
-    http2::{Connection, data, headers, message, ping, value},
+    http2::{Connection, value},
     misdeed::{
         HOSTILE, WRONG, block_sigterm, die, flood, hang, hang_in_spite_of, hang_with_stdout_closed,
         leave_a_daemon, leave_a_grandchild,
@@ -223,7 +224,7 @@ impl Service {
         if self.wire.has(Frames::DataAfterReset) {
             for _ in 0..ENDLESS_MESSAGES {
                 thread::sleep(BETWEEN_MESSAGES);
-                connection.send(&data(stream, 0, &message(request)))?;
+                connection.send(&data(stream, 0, &message(0, request)))?;
             }
         }
         Ok(())
@@ -254,7 +255,7 @@ fn text(message: &[u8]) -> Option<&[u8]> {
 fn response(stream: u32, payload: &[u8], wire: &Wire) -> Vec<u8> {
     let begin = headers(stream, 0, &wire.header(RESPONSE));
     let ping = ping(0, b"are you?");
-    let content = wire.content(message(payload));
+    let content = wire.content(message(0, payload));
     let data_ends = |flags| data(stream, flags, &content);
     let end = headers(stream, flag::END_STREAM, &wire.trailer(&[("grpc-status", "0")]));
     match wire.frames {

@@ -3,9 +3,10 @@
 use std::{str::FromStr, thread, time::Duration};
 
 use clap::{Args, ValueEnum};
-use crosswire::wire::frame::{encode, flag, kind};
-
-use crate::http2::{ping, settings_ack};
+use crosswire::wire::{
+    frame::{encode, flag, kind},
+    write::{ping, settings_ack},
+};
 
 /// Longer than whoever is asked may leave it unanswered, while it sends other frames.
 const OVERDUE: Duration = Duration::from_millis(1100);
