@@ -6,6 +6,7 @@ use crate::{
     filter::{Filter, Subject},
     known::{Known, KnownList},
     manifest::{ClientSpec, Peer, ServerSpec},
+    role::Role,
     suite::{Call, Case},
 };
 
@@ -77,6 +78,7 @@ impl Plan {
                 }
                 let trials: Vec<Trial> = cases
                     .iter()
+                    .filter(|case| is_for(server, client, case))
                     .filter(|case| selection.filter.matches(subject(server, client, case)))
                     .map(|case| Trial {
                         case: Arc::clone(case),
@@ -134,6 +136,13 @@ impl Cell {
     pub fn client_spec(&self) -> &ClientSpec {
         self.client.client.as_ref().expect("a cell's client peer has a client")
     }
+}
+
+/// Whether the harness plays just the sides that the case says.
+fn is_for(server: &Peer, client: &Peer, case: &Case) -> bool {
+    let scripted = case.scripted();
+    server.is_scripted() == (scripted == Some(Role::Server))
+        && client.is_scripted() == (scripted == Some(Role::Client))
 }
 
 fn subject<'a>(server: &'a Peer, client: &'a Peer, case: &'a Case) -> Subject<'a> {

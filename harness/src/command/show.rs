@@ -7,9 +7,9 @@ use crate::{
     command_line::ShowArgs,
     exit::Exit,
     input::BadInput,
-    judge::{expected_value, message_value},
+    judge::expected_value,
     project::Project,
-    suite::{Call, Case},
+    suite::{Call, Case, message_value},
     text::{self, count, printable, shorten},
 };
 
@@ -46,7 +46,7 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
         line("source", &rule.source);
     }
     line("why", &case.why);
-    if let Some(source) = source {
+    if let Some(source) = case.source.as_deref().or(source) {
         line("expected", &format!("from {source}"));
     }
     for (label, words) in connection(case) {
