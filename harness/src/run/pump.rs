@@ -562,7 +562,10 @@ impl<'a> Pump<'a> {
 /// How long the calls of a case may take together.
 fn longest(case: &Case) -> Duration {
     let each = case.calls.iter().map(|call| call.pause + call.timeout);
-    if case.is_sequential { each.sum() } else { each.max().unwrap_or_default() }
+    let longest = if case.is_sequential { each.sum() } else { each.max().unwrap_or_default() };
+    // The second of the calls beside a script comes after it.
+    let is_watched = case.script.as_ref().is_some_and(|script| script.beside.is_some());
+    if is_watched { longest * 2 } else { longest }
 }
 
 /// Waits until then, for ever if there is no such time.

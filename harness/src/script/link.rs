@@ -10,6 +10,7 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::mpsc,
+    task::AbortHandle,
 };
 
 use crate::{
@@ -17,10 +18,13 @@ use crate::{
     role::Role,
     suite::{Awaited, Cut, Habit, Script},
     wire::{
-        frame::{Frame, FrameReader, PREFACE, flag, kind},
+        frame::{Frame, FrameReader, HEADER_BYTES, PREFACE, flag, kind},
         headers::{Field, HeaderDecoder},
         message::MessageReader,
-        settings::{DEFAULT_WINDOW_BYTES, INITIAL_WINDOW_SIZE, entries},
+        settings::{
+            DEFAULT_HEADER_TABLE_BYTES, DEFAULT_WINDOW_BYTES, HEADER_TABLE_SIZE,
+            INITIAL_WINDOW_SIZE, entries,
+        },
         write,
     },
 };
@@ -34,8 +38,12 @@ const MAX_BLOCK_BYTES: usize = 1 << 20;
 /// How many streams are followed. What a flood opens beyond is read and forgotten.
 const MAX_STREAMS: usize = 1 << 16;
 
-/// How many messages of a stream are kept.
-const MAX_MESSAGES: usize = 10_000;
+/// How much of the other side's messages and header blocks is kept, of all streams
+/// together. What comes beyond is read and forgotten.
+const MAX_KEPT_BYTES: usize = 256 << 20;
+
+/// What each message and each field is counted with beside its bytes.
+const OVERHEAD_BYTES: usize = 128;
 
 /// How many of the other side's frames are answered (SETTINGS, PING, DATA). One that
 /// asks more often than this is no peer.
@@ -47,8 +55,10 @@ pub(super) struct Link {
     reads: OwnedReadHalf,
     buffer: BytesMut,
     writes: mpsc::UnboundedSender<Write>,
+    _writer: Writer,
     frames: FrameReader,
     decoder: HeaderDecoder,
+    table_bytes: u32,
     open_block: Option<OpenBlock>,
     readers: HashMap<u32, MessageReader>,
     /// All that the other side did.
@@ -63,6 +73,7 @@ pub(super) struct Link {
     pings_sent: usize,
     pings_answered: usize,
     answers: usize,
+    kept_bytes: usize,
     /// The stream that steps are about which name none.
     current: u32,
     window: i64,
@@ -105,6 +116,7 @@ impl Link {
         // What is written in pieces is to arrive in pieces.
         let _ = stream.set_nodelay(true);
         let (reads, writes) = stream.into_split();
+        let (writes, writer) = write_all(writes);
         let other = match role {
             Role::Client => Role::Server,
             Role::Server => Role::Client,
@@ -113,9 +125,11 @@ impl Link {
             omits,
             reads,
             buffer: BytesMut::new(),
-            writes: write_all(writes),
+            writes,
+            _writer: writer,
             frames: FrameReader::new(other),
             decoder: HeaderDecoder::default(),
+            table_bytes: DEFAULT_HEADER_TABLE_BYTES,
             open_block: None,
             readers: HashMap::new(),
             seen: Played::default(),
@@ -128,6 +142,7 @@ impl Link {
             pings_sent: 0,
             pings_answered: 0,
             answers: 0,
+            kept_bytes: 0,
             current: 0,
             window: DEFAULT_WINDOW_BYTES.into(),
             initial_window: DEFAULT_WINDOW_BYTES.into(),
@@ -172,7 +187,17 @@ impl Link {
     /// SETTINGS and PING wait for an answer, which a script may wait for, too.
     fn count(&mut self, frame: &[u8]) {
         match frame.get(3..5) {
-            Some([kind::SETTINGS, flags]) if flags & flag::ACK == 0 => self.settings_sent += 1,
+            Some([kind::SETTINGS, flags]) if flags & flag::ACK == 0 => {
+                self.settings_sent += 1;
+                // The other side may use the largest table that it was ever allowed: when
+                // it reads a smaller size, it says so in its next block.
+                let payload = frame.get(HEADER_BYTES..).unwrap_or_default();
+                let sizes = entries(payload).filter(|(setting, _)| *setting == HEADER_TABLE_SIZE);
+                for (_, size) in sizes {
+                    self.table_bytes = self.table_bytes.max(size);
+                    self.decoder.allow_table_size(self.table_bytes);
+                }
+            }
             Some([kind::PING, flags]) if flags & flag::ACK == 0 => self.pings_sent += 1,
             _ => {}
         }
@@ -218,18 +243,19 @@ impl Link {
         }
     }
 
+    /// Whether nothing more can come of this stream.
+    pub(super) fn is_over(&self, stream: u32) -> bool {
+        let seen = self.seen.streams.get(&stream);
+        self.seen.is_closed || seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
+    }
+
     /// Whether it cannot do this any more.
     pub(super) fn cannot_come(&self, awaited: Awaited) -> bool {
         let is_of_stream = matches!(
             awaited,
             Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End
         );
-        let has_ended = self
-            .seen
-            .streams
-            .get(&self.current())
-            .is_some_and(|seen| seen.has_ended || seen.reset.is_some());
-        self.seen.is_closed || (is_of_stream && has_ended)
+        self.seen.is_closed || (is_of_stream && self.is_over(self.current()))
     }
 
     /// Reads what comes next. May be dropped while it waits.
@@ -241,9 +267,12 @@ impl Link {
         match self.reads.read_buf(&mut self.buffer).await {
             Ok(0) | Err(_) => self.seen.is_closed = true,
             Ok(_) => {
-                self.frames.push(&self.buffer);
+                // What follows bytes that cannot be read cannot be read either.
+                if self.seen.unreadable.is_none() {
+                    self.frames.push(&self.buffer);
+                    self.take_frames();
+                }
                 self.buffer.clear();
-                self.take_frames();
             }
         }
     }
@@ -286,10 +315,15 @@ impl Link {
             }
             kind::WINDOW_UPDATE => {
                 self.has_window_update = true;
-                let increment: i64 = frame.fixed().map_or(0, u32::from_be_bytes).into();
+                // The first bit is reserved.
+                let increment = frame.fixed().map_or(0, u32::from_be_bytes) & 0x7fff_ffff;
+                let windows = &mut self.stream_windows;
                 match frame.stream {
-                    0 => self.window += increment,
-                    stream => *self.stream_windows.entry(stream).or_default() += increment,
+                    0 => self.window += i64::from(increment),
+                    stream if windows.len() < MAX_STREAMS || windows.contains_key(&stream) => {
+                        *windows.entry(stream).or_default() += i64::from(increment);
+                    }
+                    _ => {}
                 }
             }
             _ => {}
@@ -328,8 +362,14 @@ impl Link {
                     self.highest_request = block.stream;
                     self.requests.push_back(block.stream);
                 }
+                let fields: Vec<(String, String)> = fields.list.iter().map(text).collect();
+                let size = |(name, value): &(String, String)| name.len() + value.len();
+                let bytes: usize = fields.iter().map(size).sum();
+                let is_kept = self.keeps(bytes + fields.len() * OVERHEAD_BYTES);
                 if let Some(seen) = self.stream(block.stream) {
-                    seen.blocks.push(fields.list.iter().map(text).collect());
+                    if is_kept {
+                        seen.blocks.push(fields);
+                    }
                     seen.has_ended |= block.ends_stream;
                 }
             }
@@ -339,14 +379,10 @@ impl Link {
 
     fn take_data(&mut self, frame: &Frame) {
         let Ok(content) = frame.content() else { return };
-        let mut complete = Vec::new();
-        let reader = self.readers.entry(frame.stream).or_default();
-        reader.push(frame.content_offset(), &content, |_, message| complete.push(message));
         if let Some(seen) = self.stream(frame.stream) {
             seen.data_bytes += content.len() as u64;
             seen.has_ended |= frame.has(flag::END_STREAM);
-            let room = MAX_MESSAGES.saturating_sub(seen.messages.len());
-            seen.messages.extend(complete.into_iter().take(room));
+            self.take_messages(frame, &content);
         }
         if frame.length() > 0 {
             self.answer(Habit::WindowUpdate, write::window_update(0, frame.length()));
@@ -354,6 +390,19 @@ impl Link {
                 let update = write::window_update(frame.stream, frame.length());
                 self.answer(Habit::WindowUpdate, update);
             }
+        }
+    }
+
+    fn take_messages(&mut self, frame: &Frame, content: &[u8]) {
+        if !self.keeps(content.len()) {
+            return;
+        }
+        let mut complete = Vec::new();
+        let reader = self.readers.entry(frame.stream).or_default();
+        reader.push(frame.content_offset(), content, |_, message| complete.push(message));
+        complete.retain(|_| self.keeps(OVERHEAD_BYTES));
+        if let Some(seen) = self.stream(frame.stream) {
+            seen.messages.extend(complete);
         }
     }
 
@@ -366,11 +415,31 @@ impl Link {
         Some(streams.entry(stream).or_default())
     }
 
+    /// Whether so much more is kept.
+    const fn keeps(&mut self, bytes: usize) -> bool {
+        let is_kept = self.kept_bytes.saturating_add(bytes) <= MAX_KEPT_BYTES;
+        if is_kept {
+            self.kept_bytes += bytes;
+        }
+        is_kept
+    }
+
     fn answer(&mut self, habit: Habit, frame: Vec<u8>) {
         if !self.omits.contains(&habit) && self.answers < MAX_ANSWERS {
             self.answers += 1;
             let _ = self.writes.send(Write::Bytes(frame));
         }
+    }
+}
+
+/// The task that writes.
+struct Writer(AbortHandle);
+
+impl Drop for Writer {
+    /// Nobody waits for what is not written yet, which a side that does not read would
+    /// keep from ever being.
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -383,9 +452,10 @@ fn text(field: &Field) -> (String, String) {
     (text(&field.name), text(&field.value))
 }
 
-fn write_all(mut writes: OwnedWriteHalf) -> mpsc::UnboundedSender<Write> {
+/// Takes what is to be written, and writes it.
+fn write_all(mut writes: OwnedWriteHalf) -> (mpsc::UnboundedSender<Write>, Writer) {
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
+    let writer = tokio::spawn(async move {
         while let Some(next) = receiver.recv().await {
             let result = match next {
                 Write::Bytes(bytes) => writes.write_all(&bytes).await,
@@ -402,5 +472,5 @@ fn write_all(mut writes: OwnedWriteHalf) -> mpsc::UnboundedSender<Write> {
             }
         }
     });
-    sender
+    (sender, Writer(writer.abort_handle()))
 }

@@ -148,8 +148,8 @@ async fn send_data(
         let overhead = data.padding.map_or(0, |padding| 1 + usize::from(padding));
         if let Some(until) = until {
             while link.room(data.stream) < overhead + size.min(1) {
-                let is_over = link.seen.is_closed || link.seen.goaway.is_some_and(|code| code != 0);
-                if is_over || timeout_at(until, link.read()).await.is_err() {
+                let is_over = link.seen.goaway.is_some_and(|code| code != 0);
+                if is_over || link.is_over(data.stream) || timeout_at(until, link.read()).await.is_err() {
                     return false;
                 }
             }
