@@ -22,7 +22,7 @@ use crate::{
     observe::{Answer, Observation, Outcome, Wire},
     plan::{Cell, Trial},
     role::Role,
-    suite::{Case, Code},
+    suite::Code,
     text,
     wire::transcript::CALL_ENTRY,
 };
