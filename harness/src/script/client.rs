@@ -55,9 +55,9 @@ async fn wait_for_end(link: &mut Link, endings: &[&Ending], call: &Call, until: 
         let last_stream = link.seen.last_stream;
         let are_over = || {
             let mut streams = endings.iter().flat_map(|ending| ending.streams(last_stream));
-            streams.all(|stream| link.is_over(stream))
+            streams.all(|stream| link.is_stream_over(stream))
         };
-        if is_enough || link.seen.is_closed || (!awaits_connection && are_over()) {
+        if is_enough || link.is_over() || (!awaits_connection && are_over()) {
             return;
         }
         if timeout_at(until, link.read()).await.is_err() {

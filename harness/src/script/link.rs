@@ -38,9 +38,8 @@ const MAX_BLOCK_BYTES: usize = 1 << 20;
 /// How many streams are followed. What a flood opens beyond is read and forgotten.
 const MAX_STREAMS: usize = 1 << 16;
 
-/// How much of the other side's messages and header blocks is kept, of all streams
-/// together. What comes beyond is read and forgotten.
-const MAX_KEPT_BYTES: usize = 256 << 20;
+/// How much of the other side's headers and messages is kept, for all streams together.
+const MAX_KEPT_BYTES: usize = 64 << 20;
 
 /// What each message and each field is counted with beside its bytes.
 const OVERHEAD_BYTES: usize = 128;
@@ -244,9 +243,9 @@ impl Link {
     }
 
     /// Whether nothing more can come of this stream.
-    pub(super) fn is_over(&self, stream: u32) -> bool {
+    pub(super) fn is_stream_over(&self, stream: u32) -> bool {
         let seen = self.seen.streams.get(&stream);
-        self.seen.is_closed || seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
+        self.is_over() || seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
     }
 
     /// Whether it cannot do this any more.
@@ -255,24 +254,26 @@ impl Link {
             awaited,
             Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End
         );
-        self.seen.is_closed || (is_of_stream && self.is_over(self.current()))
+        self.is_over() || (is_of_stream && self.is_stream_over(self.current()))
+    }
+
+    /// Whether nothing more can be seen of the other side.
+    pub(super) const fn is_over(&self) -> bool {
+        self.seen.is_closed || self.seen.unreadable.is_some()
     }
 
     /// Reads what comes next. May be dropped while it waits.
     pub(super) async fn read(&mut self) {
-        if self.seen.is_closed {
+        if self.is_over() {
             return std::future::pending().await;
         }
         self.buffer.reserve(BUFFER_BYTES);
         match self.reads.read_buf(&mut self.buffer).await {
             Ok(0) | Err(_) => self.seen.is_closed = true,
             Ok(_) => {
-                // What follows bytes that cannot be read cannot be read either.
-                if self.seen.unreadable.is_none() {
-                    self.frames.push(&self.buffer);
-                    self.take_frames();
-                }
+                self.frames.push(&self.buffer);
                 self.buffer.clear();
+                self.take_frames();
             }
         }
     }
@@ -362,14 +363,10 @@ impl Link {
                     self.highest_request = block.stream;
                     self.requests.push_back(block.stream);
                 }
-                let fields: Vec<(String, String)> = fields.list.iter().map(text).collect();
-                let size = |(name, value): &(String, String)| name.len() + value.len();
-                let bytes: usize = fields.iter().map(size).sum();
-                let is_kept = self.keeps(bytes + fields.len() * OVERHEAD_BYTES);
+                let size = |field: &Field| field.name.len() + field.value.len() + OVERHEAD_BYTES;
+                self.keep(fields.list.iter().map(size).sum());
                 if let Some(seen) = self.stream(block.stream) {
-                    if is_kept {
-                        seen.blocks.push(fields);
-                    }
+                    seen.blocks.push(fields.list.iter().map(text).collect());
                     seen.has_ended |= block.ends_stream;
                 }
             }
@@ -394,15 +391,20 @@ impl Link {
     }
 
     fn take_messages(&mut self, frame: &Frame, content: &[u8]) {
-        if !self.keeps(content.len()) {
-            return;
-        }
         let mut complete = Vec::new();
         let reader = self.readers.entry(frame.stream).or_default();
         reader.push(frame.content_offset(), content, |_, message| complete.push(message));
-        complete.retain(|_| self.keeps(OVERHEAD_BYTES));
+        self.keep(content.len() + complete.len() * OVERHEAD_BYTES);
         if let Some(seen) = self.stream(frame.stream) {
             seen.messages.extend(complete);
+        }
+    }
+
+    /// Counts what is kept. Nothing is read beyond the limit.
+    fn keep(&mut self, bytes: usize) {
+        self.kept_bytes += bytes;
+        if self.kept_bytes > MAX_KEPT_BYTES {
+            self.seen.unreadable = Some(format!("more than {MAX_KEPT_BYTES} bytes"));
         }
     }
 
@@ -413,15 +415,6 @@ impl Link {
             return None;
         }
         Some(streams.entry(stream).or_default())
-    }
-
-    /// Whether so much more is kept.
-    const fn keeps(&mut self, bytes: usize) -> bool {
-        let is_kept = self.kept_bytes.saturating_add(bytes) <= MAX_KEPT_BYTES;
-        if is_kept {
-            self.kept_bytes += bytes;
-        }
-        is_kept
     }
 
     fn answer(&mut self, habit: Habit, frame: Vec<u8>) {

@@ -42,6 +42,7 @@ pub(super) async fn play(
                 let frame = write::frame(*kind, *flags, number(link, *stream), payload);
                 link.send(frame);
             }
+            Step::Settings(settings) => link.send(write::settings(&settings.0)),
             Step::Bytes(bytes) => link.send(bytes.clone()),
             Step::WaitFor(awaited) => {
                 progress(Some(*awaited));
@@ -149,7 +150,7 @@ async fn send_data(
         if let Some(until) = until {
             while link.room(data.stream) < overhead + size.min(1) {
                 let is_over = link.seen.goaway.is_some_and(|code| code != 0);
-                if is_over || link.is_over(data.stream) || timeout_at(until, link.read()).await.is_err() {
+                if is_over || link.is_stream_over(data.stream) || timeout_at(until, link.read()).await.is_err() {
                     return false;
                 }
             }
