@@ -294,7 +294,9 @@ impl Link {
             kind::DATA => self.take_data(frame),
             kind::RST_STREAM => {
                 if let (Ok(code), Some(seen)) = (frame.fixed(), self.stream(frame.stream)) {
-                    seen.reset = Some(u32::from_be_bytes(code));
+                    // What is still sent on a stream that was reset may be answered by
+                    // another reset, which says nothing new.
+                    seen.reset.get_or_insert(u32::from_be_bytes(code));
                 }
             }
             kind::SETTINGS if frame.has(flag::ACK) => self.settings_acknowledged += 1,
