@@ -1,6 +1,7 @@
 //! The server: [`bind`] or [`bind_defaults`], then [`run()`] until told to stop,
 //! for instance by [`StopRequests`].
 
+mod greeting;
 mod listen;
 mod run;
 mod stop;

@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout_at};
 use super::link::Link;
 use crate::{
     observe::Stalled,
-    suite::{Awaited, Step, StreamRef},
+    suite::{Awaited, Cut, Step, StreamRef},
     wire::{
         frame::{flag, kind},
         write,
@@ -57,10 +57,8 @@ pub(super) async fn play(
                 let end = Instant::now() + *pause;
                 while timeout_at(end.min(until), link.read()).await.is_ok() {}
             }
-            Step::Close(cut) => {
-                link.close(*cut);
-                link.seen.is_closed |= *cut == crate::suite::Cut::Reset;
-            }
+            Step::Close(Cut::Close) => link.close(),
+            Step::Close(Cut::Reset) => link.reset(until).await,
         }
     }
     Ok(())
@@ -150,7 +148,10 @@ async fn send_data(
         if let Some(until) = until {
             while link.room(data.stream) < overhead + size.min(1) {
                 let is_over = link.seen.goaway.is_some_and(|code| code != 0);
-                if is_over || link.is_stream_over(data.stream) || timeout_at(until, link.read()).await.is_err() {
+                if is_over
+                    || link.is_stream_over(data.stream)
+                    || timeout_at(until, link.read()).await.is_err()
+                {
                     return false;
                 }
             }
