@@ -44,16 +44,30 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
 
 fn has_details(ending: &Ending, method: &Method, seen: &StreamSeen) -> bool {
     let fields = || seen.blocks.iter().flatten();
-    let has_field = |wanted: &(String, String)| fields().any(|field| field == wanted);
     let lacks = |name: &String| fields().all(|field| field.0 != *name);
     ending.message_count.is_none_or(|count| seen.messages.len() == count)
-        && ending.fields.iter().all(has_field)
+        && ending.blocks.is_none_or(|count| seen.blocks.len() == count)
+        && has_fields(&ending.fields, seen)
+        && !ending.has.iter().any(lacks)
         && ending.lacks.iter().all(lacks)
         && ending.messages.as_ref().is_none_or(|expected| {
             let messages: Option<Vec<DynamicMessage>> =
                 seen.messages.iter().map(|message| decoded(method, seen, message)).collect();
             messages.is_some_and(|messages| messages == *expected)
         })
+}
+
+/// Whether these fields are there, those of one name in this order: the order of
+/// different names means nothing.
+fn has_fields(wanted: &[(String, String)], seen: &StreamSeen) -> bool {
+    let mut left: Vec<&(String, String)> = wanted.iter().collect();
+    for field in seen.blocks.iter().flatten() {
+        let next = left.iter().position(|wanted| wanted.0 == field.0);
+        if let Some(next) = next.filter(|next| left[*next].1 == field.1) {
+            left.remove(next);
+        }
+    }
+    left.is_empty()
 }
 
 /// What came, in words.

@@ -149,8 +149,7 @@ async fn send_data(
         let overhead = data.padding.map_or(0, |padding| 1 + usize::from(padding));
         if let Some(until) = until {
             while link.room(data.stream) < overhead + size.min(1) {
-                let is_over = link.seen.is_closed || link.seen.goaway.is_some_and(|code| code != 0);
-                if is_over || timeout_at(until, link.read()).await.is_err() {
+                if takes_no_more(link, data.stream) || timeout_at(until, link.read()).await.is_err() {
                     return false;
                 }
             }
@@ -173,6 +172,15 @@ async fn send_data(
             return true;
         }
     }
+}
+
+/// Whether there is never room again: the connection has ended, or the other side has
+/// answered and wants no more of the request.
+fn takes_no_more(link: &Link, stream: u32) -> bool {
+    let of_stream = link.seen.streams.get(&stream);
+    link.seen.is_closed
+        || link.seen.goaway.is_some_and(|code| code != 0)
+        || of_stream.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
 }
 
 fn pad(payload: &mut Vec<u8>, padding: u8) {
