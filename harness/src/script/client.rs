@@ -52,8 +52,11 @@ async fn wait_for_end(link: &mut Link, endings: &[&Ending], call: &Call, until: 
     let awaits_connection = endings.iter().any(|ending| ending.is_of_the_connection());
     loop {
         let is_enough = endings.iter().any(|ending| allows(ending, &call.method, &link.seen));
-        let last = link.seen.streams.get(&link.seen.last_stream);
-        let is_over = last.is_some_and(|seen| seen.has_ended || seen.reset.is_some());
+        let is_over = endings.iter().all(|ending| {
+            let stream = ending.stream.unwrap_or(link.seen.last_stream);
+            let seen = link.seen.streams.get(&stream);
+            seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
+        });
         if is_enough || link.is_over() || (is_over && !awaits_connection) {
             return;
         }

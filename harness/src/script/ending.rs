@@ -161,3 +161,30 @@ fn decoded(
     let plain = message.plain(encoding)?.ok()?;
     DynamicMessage::decode(output, plain).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn fields_of_one_name_are_in_order() {
+        let blocks = [pairs(&[("a", "1"), ("b", "1"), ("a", "2")]), pairs(&[("a", "1")])];
+        let seen = StreamSeen { blocks: blocks.to_vec(), ..StreamSeen::default() };
+        let table: [(&[(&str, &str)], bool); 7] = [
+            (&[], true),
+            (&[("b", "1"), ("a", "1")], true),
+            (&[("a", "1"), ("a", "2"), ("a", "1")], true),
+            (&[("a", "2"), ("a", "1")], true),
+            (&[("a", "2"), ("a", "1"), ("a", "1")], false),
+            (&[("a", "1"), ("a", "1"), ("a", "1")], false),
+            (&[("c", "")], false),
+        ];
+        for (wanted, expected) in table {
+            assert_eq!(has_fields(&pairs(wanted), &seen), expected, "{wanted:?}");
+        }
+    }
+}

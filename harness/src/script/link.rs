@@ -50,6 +50,8 @@ pub(super) struct Link {
     reads: OwnedReadHalf,
     buffer: BytesMut,
     writes: mpsc::UnboundedSender<Write>,
+    /// What waits to be sent with what follows it.
+    held: Option<Vec<u8>>,
     frames: FrameReader,
     decoder: HeaderDecoder,
     open_block: Option<OpenBlock>,
@@ -118,6 +120,7 @@ impl Link {
             reads,
             buffer: BytesMut::new(),
             writes: write_all(writes),
+            held: None,
             frames: FrameReader::new(other),
             decoder: HeaderDecoder::default(),
             open_block: None,
@@ -163,11 +166,29 @@ impl Link {
     /// Sends bytes. Those after the end of the connection go nowhere.
     pub(super) fn send(&mut self, bytes: Vec<u8>) {
         self.count(&bytes);
+        match &mut self.held {
+            Some(held) => held.extend(bytes),
+            None => self.write(bytes),
+        }
+    }
+
+    /// Keeps back what is sent from now on, or lets it go in one write.
+    pub(super) fn hold(&mut self, holds: bool) {
+        let held = self.held.take().unwrap_or_default();
+        if holds {
+            self.held = Some(held);
+        } else {
+            self.write(held);
+        }
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) {
         let _ = self.writes.send(Write::Bytes(bytes));
     }
 
     /// Ends our side of the connection.
     pub(super) fn close(&mut self, cut: Cut) {
+        self.hold(false);
         let _ = self.writes.send(match cut {
             Cut::Close => Write::End,
             Cut::Reset => Write::Abort,

@@ -44,6 +44,7 @@ pub(super) async fn play(
             }
             Step::Settings(settings) => link.send(write::settings(&settings.0)),
             Step::Bytes(bytes) => link.send(bytes.clone()),
+            Step::Hold(holds) => link.hold(*holds),
             Step::WaitFor(awaited) => {
                 progress(Some(*awaited));
                 if let Err(ended) = wait(link, *awaited, until).await {
@@ -134,8 +135,8 @@ struct Data<'a> {
     padding: Option<u8>,
 }
 
-/// Whether all was sent before the time was over. Without a time, windows are not
-/// heeded.
+/// Whether all was sent before the time was over, or the other side wants no more.
+/// Without a time, windows are not heeded.
 async fn send_data(
     link: &mut Link,
     data: &Data<'_>,
@@ -149,7 +150,11 @@ async fn send_data(
         let overhead = data.padding.map_or(0, |padding| 1 + usize::from(padding));
         if let Some(until) = until {
             while link.room(data.stream) < overhead + size.min(1) {
-                if takes_no_more(link, data.stream) || timeout_at(until, link.read()).await.is_err() {
+                if has_answered(link, data.stream) {
+                    return true;
+                }
+                let is_over = link.seen.is_closed || link.seen.goaway.is_some_and(|code| code != 0);
+                if is_over || timeout_at(until, link.read()).await.is_err() {
                     return false;
                 }
             }
@@ -174,13 +179,11 @@ async fn send_data(
     }
 }
 
-/// Whether there is never room again: the connection has ended, or the other side has
-/// answered and wants no more of the request.
-fn takes_no_more(link: &Link, stream: u32) -> bool {
-    let of_stream = link.seen.streams.get(&stream);
-    link.seen.is_closed
-        || link.seen.goaway.is_some_and(|code| code != 0)
-        || of_stream.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
+/// Whether the other side has ended its stream and may never make room again: what is
+/// left to send means nothing to it.
+fn has_answered(link: &Link, stream: u32) -> bool {
+    let seen = link.seen.streams.get(&stream);
+    seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
 }
 
 fn pad(payload: &mut Vec<u8>, padding: u8) {

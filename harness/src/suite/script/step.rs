@@ -74,6 +74,8 @@ pub enum Step {
     Settings(Settings),
     /// Bytes as they are.
     Bytes(Vec<u8>),
+    /// Keeps back what follows, or lets it go in one write.
+    Hold(bool),
     /// Waits until the other side has done something.
     WaitFor(Awaited),
     /// Goes on after so long.
@@ -167,6 +169,7 @@ struct RawStep {
     preface: Option<bool>,
     bytes: Option<String>,
     bytes_hex: Option<String>,
+    hold: Option<bool>,
     wait_for: Option<What>,
     pause: Option<String>,
     close: Option<Cut>,
@@ -341,6 +344,9 @@ impl StepReader<'_> {
         if let Some(hex) = &raw.bytes_hex {
             given.push(("bytes_hex", Step::Bytes(read_hex("bytes_hex", hex)?)));
         }
+        if let Some(holds) = raw.hold {
+            given.push(("hold", Step::Hold(holds)));
+        }
         if let Some(what) = raw.wait_for {
             given.push(("wait_for", Step::WaitFor(awaited(what, raw.count)?)));
         }
@@ -358,7 +364,7 @@ impl StepReader<'_> {
                 return Err(
                     "nothing is done; give `headers`, `message`, `data_hex`, `rst_stream`, \
                             `goaway`, `settings`, `window_update`, `ping`, `priority`, `frame`, \
-                            `preface`, `bytes`, `wait_for`, `pause` or `close`"
+                            `preface`, `bytes`, `hold`, `wait_for`, `pause` or `close`"
                         .to_owned(),
                 );
             }
