@@ -6,7 +6,7 @@ use crate::{
     observe::{Played, StreamSeen},
     suite::{Code, Ending, EndingKind, Method, message_value},
     text::{count, printable, shorten},
-    wire::frame::error_name,
+    wire::frame::{error, error_name},
 };
 
 /// How much of a text is shown.
@@ -31,7 +31,11 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
             let is_over = seen.has_ended || seen.reset.is_some();
             is_over && status.is_some_and(|status: u16| statuses.contains(&status))
         }
-        EndingKind::Reset(codes) => seen.reset.is_some_and(|code| codes.allow(code)),
+        // After a response that is whole, NO_ERROR only says that the rest of the request
+        // is not needed (RFC 9113, section 8.1): the response is what came of it.
+        EndingKind::Reset(codes) => seen.reset.is_some_and(|code| {
+            codes.allow(code) && !(seen.has_ended && code == error::NO_ERROR)
+        }),
         EndingKind::GoAway(codes) => played.goaway.is_some_and(|code| codes.allow(code)),
         EndingKind::Closed => played.is_closed,
         EndingKind::Silence => {
@@ -39,7 +43,9 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
             played.is_late && !is_over && !played.is_closed
         }
     };
-    is_kind && has_details(ending, method, seen)
+    is_kind
+        && has_details(ending, method, seen)
+        && ending.also.iter().all(|ending| allows(ending, method, played))
 }
 
 fn has_details(ending: &Ending, method: &Method, seen: &StreamSeen) -> bool {
@@ -70,13 +76,19 @@ fn has_fields(wanted: &[(String, String)], seen: &StreamSeen) -> bool {
     left.is_empty()
 }
 
-/// What came, in words.
+/// What came on these streams and of the connection, in words. A stream is named if there
+/// are several.
 #[must_use]
-pub fn describe(stream: Option<u32>, method: &Method, played: &Played) -> String {
+pub fn describe(streams: &[u32], method: &Method, played: &Played) -> String {
     let mut parts = Vec::new();
-    let stream = stream.unwrap_or(played.last_stream);
-    if let Some(seen) = played.streams.get(&stream) {
-        parts.extend(described_stream(method, seen));
+    for stream in streams {
+        let Some(seen) = played.streams.get(stream) else { continue };
+        let described = described_stream(method, seen);
+        if streams.len() > 1 && !described.is_empty() {
+            parts.push(format!("on stream {stream}: {}", described.join(", ")));
+        } else {
+            parts.extend(described);
+        }
     }
     if let Some(code) = played.goaway {
         parts.push(format!("GOAWAY {}", error_name(code)));

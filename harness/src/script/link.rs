@@ -10,6 +10,7 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::mpsc,
+    task::AbortHandle,
 };
 
 use crate::{
@@ -17,10 +18,13 @@ use crate::{
     role::Role,
     suite::{Awaited, Cut, Habit, Script},
     wire::{
-        frame::{Frame, FrameReader, PREFACE, flag, kind},
+        frame::{Frame, FrameReader, HEADER_BYTES, PREFACE, flag, kind},
         headers::{Field, HeaderDecoder},
         message::MessageReader,
-        settings::{DEFAULT_WINDOW_BYTES, INITIAL_WINDOW_SIZE, entries},
+        settings::{
+            DEFAULT_HEADER_TABLE_BYTES, DEFAULT_WINDOW_BYTES, HEADER_TABLE_SIZE,
+            INITIAL_WINDOW_SIZE, entries,
+        },
         write,
     },
 };
@@ -34,11 +38,11 @@ const MAX_BLOCK_BYTES: usize = 1 << 20;
 /// How many streams are followed. What a flood opens beyond is read and forgotten.
 const MAX_STREAMS: usize = 1 << 16;
 
-/// How many messages of a stream are kept.
-const MAX_MESSAGES: usize = 10_000;
-
 /// How much of the other side's headers and messages is kept, for all streams together.
 const MAX_KEPT_BYTES: usize = 64 << 20;
+
+/// What each message and each field is counted with beside its bytes.
+const OVERHEAD_BYTES: usize = 128;
 
 /// How many of the other side's frames are answered (SETTINGS, PING, DATA). One that
 /// asks more often than this is no peer.
@@ -52,8 +56,10 @@ pub(super) struct Link {
     writes: mpsc::UnboundedSender<Write>,
     /// What waits to be sent with what follows it.
     held: Option<Vec<u8>>,
+    _writer: Writer,
     frames: FrameReader,
     decoder: HeaderDecoder,
+    table_bytes: u32,
     open_block: Option<OpenBlock>,
     readers: HashMap<u32, MessageReader>,
     /// All that the other side did.
@@ -111,6 +117,7 @@ impl Link {
         // What is written in pieces is to arrive in pieces.
         let _ = stream.set_nodelay(true);
         let (reads, writes) = stream.into_split();
+        let (writes, writer) = write_all(writes);
         let other = match role {
             Role::Client => Role::Server,
             Role::Server => Role::Client,
@@ -119,10 +126,12 @@ impl Link {
             omits,
             reads,
             buffer: BytesMut::new(),
-            writes: write_all(writes),
+            writes,
             held: None,
+            _writer: writer,
             frames: FrameReader::new(other),
             decoder: HeaderDecoder::default(),
+            table_bytes: DEFAULT_HEADER_TABLE_BYTES,
             open_block: None,
             readers: HashMap::new(),
             seen: Played::default(),
@@ -198,7 +207,17 @@ impl Link {
     /// SETTINGS and PING wait for an answer, which a script may wait for, too.
     fn count(&mut self, frame: &[u8]) {
         match frame.get(3..5) {
-            Some([kind::SETTINGS, flags]) if flags & flag::ACK == 0 => self.settings_sent += 1,
+            Some([kind::SETTINGS, flags]) if flags & flag::ACK == 0 => {
+                self.settings_sent += 1;
+                // The other side may use the largest table that it was ever allowed: when
+                // it reads a smaller size, it says so in its next block.
+                let payload = frame.get(HEADER_BYTES..).unwrap_or_default();
+                let sizes = entries(payload).filter(|(setting, _)| *setting == HEADER_TABLE_SIZE);
+                for (_, size) in sizes {
+                    self.table_bytes = self.table_bytes.max(size);
+                    self.decoder.allow_table_size(self.table_bytes);
+                }
+            }
             Some([kind::PING, flags]) if flags & flag::ACK == 0 => self.pings_sent += 1,
             _ => {}
         }
@@ -244,18 +263,19 @@ impl Link {
         }
     }
 
+    /// Whether nothing more can come of this stream.
+    pub(super) fn is_stream_over(&self, stream: u32) -> bool {
+        let seen = self.seen.streams.get(&stream);
+        self.is_over() || seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
+    }
+
     /// Whether it cannot do this any more.
     pub(super) fn cannot_come(&self, awaited: Awaited) -> bool {
         let is_of_stream = matches!(
             awaited,
             Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End
         );
-        let has_ended = self
-            .seen
-            .streams
-            .get(&self.current())
-            .is_some_and(|seen| seen.has_ended || seen.reset.is_some());
-        self.is_over() || (is_of_stream && has_ended)
+        self.is_over() || (is_of_stream && self.is_stream_over(self.current()))
     }
 
     /// Whether nothing more can be seen of the other side.
@@ -295,7 +315,9 @@ impl Link {
             kind::DATA => self.take_data(frame),
             kind::RST_STREAM => {
                 if let (Ok(code), Some(seen)) = (frame.fixed(), self.stream(frame.stream)) {
-                    seen.reset = Some(u32::from_be_bytes(code));
+                    // What is still sent on a stream that was reset may be answered by
+                    // another reset, which says nothing new.
+                    seen.reset.get_or_insert(u32::from_be_bytes(code));
                 }
             }
             kind::SETTINGS if frame.has(flag::ACK) => self.settings_acknowledged += 1,
@@ -317,10 +339,15 @@ impl Link {
             }
             kind::WINDOW_UPDATE => {
                 self.has_window_update = true;
-                let increment: i64 = frame.fixed().map_or(0, u32::from_be_bytes).into();
+                // The first bit is reserved.
+                let increment = frame.fixed().map_or(0, u32::from_be_bytes) & 0x7fff_ffff;
+                let windows = &mut self.stream_windows;
                 match frame.stream {
-                    0 => self.window += increment,
-                    stream => *self.stream_windows.entry(stream).or_default() += increment,
+                    0 => self.window += i64::from(increment),
+                    stream if windows.len() < MAX_STREAMS || windows.contains_key(&stream) => {
+                        *windows.entry(stream).or_default() += i64::from(increment);
+                    }
+                    _ => {}
                 }
             }
             _ => {}
@@ -359,7 +386,8 @@ impl Link {
                     self.highest_request = block.stream;
                     self.requests.push_back(block.stream);
                 }
-                self.keep(fields.list.iter().map(|f| f.name.len() + f.value.len()).sum());
+                let size = |field: &Field| field.name.len() + field.value.len() + OVERHEAD_BYTES;
+                self.keep(fields.list.iter().map(size).sum());
                 if let Some(seen) = self.stream(block.stream) {
                     seen.blocks.push(fields.list.iter().map(text).collect());
                     seen.has_ended |= block.ends_stream;
@@ -371,15 +399,10 @@ impl Link {
 
     fn take_data(&mut self, frame: &Frame) {
         let Ok(content) = frame.content() else { return };
-        let mut complete = Vec::new();
-        let reader = self.readers.entry(frame.stream).or_default();
-        reader.push(frame.content_offset(), &content, |_, message| complete.push(message));
-        self.keep(content.len());
         if let Some(seen) = self.stream(frame.stream) {
             seen.data_bytes += content.len() as u64;
             seen.has_ended |= frame.has(flag::END_STREAM);
-            let room = MAX_MESSAGES.saturating_sub(seen.messages.len());
-            seen.messages.extend(complete.into_iter().take(room));
+            self.take_messages(frame, &content);
         }
         if frame.length() > 0 {
             self.answer(Habit::WindowUpdate, write::window_update(0, frame.length()));
@@ -387,6 +410,16 @@ impl Link {
                 let update = write::window_update(frame.stream, frame.length());
                 self.answer(Habit::WindowUpdate, update);
             }
+        }
+    }
+
+    fn take_messages(&mut self, frame: &Frame, content: &[u8]) {
+        let mut complete = Vec::new();
+        let reader = self.readers.entry(frame.stream).or_default();
+        reader.push(frame.content_offset(), content, |_, message| complete.push(message));
+        self.keep(content.len() + complete.len() * OVERHEAD_BYTES);
+        if let Some(seen) = self.stream(frame.stream) {
+            seen.messages.extend(complete);
         }
     }
 
@@ -415,6 +448,17 @@ impl Link {
     }
 }
 
+/// The task that writes.
+struct Writer(AbortHandle);
+
+impl Drop for Writer {
+    /// Nobody waits for what is not written yet, which a side that does not read would
+    /// keep from ever being.
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// A field as text; what is no UTF-8 is escaped.
 fn text(field: &Field) -> (String, String) {
     let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
@@ -424,9 +468,10 @@ fn text(field: &Field) -> (String, String) {
     (text(&field.name), text(&field.value))
 }
 
-fn write_all(mut writes: OwnedWriteHalf) -> mpsc::UnboundedSender<Write> {
+/// Takes what is to be written, and writes it.
+fn write_all(mut writes: OwnedWriteHalf) -> (mpsc::UnboundedSender<Write>, Writer) {
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
+    let writer = tokio::spawn(async move {
         while let Some(next) = receiver.recv().await {
             let result = match next {
                 Write::Bytes(bytes) => writes.write_all(&bytes).await,
@@ -443,5 +488,5 @@ fn write_all(mut writes: OwnedWriteHalf) -> mpsc::UnboundedSender<Write> {
             }
         }
     });
-    sender
+    (sender, Writer(writer.abort_handle()))
 }

@@ -150,10 +150,11 @@ async fn send_data(
         let overhead = data.padding.map_or(0, |padding| 1 + usize::from(padding));
         if let Some(until) = until {
             while link.room(data.stream) < overhead + size.min(1) {
-                if has_answered(link, data.stream) {
+                let is_over = link.is_over() || link.seen.goaway.is_some_and(|code| code != 0);
+                // Nobody needs the rest of a request that is answered.
+                if !is_over && link.is_stream_over(data.stream) {
                     return true;
                 }
-                let is_over = link.seen.is_closed || link.seen.goaway.is_some_and(|code| code != 0);
                 if is_over || timeout_at(until, link.read()).await.is_err() {
                     return false;
                 }
@@ -177,13 +178,6 @@ async fn send_data(
             return true;
         }
     }
-}
-
-/// Whether the other side has ended its stream and may never make room again: what is
-/// left to send means nothing to it.
-fn has_answered(link: &Link, stream: u32) -> bool {
-    let seen = link.seen.streams.get(&stream);
-    seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
 }
 
 fn pad(payload: &mut Vec<u8>, padding: u8) {

@@ -37,6 +37,8 @@ pub struct Ending {
     pub lacks: Vec<String>,
     /// On which stream; the last that the script opened, without it.
     pub stream: Option<u32>,
+    /// Outcomes that must be there, too.
+    pub also: Vec<Ending>,
 }
 
 /// How a stream, or its connection, ends.
@@ -89,13 +91,23 @@ impl Ending {
             has: Vec::new(),
             lacks: Vec::new(),
             stream: None,
+            also: Vec::new(),
         }
     }
 
-    /// Whether it is about the connection, not about one stream of it.
+    /// Whether it is about the connection, not about streams of it alone.
     #[must_use]
-    pub const fn is_of_the_connection(&self) -> bool {
-        matches!(self.kind, EndingKind::GoAway(_) | EndingKind::Closed | EndingKind::Silence)
+    pub fn is_of_the_connection(&self) -> bool {
+        let is_itself =
+            matches!(self.kind, EndingKind::GoAway(_) | EndingKind::Closed | EndingKind::Silence);
+        is_itself || self.also.iter().any(Self::is_of_the_connection)
+    }
+
+    /// The streams that it is about, if the script opened this one last.
+    #[must_use]
+    pub fn streams(&self, last: u32) -> Vec<u32> {
+        let of_others = self.also.iter().flat_map(|ending| ending.streams(last));
+        [self.stream.unwrap_or(last)].into_iter().chain(of_others).collect()
     }
 }
 
@@ -129,10 +141,13 @@ impl fmt::Display for Ending {
         for name in &self.lacks {
             write!(formatter, ", no {name}")?;
         }
-        match self.stream {
-            Some(stream) => write!(formatter, ", on stream {stream}"),
-            None => Ok(()),
+        if let Some(stream) = self.stream {
+            write!(formatter, ", on stream {stream}")?;
         }
+        for ending in &self.also {
+            write!(formatter, " and {ending}")?;
+        }
+        Ok(())
     }
 }
 
@@ -171,6 +186,8 @@ pub(in crate::suite) struct RawEnding {
     #[serde(default)]
     lacks: Vec<String>,
     stream: Option<u32>,
+    #[serde(default)]
+    also: Vec<RawEnding>,
 }
 
 impl RawEnding {
@@ -194,6 +211,13 @@ impl RawEnding {
                     .to_owned(),
             );
         };
+        if self.stream == Some(0) {
+            return Err("`stream` 0 is the connection; leave it out".to_owned());
+        }
+        let read_also = |(index, ending): (usize, Self)| {
+            ending.read(output).map_err(|why| format!("also[{index}]: {why}"))
+        };
+        let also = self.also.into_iter().enumerate().map(read_also).collect::<Result<_, _>>()?;
         let messages = match (self.messages, output) {
             (None, _) => None,
             (Some(_), None) => return Err("messages: an unknown method has no type".to_owned()),
@@ -220,6 +244,7 @@ impl RawEnding {
             has: self.has,
             lacks: self.lacks,
             stream: self.stream,
+            also,
         })
     }
 }
