@@ -117,11 +117,13 @@ impl Attempt {
     ) -> Result<Status, Failure> {
         let mut response = Response::new(self.stub);
         let mut deadline = self.deadline;
+        let mut has_paused = false;
         loop {
             if self.cancel_after_messages.is_some_and(|most| observed.messages.len() >= most) {
                 return Err(self.cancelled(connection, stream, response, observed));
             }
-            if !self.read_delay.is_zero() && response.wants_message() {
+            if !self.read_delay.is_zero() && !has_paused && response.wants_message() {
+                has_paused = true;
                 match connection.pause(stream, self.read_delay, deadline) {
                     // What has come before that is still to be read.
                     Ok(()) | Err(Ended::Reset(_) | Ended::Lost | Ended::NotTaken) => {}
@@ -130,6 +132,7 @@ impl Attempt {
             }
             if let Some(message) = response.next_message() {
                 observed.messages.push(message?);
+                has_paused = false;
                 if planted(Mutant::DeadlineForEachMessage) {
                     deadline = self.timeout.map(|timeout| Instant::now() + timeout);
                 }

@@ -37,9 +37,14 @@ pub(super) fn make(channels: &Channels, call: &Call) -> Value {
     let answer = match prepare(call) {
         Ok(attempt) => {
             let mut observed = Observed::default();
-            let status = run(channels, call, &attempt, &mut observed);
+            let made = run(channels, call, &attempt, &mut observed);
+            let status = reported(made);
+            if status.code != code::OK && !attempt.stub.is_streaming() {
+                // A method that answers once has failed without an answer.
+                observed.messages.clear();
+            }
             deviate(call, &mut observed);
-            protocol::result(call.id, &observed, &reported(status))
+            protocol::result(call.id, &observed, &status)
         }
         Err(why) => protocol::unsupported(call.id, &why),
     };

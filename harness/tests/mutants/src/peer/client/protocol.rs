@@ -14,7 +14,7 @@ use crate::grpc::{
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Line {
-    Hello(Value),
+    Hello(serde::de::IgnoredAny),
     Call(Box<Call>),
     Close(Close),
 }

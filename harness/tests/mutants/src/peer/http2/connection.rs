@@ -111,11 +111,6 @@ impl Connection {
         !state.is_lost && state.output.is_some() && !is_ending
     }
 
-    /// Whether it is lost.
-    pub(crate) fn is_lost(&self) -> bool {
-        self.lock().is_lost
-    }
-
     /// Ends it: what was handed to the writer is still sent.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
