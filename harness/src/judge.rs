@@ -2,6 +2,7 @@
 
 mod blame;
 mod compare;
+mod script;
 mod wire;
 
 use std::sync::Arc;
@@ -10,14 +11,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 pub use blame::{Blame, CaseMatrix, Side, blame};
-pub use compare::message_value;
 
 use crate::{
     contract::Level,
     known::Known,
     observe::{Answer, Observation, Outcome},
     rules::Violation,
-    suite::{Call, Case},
+    suite::{Call, Case, message_value},
     text::{printable, shorten},
 };
 
@@ -193,6 +193,7 @@ fn judge_memory(judgement: &mut Judgement, case: &Case, observation: &Observatio
 fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {
     match outcome {
         Outcome::Answered(answers) => judge_answers(case, answers),
+        Outcome::Played(played) => script::judge(case, played),
         Outcome::FeatureMissing { why } => Judgement::new(Verdict::Unsupported, why),
         Outcome::Refused { why } => {
             let why = shorten(&printable(why), QUOTED_CHARACTERS);
@@ -270,7 +271,7 @@ pub fn expected_value(call: &Call) -> Value {
     let mut value =
         json!({ "code": if codes.len() == 1 { json!(codes[0]) } else { json!(codes) } });
     if let Some(messages) = &expect.messages {
-        value["messages"] = messages.iter().map(compare::message_value).collect();
+        value["messages"] = messages.iter().map(message_value).collect();
     }
     if let Some(count) = expect.message_count {
         value["message_count"] = count.into();

@@ -3,11 +3,11 @@
 //!
 //! The modules stand in the order of the pipeline:
 //!
-//! `manifest → suites → plan → run (child, driver, tap) → observe → rules, judge → report`
+//! `manifest → suites → plan → run (script, child, driver, tap) → observe → rules, judge → report`
 //!
 //! A module uses those above it, never one below; only `command` joins the stages.
 //! `plan`, `wire`, `rules`, `judge` and `trace` are pure. Only `guard`,
-//! `certificates`, `child`, `driver`, `tap`, `report` and the loaders do input and
+//! `certificates`, `script`, `child`, `driver`, `tap`, `report` and the loaders do input and
 //! output; the runner sends events and never prints.
 
 pub mod exit;
@@ -29,6 +29,8 @@ pub mod certificates;
 pub mod wire;
 
 pub mod observe;
+
+pub mod script;
 
 pub mod guard;
 

@@ -93,6 +93,36 @@ pub struct Peer {
     pub client: Option<ClientSpec>,
 }
 
+/// The name of the harness itself in the place of a peer. No peer may have it.
+pub const SCRIPTED: &str = "scripted";
+
+impl Peer {
+    /// The harness itself, which plays scripts in the place of a client or a server.
+    #[must_use]
+    pub fn scripted() -> Self {
+        Self {
+            name: SCRIPTED.to_owned(),
+            language: None,
+            requires: Vec::new(),
+            build: None,
+            features: BTreeSet::new(),
+            unsupported: Vec::new(),
+            server: Some(ServerSpec {
+                start: ServerStart::Scripted,
+                tls: Vec::new(),
+                mutual_tls: Vec::new(),
+            }),
+            client: Some(ClientSpec::Scripted),
+        }
+    }
+
+    /// Whether it is the harness itself.
+    #[must_use]
+    pub fn is_scripted(&self) -> bool {
+        self.name == SCRIPTED
+    }
+}
+
 /// A program that must be on PATH.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -168,6 +198,8 @@ pub enum ServerStart {
         /// `HOST:PORT`
         address: String,
     },
+    /// It is the harness itself, which plays each case's script.
+    Scripted,
 }
 
 impl ServerSpec {
@@ -284,9 +316,14 @@ pub enum ServerCertificate {
 /// How to start a peer's client.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "RawClient")]
-pub struct ClientSpec {
-    /// The program and its arguments.
-    pub cmd: Vec<String>,
+pub enum ClientSpec {
+    /// By a command.
+    Command {
+        /// The program and its arguments.
+        cmd: Vec<String>,
+    },
+    /// It is the harness itself, which plays each case's script.
+    Scripted,
 }
 
 #[derive(Deserialize)]
@@ -300,7 +337,7 @@ impl TryFrom<RawClient> for ClientSpec {
 
     fn try_from(raw: RawClient) -> Result<Self, String> {
         check_command("client", &raw.cmd)?;
-        Ok(Self { cmd: raw.cmd })
+        Ok(Self::Command { cmd: raw.cmd })
     }
 }
 
@@ -394,6 +431,11 @@ fn check_peers(peers: &[Peer]) -> Result<(), String> {
         if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
             return Err(format!(
                 "peer name `{name}`; use letters, digits, `-`, `_` and `.`, such as go-1.24"
+            ));
+        }
+        if name == SCRIPTED {
+            return Err(format!(
+                "peer name `{name}`, which stands for the harness itself; give another"
             ));
         }
         if !names.insert(name) {

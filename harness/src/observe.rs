@@ -1,11 +1,12 @@
 //! What was seen of a trial. Carries no judgement.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     role::Role,
     suite::Code,
     wire::{
+        message::Message,
         tls::Opaque,
         transcript::{Note, Transcript},
     },
@@ -45,6 +46,8 @@ pub struct Wire {
     pub opaque: Vec<Opaque>,
     /// Whether the case's fault has come to its place.
     pub has_struck: bool,
+    /// What a scripted server waited for in vain, in words that follow "the script".
+    pub stalled: Option<String>,
     /// Streams on the trial's own connection that none of its calls explains.
     pub strays: Vec<Transcript>,
 }
@@ -54,6 +57,8 @@ pub struct Wire {
 pub enum Outcome {
     /// Every call was answered, in the case's order.
     Answered(Vec<Answer>),
+    /// A scripted client came to its end.
+    Played(Box<Played>),
     /// The client did not announce a feature that the case needs.
     FeatureMissing {
         /// What it is.
@@ -103,4 +108,50 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The trailing metadata, likewise.
     pub trailers: Vec<(String, String)>,
+}
+
+/// What a scripted client saw of the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Played {
+    /// Why the script did not come to its end.
+    pub stalled: Option<Stalled>,
+    /// The stream that the script opened last; 0 if there was none.
+    pub last_stream: u32,
+    /// What came on each stream.
+    pub streams: BTreeMap<u32, StreamSeen>,
+    /// The error code of the server's last GOAWAY.
+    pub goaway: Option<u32>,
+    /// Whether the connection came to its end by the server's doing.
+    pub is_closed: bool,
+    /// Whether the time was over first.
+    pub is_late: bool,
+    /// Why what the server sent could not be read any more.
+    pub unreadable: Option<String>,
+    /// What came of the ordinary calls beside it.
+    pub beside: Vec<Self>,
+}
+
+/// Why a script did not come to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stalled {
+    /// In words that follow "the script".
+    pub why: String,
+    /// Whether the other side ended what the script was about. It may have reason to;
+    /// to leave the script waiting is another matter.
+    pub was_ended: bool,
+}
+
+/// What came on one stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamSeen {
+    /// The header blocks, in order.
+    pub blocks: Vec<Vec<(String, String)>>,
+    /// The messages, in order.
+    pub messages: Vec<Message>,
+    /// The bytes of DATA, padding not counted.
+    pub data_bytes: u64,
+    /// Whether END_STREAM came.
+    pub has_ended: bool,
+    /// The code of RST_STREAM.
+    pub reset: Option<u32>,
 }

@@ -6,6 +6,7 @@ use crate::{
     filter::{Filter, Subject},
     known::{Known, KnownList},
     manifest::{ClientSpec, Peer, ServerSpec},
+    role::Role,
     suite::{Call, Case},
 };
 
@@ -77,6 +78,7 @@ impl Plan {
                 }
                 let trials: Vec<Trial> = cases
                     .iter()
+                    .filter(|case| is_for(server, client, case))
                     .filter(|case| selection.filter.matches(subject(server, client, case)))
                     .map(|case| Trial {
                         case: Arc::clone(case),
@@ -136,6 +138,13 @@ impl Cell {
     }
 }
 
+/// Whether the harness plays just the sides that the case says.
+fn is_for(server: &Peer, client: &Peer, case: &Case) -> bool {
+    let scripted = case.scripted();
+    server.is_scripted() == (scripted == Some(Role::Server))
+        && client.is_scripted() == (scripted == Some(Role::Client))
+}
+
 fn subject<'a>(server: &'a Peer, client: &'a Peer, case: &'a Case) -> Subject<'a> {
     Subject { server: &server.name, client: &client.name, case: &case.name, rule: &case.rule }
 }
@@ -167,7 +176,7 @@ mod tests {
     use super::*;
     use crate::{
         input::Place,
-        suite::{Compression, Expect, Method},
+        suite::{Compression, Expect, Method, Script},
     };
 
     fn peers(text: &str) -> Vec<Arc<Peer>> {
@@ -234,6 +243,45 @@ mod tests {
                 "b<-c s/one",
                 "b<-c s/two [b: not yet (issue 1)]",
                 &format!("b<-c s/zip {zip}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn scripts_are_cells_of_their_own() {
+        let scripted = |name: &str, role| {
+            let script = Script {
+                role,
+                steps: Vec::new(),
+                steps_again: Vec::new(),
+                greets: true,
+                omits: Vec::new(),
+                endings: Vec::new(),
+                beside: None,
+            };
+            let case = Case::clone(&case(name, None));
+            Arc::new(Case { script: Some(Arc::new(script)), ..case })
+        };
+        let cases =
+            [case("s/one", None), scripted("s/ask", Role::Client), scripted("s/say", Role::Server)];
+        let mut peers = peers(PEERS);
+        peers.push(Arc::new(Peer::scripted()));
+        let plan = Plan::new(&peers, &cases, &KnownList::default(), &Selection::everything());
+        let names: Vec<String> = plan
+            .names()
+            .map(|(server, client, case)| format!("{server}<-{client} {case}"))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "a<-a s/one",
+                "a<-c s/one",
+                "a<-scripted s/ask",
+                "b<-a s/one",
+                "b<-c s/one",
+                "b<-scripted s/ask",
+                "scripted<-a s/say",
+                "scripted<-c s/say",
             ]
         );
     }

@@ -9,7 +9,7 @@ use crate::{
     contract::Contract,
     input::BadInput,
     known::{KnownDefect, KnownList},
-    manifest::Manifest,
+    manifest::{Manifest, Peer},
     plan::{Plan, Selection},
     suite::{self, Case, Suite},
 };
@@ -56,10 +56,21 @@ impl Project {
         self.suites.iter().flat_map(|suite| suite.cases.iter().cloned()).collect()
     }
 
+    /// The manifest's peers, and after them the harness itself if a case is scripted.
+    #[must_use]
+    pub fn peers(&self) -> Vec<Arc<Peer>> {
+        let mut peers = self.manifest.peers.clone();
+        let mut cases = self.suites.iter().flat_map(|suite| &suite.cases);
+        if cases.any(|case| case.script.is_some()) {
+            peers.push(Arc::new(Peer::scripted()));
+        }
+        peers
+    }
+
     /// The plan of a selection.
     #[must_use]
     pub fn plan(&self, selection: &Selection) -> Plan {
-        Plan::new(&self.manifest.peers, &self.cases(), &self.known, selection)
+        Plan::new(&self.peers(), &self.cases(), &self.known, selection)
     }
 
     /// What is wrong with the known list, whatever is selected.

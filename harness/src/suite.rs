@@ -5,11 +5,17 @@ mod case;
 mod code;
 mod expand;
 mod fault;
+mod http2;
+mod json;
 mod load;
+mod script;
 mod tls;
 
 pub use case::{Approx, Call, Case, Compression, Expect, Method, Seen, Suite};
 pub use code::Code;
-pub use fault::{Action, Cut, ErrorCode, Fault, LastStream, Position};
+pub use fault::{Action, Cut, Fault, LastStream, Position};
+pub use http2::{ErrorCode, Settings};
+pub use json::message_value;
 pub use load::{load, load_protos};
+pub use script::{Awaited, Beside, Codes, Ending, EndingKind, Habit, Script, Step, StreamRef};
 pub use tls::{ClientCertificate, Tls, TlsTap, Trust};

@@ -1,52 +1,33 @@
-//! A client under test, and the peer protocol with it.
+//! A client: a process under test, or the harness itself, which plays scripts.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+mod process;
+mod scripted;
 
-use tokio::{
-    io::AsyncWriteExt as _,
-    process::{ChildStdin, ChildStdout},
-    sync::mpsc,
-    time::timeout,
-};
+use std::time::Duration;
+
+use process::Process;
+use scripted::Scripted;
+use tokio::sync::mpsc;
 
 use super::{
     Setting, StartError,
-    protocol::{
-        BadReply, Errand, Hello, Reply, VERSION, call_line, close_line, hello_line, read_reply,
-    },
+    protocol::{Errand, Hello, close_line},
 };
 use crate::{
-    child::{Child, Line, Lines, Log, Pipes, StopRequest, Stopped, describe},
+    child::Stopped,
     manifest::ClientSpec,
-    observe::Answer,
+    observe::{Answer, Played},
     suite::Call,
-    text::{self, count},
 };
-
-/// How many replies may wait for us. Small: a client that floods must be slowed
-/// down by its own pipe, not buffered here.
-const WAITING_REPLIES: usize = 256;
-
-/// How long the last replies of a client that has ended may take to be read.
-/// They are in the pipe already; only a process that inherited it holds it open.
-const LAST_REPLIES_LIMIT: Duration = Duration::from_secs(1);
 
 /// A client that has introduced itself.
 #[derive(Debug)]
-pub struct Client {
-    /// What it said of itself.
-    pub hello: Hello,
-    child: Child,
-    requests: mpsc::UnboundedSender<String>,
-    replies: mpsc::Receiver<Result<Reply, BadReply>>,
-    stray_lines: Arc<AtomicUsize>,
-    is_within_line: Arc<AtomicBool>,
+pub struct Client(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Process(Box<Process>),
+    Scripted(Scripted),
 }
 
 /// What a client did.
@@ -58,6 +39,13 @@ pub enum ClientEvent {
         id: u64,
         /// What it reported.
         answer: Answer,
+    },
+    /// It has played a script.
+    Played {
+        /// The call's.
+        id: u64,
+        /// What it saw.
+        played: Box<Played>,
     },
     /// It would not make a call.
     Refused {
@@ -87,135 +75,92 @@ impl Client {
     /// It could not be started, ended first, took too long, or does not speak
     /// this protocol.
     pub async fn start(spec: &ClientSpec, setting: Setting<'_>) -> Result<Self, StartError> {
-        let guard = Arc::clone(&setting.guard);
-        let (mut child, Pipes { stdin, stdout }) =
-            Child::spawn(&spec.cmd, setting.folder, setting.log.clone(), guard)
-                .map_err(|source| StartError::Spawn { program: spec.cmd[0].clone(), source })?;
-        let stray_lines = Arc::default();
-        let is_within_line = stdout.is_within_line();
-        let mut replies = read_replies(stdout, setting.log, Arc::clone(&stray_lines));
-        let requests = write_requests(stdin);
-        // A failed send means that the client is gone, which the next wait says.
-        let _ = requests.send(hello_line());
-        let limit = setting.limits.start;
-        let hello = match timeout(limit, replies.recv()).await {
-            Ok(Some(Ok(Reply::Hello(hello)))) => hello,
-            Ok(Some(Ok(_))) => {
-                let why = "it answered before it said hello".to_owned();
-                return Err(StartError::Announcement { why });
+        match spec {
+            ClientSpec::Command { cmd } => {
+                let process = Process::start(cmd, setting).await?;
+                Ok(Self(Kind::Process(Box::new(process))))
             }
-            Ok(Some(Err(BadReply { why, .. }))) => return Err(StartError::Announcement { why }),
-            Ok(None) => {
-                let how = match timeout(LAST_REPLIES_LIMIT, child.ended()).await {
-                    Ok(status) => describe(status),
-                    Err(_) => "closed its stdout".to_owned(),
-                };
-                return Err(StartError::Ended { how, last_words: child.last_words().await });
-            }
-            Err(_) => {
-                return Err(StartError::NotReady {
-                    limit: text::duration(limit),
-                    waited_for: "no hello on stdout",
-                    last_words: child.last_words().await,
-                });
-            }
-        };
-        let why = match (hello.protocol, hello.max_in_flight) {
-            (VERSION, 1..) => {
-                return Ok(Self { hello, child, requests, replies, stray_lines, is_within_line });
-            }
-            (VERSION, _) => "it takes no call: max_in_flight is 0, it must be 1 or more".to_owned(),
-            (theirs, _) => format!(
-                "it speaks version {theirs} of the peer protocol, and this harness version {VERSION}"
-            ),
-        };
-        Err(StartError::Announcement { why })
+            ClientSpec::Scripted => Ok(Self(Kind::Scripted(Scripted::new()))),
+        }
+    }
+
+    /// What it said of itself.
+    #[must_use]
+    pub const fn hello(&self) -> &Hello {
+        match &self.0 {
+            Kind::Process(process) => &process.hello,
+            Kind::Scripted(scripted) => &scripted.hello,
+        }
     }
 
     /// Hands the client a call.
-    pub fn call(&self, errand: Errand<'_>, call: &Call) {
-        // A failed send means that the client is gone, which `next` says.
-        let _ = self.requests.send(call_line(errand, call));
+    pub fn call(&mut self, errand: Errand<'_>, call: &Call) {
+        match &mut self.0 {
+            Kind::Process(process) => process.call(errand, call),
+            Kind::Scripted(scripted) => scripted.call(errand, call),
+        }
     }
 
     /// What can have the client close connections later.
     #[must_use]
     pub fn closer(&self) -> Closer {
-        Closer(self.has_feature("close").then(|| self.requests.downgrade()))
+        match &self.0 {
+            Kind::Process(process) if self.has_feature("close") => Closer(Some(process.requests())),
+            // A script closes its own.
+            _ => Closer(None),
+        }
     }
 
     /// Whether the client announced a feature.
     #[must_use]
     pub fn has_feature(&self, feature: &str) -> bool {
-        self.hello.features.iter().any(|known| known == feature)
+        self.hello().features.iter().any(|known| known == feature)
     }
 
     /// The next thing that the client does. Safe to cancel.
     pub async fn next(&mut self) -> ClientEvent {
-        let reply = tokio::select! {
-            biased;
-            reply = self.replies.recv() => reply,
-            _ = self.child.ended() => {
-                // What it wrote before it died still counts.
-                timeout(LAST_REPLIES_LIMIT, self.replies.recv()).await.ok().flatten()
-            }
-        };
-        match reply {
-            Some(reply) => event_of(reply),
-            None => {
-                let _ = timeout(LAST_REPLIES_LIMIT, self.child.ended()).await;
-                let how = match self.death().await {
-                    Some(how) => how,
-                    None => format!("closed its stdout{}", self.child.last_words().await),
-                };
-                ClientEvent::Ended { how }
-            }
+        match &mut self.0 {
+            Kind::Process(process) => process.next().await,
+            Kind::Scripted(scripted) => scripted.next().await,
         }
     }
 
     /// How it ended, if it is known to have: what it may have said last is not
     /// waited for.
     pub async fn death(&mut self) -> Option<String> {
-        let status = self.child.status()?;
-        Some(format!("{}{}", describe(Some(status)), self.child.last_words().await))
+        match &mut self.0 {
+            Kind::Process(process) => process.death().await,
+            Kind::Scripted(_) => None,
+        }
     }
 
     /// What a silent client may have meant to say: lines that were no JSON, or one
     /// that has not ended.
     #[must_use]
     pub fn stray_output(&self) -> Option<String> {
-        let lines = self.stray_lines.load(Ordering::Relaxed);
-        let not_json =
-            (lines > 0).then(|| format!("{} on its stdout not JSON", count(lines, "line")));
-        let endless = self.is_within_line.load(Ordering::Relaxed);
-        let endless = endless.then(|| "the last line on its stdout has no end".to_owned());
-        let parts: Vec<String> = [not_json, endless].into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| parts.join("; "))
+        match &self.0 {
+            Kind::Process(process) => process.stray_output(),
+            Kind::Scripted(_) => None,
+        }
     }
 
     /// Closes the client's stdin, which tells it to finish, and collects what it
-    /// still says.
-    pub async fn finish(self, limit: Duration) -> (Vec<ClientEvent>, Stopped) {
-        let Self { child, requests, mut replies, .. } = self;
-        drop(requests);
-        let mut late = Vec::new();
-        let collect = async {
-            while let Some(reply) = replies.recv().await {
-                // Nothing is due any more, so a flood need not be kept whole.
-                if late.len() < WAITING_REPLIES {
-                    late.push(event_of(reply));
-                }
+    /// still says. `None` instead of how it stopped for one that is no process.
+    pub async fn finish(self, limit: Duration) -> (Vec<ClientEvent>, Option<Stopped>) {
+        match self.0 {
+            Kind::Process(process) => {
+                let (late, stopped) = process.finish(limit).await;
+                (late, Some(stopped))
             }
-        };
-        let stop = child.stop(StopRequest::Finish, limit);
-        let collect_limit = limit + LAST_REPLIES_LIMIT;
-        let (_, stopped) = tokio::join!(timeout(collect_limit, collect), stop);
-        (late, stopped)
+            Kind::Scripted(_) => (Vec::new(), None),
+        }
     }
 
     /// Kills the client without asking.
     pub async fn kill(self) {
-        self.child.kill().await;
+        if let Kind::Process(process) = self.0 {
+            process.kill().await;
+        }
     }
 }
 
@@ -231,58 +176,4 @@ impl Closer {
             let _ = requests.send(close_line(target));
         }
     }
-}
-
-fn event_of(reply: Result<Reply, BadReply>) -> ClientEvent {
-    match reply {
-        Ok(Reply::Result { id, answer }) => ClientEvent::Answered { id, answer },
-        Ok(Reply::Unsupported { id, why }) => ClientEvent::Refused { id, why },
-        Ok(Reply::Hello(_)) => {
-            ClientEvent::Malformed { id: None, why: "the client said hello twice".to_owned() }
-        }
-        Err(BadReply { id, why }) => ClientEvent::Malformed { id, why },
-    }
-}
-
-/// Reads the client's stdout in a task of its own, so that it is always drained.
-fn read_replies(
-    mut stdout: Lines<ChildStdout>,
-    log: Log,
-    stray_lines: Arc<AtomicUsize>,
-) -> mpsc::Receiver<Result<Reply, BadReply>> {
-    let (sender, receiver) = mpsc::channel(WAITING_REPLIES);
-    tokio::spawn(async move {
-        while let Some(line) = stdout.next().await {
-            let reply = match &line {
-                Line::Whole(bytes) => read_reply(bytes),
-                Line::TooLong(_) => None,
-            };
-            match reply {
-                Some(reply) => {
-                    if sender.send(reply).await.is_err() {
-                        return;
-                    }
-                }
-                None => {
-                    stray_lines.fetch_add(1, Ordering::Relaxed);
-                    log.write(&format!("stdout: {line}"));
-                }
-            }
-        }
-    });
-    receiver
-}
-
-/// Writes the client's stdin in a task of its own: a client that does not read
-/// must not stop us from hearing it. The pipe closes when the sender is dropped.
-fn write_requests(mut stdin: ChildStdin) -> mpsc::UnboundedSender<String> {
-    let (sender, mut receiver) = mpsc::unbounded_channel::<String>();
-    tokio::spawn(async move {
-        while let Some(line) = receiver.recv().await {
-            if stdin.write_all(line.as_bytes()).await.is_err() {
-                return;
-            }
-        }
-    });
-    sender
 }

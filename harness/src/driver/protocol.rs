@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     observe::Answer,
-    suite::{Call, Code},
+    suite::{Call, Case, Code},
     text::{printable, shorten},
 };
 
@@ -126,8 +126,8 @@ pub(super) fn hello_line() -> String {
 pub struct Errand<'a> {
     /// What the client's answer repeats.
     pub id: u64,
-    /// The case's name.
-    pub case: &'a str,
+    /// What it belongs to.
+    pub case: &'a Case,
     /// Where the client connects.
     pub target: &'a str,
     /// A metadata entry to find the call by on the wire, after the case's own.
@@ -157,7 +157,7 @@ pub(super) fn call_line(errand: Errand<'_>, call: &Call) -> String {
     let own = call.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     line(&Request::Call(CallLine {
         id: errand.id,
-        case: errand.case,
+        case: &errand.case.name,
         target: errand.target,
         method: &call.method.path,
         request: STANDARD.encode(&call.request),

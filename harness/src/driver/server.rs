@@ -36,8 +36,9 @@ const DYING_LIMIT: Duration = Duration::from_secs(2);
 /// A server that is ready.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens, `HOST:PORT`.
-    pub address: String,
+    /// Where it listens, `HOST:PORT`; `None` for the harness itself, which listens anew
+    /// for each script.
+    pub address: Option<String>,
     process: Option<Running>,
 }
 
@@ -83,8 +84,9 @@ impl Server {
                 started.accepts(address, setting.limits.start).await?;
                 Ok(started.ready(address.clone(), setting.log))
             }
+            ServerStart::Scripted => Ok(Self { address: None, process: None }),
             ServerStart::RunsAt { address } => match connect(address).await {
-                Ok(_) => Ok(Self { address: address.clone(), process: None }),
+                Ok(_) => Ok(Self { address: Some(address.clone()), process: None }),
                 Err(source) => Err(StartError::NotThere { address: address.clone(), source }),
             },
         }
@@ -118,7 +120,8 @@ impl Server {
     /// Whether the server is dead or no longer accepts connections, and how it
     /// ended. A client may learn of its death before the system tells us.
     pub async fn is_gone(&mut self) -> Option<String> {
-        let refusal = match connect(&self.address).await {
+        let address = self.address.clone()?;
+        let refusal = match connect(&address).await {
             Err(error) => Some(error),
             Ok(stream) => {
                 if is_held(stream).await {
@@ -132,9 +135,9 @@ impl Server {
         }
         let refusal = match refusal {
             Some(error) => error,
-            None => connect(&self.address).await.err()?,
+            None => connect(&address).await.err()?,
         };
-        Some(format!("no longer accepts connections at {}: {refusal}", self.address))
+        Some(format!("no longer accepts connections at {address}: {refusal}"))
     }
 
     /// Stops the server's process; `None` if it runs elsewhere.
@@ -224,7 +227,7 @@ impl Started {
                 log.write(&format!("stdout: {line}"));
             }
         });
-        Server { address, process: Some(Running { child, stdin }) }
+        Server { address: Some(address), process: Some(Running { child, stdin }) }
     }
 
     async fn ended(&mut self, how: String) -> StartError {

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{Judgement, Verdict};
-use crate::{role::Role, text::list};
+use crate::{manifest::SCRIPTED, role::Role, text::list};
 
 /// A side of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,10 +62,15 @@ pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blam
             Verdict::Fail | Verdict::Known if !judgement.violations.is_empty() => {
                 "seen on the wire"
             }
+            _ if server == SCRIPTED || client == SCRIPTED => "the other side is a script",
             _ => "seen of that process itself",
         };
         let evidence = evidence.to_owned();
         return Some(Blame { side, evidence });
+    }
+    let real_side = [(server, Side::Client), (client, Side::Server)];
+    if let Some((_, side)) = real_side.into_iter().find(|(name, _)| *name == SCRIPTED) {
+        return Some(Blame { side, evidence: "the other side is a script".to_owned() });
     }
     let of_server = Record::of(
         Side::Server,

@@ -1,13 +1,13 @@
 //! Compares an answer with what was expected, down to the field that differs.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use prost_reflect::{DynamicMessage, ReflectMessage as _, SerializeOptions, Value as Field};
+use prost_reflect::{DynamicMessage, ReflectMessage as _, Value as Field};
 use serde_json::{Value, json};
 
 use super::QUOTED_CHARACTERS;
 use crate::{
     observe::Answer,
-    suite::{Approx, Call},
+    suite::{Approx, Call, message_value},
     text::{count, printable, shorten},
 };
 
@@ -215,17 +215,6 @@ fn in_words(value: &Field) -> String {
         }
         Field::Map(entries) => format!("a map of {}", count(entries.len(), "entry")),
     }
-}
-
-/// A message as the report shows it: protobuf's JSON mapping, with the proto's
-/// own field names and plain integers.
-#[must_use]
-pub fn message_value(message: &DynamicMessage) -> Value {
-    let options =
-        SerializeOptions::new().use_proto_field_name(true).stringify_64_bit_integers(false);
-    message
-        .serialize_with_options(serde_json::value::Serializer, &options)
-        .unwrap_or_else(|error| json!({ "not shown": error.to_string() }))
 }
 
 /// A message that came, decoded where that is possible.

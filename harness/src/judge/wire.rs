@@ -35,7 +35,15 @@ pub(super) fn judge(
         let is_read = transcripts.iter().all(|seen| seen.is_whole);
         judgement.unread_calls += usize::from(!is_read);
         judgement.read_calls += usize::from(is_read && !transcripts.is_empty());
-        let violations = rules::check(transcripts, call, answers.get(index));
+        let mut violations = rules::check(transcripts, call, answers.get(index));
+        // What a script sends wrongly is what it is for.
+        violations.retain(|violation| {
+            let is_scripts = case.scripted() == Some(violation.breach.side);
+            let is_of_http = case.scripted() == Some(Role::Client)
+                && transcripts.get(violation.transcript).is_some_and(is_plain_http)
+                && OF_GRPC_RESPONSES.contains(&violation.rule);
+            !is_scripts && !is_of_http
+        });
         judgement.violations.extend(violations.into_iter().map(|found| (index, found)));
     }
     let mut findings = Vec::new();
@@ -47,6 +55,7 @@ pub(super) fn judge(
         findings.extend(fault_that_never_struck(case, wire));
     }
     findings.extend(strays(wire));
+    findings.extend(script_in_vain(wire));
     for Finding { side, what } in findings {
         if judgement.verdict == Verdict::Pass {
             judgement.verdict = Verdict::Fail;
@@ -57,6 +66,15 @@ pub(super) fn judge(
         judgement.reason.push_str(&what);
         judgement.side = judgement.side.or(side);
     }
+}
+
+/// The rules of a response to a gRPC request. What is no such request may be refused as
+/// HTTP does, which a script says in its outcomes.
+const OF_GRPC_RESPONSES: [&str; 3] = ["WIRE-14", "WIRE-15", "WIRE-17"];
+
+fn is_plain_http(transcript: &Transcript) -> bool {
+    let response = transcript.blocks(Role::Server).next();
+    response.and_then(|block| block.value(":status")).is_some_and(|status| status != b"200")
 }
 
 /// A reason to fail, and whose failure it is, where that is known.
@@ -142,6 +160,12 @@ fn gave_up_early(
 fn fault_that_never_struck(case: &Case, wire: &Wire) -> Option<Finding> {
     let fault = case.fault.as_ref().filter(|_| !wire.has_struck)?;
     Some(Finding { side: None, what: format!("the case's fault never came to its place: {fault}") })
+}
+
+/// A scripted server that waited for what its client never did.
+fn script_in_vain(wire: &Wire) -> Option<Finding> {
+    let stalled = wire.stalled.as_ref()?;
+    Some(Finding { side: Some(Side::Client), what: format!("the script {stalled}") })
 }
 
 /// Calls on the trial's own connection that are none of the case's.

@@ -221,7 +221,7 @@ impl<'a> CellRun<'a> {
                 return Err(self.cannot_start(Role::Client, &error));
             }
         };
-        self.context.send(Event::CellReady { cell: self.index, hello: client.hello.clone() });
+        self.context.send(Event::CellReady { cell: self.index, hello: client.hello().clone() });
         Ok(Pump::new(self.cell, self.index, self.context.clone(), tapped, client))
     }
 
@@ -253,7 +253,9 @@ impl<'a> CellRun<'a> {
         let mut tapped = at_hand.tapped;
         if let Some(pump) = at_hand.pump {
             let (its_tapped, breaches, stopped) = pump.finish(limit).await;
-            self.note_stop(Role::Client, &stopped);
+            if let Some(stopped) = stopped {
+                self.note_stop(Role::Client, &stopped);
+            }
             for (trial, why) in breaches {
                 self.observed((trial, Observation::of(Outcome::Malformed { why })));
             }

@@ -22,7 +22,7 @@ use crate::{
     observe::{Answer, Observation, Outcome, Wire},
     plan::{Cell, Trial},
     role::Role,
-    suite::{Case, Code},
+    suite::Code,
     text,
     wire::transcript::CALL_ENTRY,
 };
@@ -208,7 +208,7 @@ impl<'a> Pump<'a> {
         most_trials: usize,
         observe: &mut impl FnMut(Observed),
     ) {
-        let announced = self.client.hello.max_in_flight;
+        let announced = self.client.hello().max_in_flight;
         let mut free = announced.saturating_sub(self.calls_in_flight());
         while let Some(&trial) = queue.front() {
             let case = &self.cell.trials[trial].case;
@@ -247,7 +247,7 @@ impl<'a> Pump<'a> {
     fn start(&mut self, trial: usize, watched: Watched) {
         let case = &self.cell.trials[trial].case;
         let started = Instant::now();
-        let deadline = started + longest(case) + self.context.settings.limits.answer_grace;
+        let deadline = started + case.longest() + self.context.settings.limits.answer_grace;
         self.context.send(Event::TrialStarted { cell: self.index, trial });
         let answers = vec![None; case.calls.len()];
         self.in_flight.push(InFlight {
@@ -276,7 +276,7 @@ impl<'a> Pump<'a> {
         let mark = (!case.is_pristine).then_some((CALL_ENTRY, value.as_str()));
         let target = flight.watched.target();
         let tls = flight.watched.tls.as_ref();
-        self.client.call(Errand { id, case: &case.name, target: &target, mark, tls }, call);
+        self.client.call(Errand { id, case, target: &target, mark, tls }, call);
         flight.watched.calls.push(id);
         flight.next_call = None;
         self.given.insert(id, Given { trial: flight.trial, call: index, is_answered: false });
@@ -306,7 +306,7 @@ impl<'a> Pump<'a> {
         if let Some(feature) = needed.find(|feature| !self.client.has_feature(feature)) {
             return Some(format!("the client does not announce the feature `{feature}`"));
         }
-        let (needs, takes) = (trial.case.calls.len(), self.client.hello.max_in_flight);
+        let (needs, takes) = (trial.case.calls.len(), self.client.hello().max_in_flight);
         (needs > takes)
             .then(|| format!("the client takes {takes} calls at once, and the case makes {needs}"))
     }
@@ -324,6 +324,14 @@ impl<'a> Pump<'a> {
                     return Some(self.server_died(&how));
                 }
                 self.heard(id, Ok(answer), observe)
+            }
+            ClientEvent::Played { id, played } => {
+                if played.is_closed
+                    && let Some(how) = self.tapped.server.is_gone().await
+                {
+                    return Some(self.server_died(&how));
+                }
+                self.heard(id, Err(Outcome::Played(played)), observe)
             }
             ClientEvent::Refused { id, why } => {
                 self.heard(id, Err(Outcome::Refused { why }), observe)
@@ -517,20 +525,23 @@ impl<'a> Pump<'a> {
 
     /// Lets the client finish. Gives the server back, and every breach of the
     /// protocol in what the client said meanwhile, with the trial it belongs to.
-    pub(super) async fn finish(self, limit: Duration) -> (Tapped, Vec<(usize, String)>, Stopped) {
+    pub(super) async fn finish(
+        self,
+        limit: Duration,
+    ) -> (Tapped, Vec<(usize, String)>, Option<Stopped>) {
         let (late, stopped) = self.client.finish(limit).await;
         let breaches = late
             .into_iter()
             .filter_map(|event| {
                 let given = |id: &u64| self.given.get(id);
                 let (trial, why) = match &event {
-                    ClientEvent::Answered { id, .. } | ClientEvent::Refused { id, .. } => {
-                        match given(id) {
-                            Some(call) if call.is_answered => (Some(call.trial), repeated_id(*id)),
-                            Some(_) => return None,
-                            None => (None, unknown_id(*id)),
-                        }
-                    }
+                    ClientEvent::Answered { id, .. }
+                    | ClientEvent::Played { id, .. }
+                    | ClientEvent::Refused { id, .. } => match given(id) {
+                        Some(call) if call.is_answered => (Some(call.trial), repeated_id(*id)),
+                        Some(_) => return None,
+                        None => (None, unknown_id(*id)),
+                    },
                     ClientEvent::Malformed { id, why } => {
                         (id.as_ref().and_then(given).map(|call| call.trial), why.clone())
                     }
@@ -546,12 +557,6 @@ impl<'a> Pump<'a> {
     pub(super) fn into_processes(self) -> (Tapped, Client) {
         (self.tapped, self.client)
     }
-}
-
-/// How long the calls of a case may take together.
-fn longest(case: &Case) -> Duration {
-    let each = case.calls.iter().map(|call| call.pause + call.timeout);
-    if case.is_sequential { each.sum() } else { each.max().unwrap_or_default() }
 }
 
 /// Waits until then, for ever if there is no such time.

@@ -159,9 +159,11 @@ impl<'a> CellRun<'a> {
             Outcome::Malformed { .. } => {
                 breaches.into_iter().next().map(|(_, why)| Outcome::Malformed { why })
             }
-            Outcome::Crashed { role: Role::Client, .. } => client.has_died().then(late),
+            Outcome::Crashed { role: Role::Client, .. } => {
+                client.is_some_and(|client| client.has_died()).then(late)
+            }
             Outcome::Crashed { .. } => server.is_some_and(|server| server.has_died()).then(late),
-            Outcome::Hung { .. } => client.was_terminated().then(late),
+            Outcome::Hung { .. } => client.is_some_and(|client| client.was_terminated()).then(late),
             _ => None,
         };
         let explains = explanation.is_some();

@@ -9,6 +9,8 @@ use crate::{
     certificates::Certificates,
     driver::{ClientTls, Server},
     observe::Wire,
+    role::Role,
+    script::ScriptedServer,
     suite::Case,
     tap::{Behaviour, Key, Tap},
     wire::transcript::Transcript,
@@ -22,20 +24,27 @@ pub(super) const STREAM_END_LIMIT: Duration = Duration::from_secs(2);
 /// A server with the tap that stands before it.
 pub(super) struct Tapped {
     pub(super) server: Server,
-    tap: Arc<Tap>,
+    /// What trials share; `None` before scripts, each of which has its own.
+    tap: Option<Arc<Tap>>,
     next_id: u64,
 }
 
 impl Tapped {
     pub(super) async fn new(server: Server) -> io::Result<Self> {
-        let tap = Arc::new(Tap::start(&server.address, Behaviour::default()).await?);
+        let tap = match &server.address {
+            Some(address) => Some(Arc::new(Tap::start(address, Behaviour::default()).await?)),
+            None => None,
+        };
         Ok(Self { server, tap, next_id: 1 })
     }
 
     /// What has passed without a call's mark so far, on the connections that trials
     /// share.
     pub(super) async fn strays(&self) -> Vec<Transcript> {
-        self.tap.take(Key::Pristine, Duration::ZERO).await.transcripts
+        match &self.tap {
+            Some(tap) => tap.take(Key::Pristine, Duration::ZERO).await.transcripts,
+            None => Vec::new(),
+        }
     }
 
     /// The id of the next call. It is never used again while the tap lives, for the
@@ -46,6 +55,14 @@ impl Tapped {
         id
     }
 
+    /// The server that plays a case's script, if it has one.
+    async fn scripted_server(&self, case: &Case) -> io::Result<Option<ScriptedServer>> {
+        let Some(script) = case.script.clone().filter(|script| script.role == Role::Server) else {
+            return Ok(None);
+        };
+        ScriptedServer::start(script, case.longest()).await.map(Some)
+    }
+
     /// What the calls of a trial will pass.
     pub(super) async fn watch(
         &self,
@@ -53,18 +70,23 @@ impl Tapped {
         certificates: Option<&Certificates>,
     ) -> io::Result<Watched> {
         let tls = case.tls.as_ref().zip(certificates);
-        let own = if case.has_own_connection() {
+        let scripted = self.scripted_server(case).await?.map(Arc::new);
+        let own_server = scripted.as_ref().map(|server| server.address.as_str());
+        let shared_server = || self.server.address.as_deref();
+        let tap = if case.has_own_connection() {
             let behaviour = Behaviour {
                 fault: case.fault.clone(),
                 tls: tls.map(|(tls, certificates)| tap_tls(tls, certificates)),
             };
-            Some(Arc::new(Tap::start(&self.server.address, behaviour).await?))
+            let address = own_server.or_else(shared_server).ok_or_else(no_server)?;
+            Arc::new(Tap::start(address, behaviour).await?)
         } else {
-            None
+            self.tap.clone().ok_or_else(no_server)?
         };
         Ok(Watched {
-            is_own: own.is_some(),
-            tap: own.unwrap_or_else(|| Arc::clone(&self.tap)),
+            is_own: case.has_own_connection(),
+            tap,
+            scripted,
             is_pristine: case.is_pristine,
             tls: tls.map(|(tls, certificates)| client_tls(tls, certificates)),
             calls: Vec::new(),
@@ -72,10 +94,16 @@ impl Tapped {
     }
 }
 
+/// A plan gives a scripted server nothing but scripts.
+fn no_server() -> io::Error {
+    io::Error::other("no server for a case without a script")
+}
+
 /// A trial's tap and its calls.
 #[derive(Debug, Clone)]
 pub(super) struct Watched {
     tap: Arc<Tap>,
+    scripted: Option<Arc<ScriptedServer>>,
     /// Whether the tap serves this trial alone.
     pub(super) is_own: bool,
     pub(super) is_pristine: bool,
@@ -94,6 +122,9 @@ impl Watched {
     pub(super) async fn seen(&self, linger: Duration, limit: Duration) -> Wire {
         let until = Instant::now() + limit;
         let mut wire = Wire::default();
+        if let Some(server) = &self.scripted {
+            wire.stalled = server.stalled(limit).await;
+        }
         for &call in &self.calls {
             let key = if self.is_pristine { Key::Pristine } else { Key::Call(call) };
             let limit = until.saturating_duration_since(Instant::now());

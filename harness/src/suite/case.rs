@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde::Deserialize;
 
-use super::{code::Code, fault::Fault, tls::Tls};
-use crate::{input::Place, manifest::Serving};
+use super::{code::Code, fault::Fault, script::Script, tls::Tls};
+use crate::{input::Place, manifest::Serving, role::Role};
 
 /// A file of cases.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct Case {
     pub rule: String,
     /// Why it is here.
     pub why: String,
+    /// Where its expectation comes from, if its rule's source does not say it all.
+    pub source: Option<String>,
     /// Where it stands.
     pub place: Place,
     /// Features that the manifest must list for the server.
@@ -46,6 +48,9 @@ pub struct Case {
     pub fault: Option<Fault>,
     /// How the connection is encrypted, if it is.
     pub tls: Option<Tls>,
+    /// What the harness does in the place of one side, in a scripted case. A scripted
+    /// client makes no call; the case's one call says of which method it is.
+    pub script: Option<Arc<Script>>,
     /// The calls, made on one connection; at least one.
     pub calls: Vec<Call>,
 }
@@ -58,6 +63,7 @@ impl Case {
             name: name.to_owned(),
             rule: rule.to_owned(),
             why: why.to_owned(),
+            source: None,
             place,
             needs: Vec::new(),
             is_alone: false,
@@ -67,6 +73,7 @@ impl Case {
             server_memory_bytes: None,
             fault: None,
             tls: None,
+            script: None,
             calls,
         }
     }
@@ -78,7 +85,27 @@ impl Case {
             || self.is_sequential
             || self.fault.is_some()
             || self.tls.is_some()
+            || self.script.is_some()
             || !self.linger.is_zero()
+    }
+
+    /// Which side the harness itself plays.
+    #[must_use]
+    pub fn scripted(&self) -> Option<Role> {
+        self.script.as_ref().map(|script| script.role)
+    }
+
+    /// How long its calls may take together.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        let each = self.calls.iter().map(|call| call.pause + call.timeout);
+        let longest = match self.is_sequential {
+            true => each.sum(),
+            false => each.max().unwrap_or_default(),
+        };
+        // The ordinary call beside a script is made once more when that is over.
+        let beside = self.script.as_ref().and_then(|script| script.beside.as_ref());
+        longest + beside.map_or(Duration::ZERO, |beside| beside.limit)
     }
 
     /// How the server must be started for it.

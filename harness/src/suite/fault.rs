@@ -1,9 +1,10 @@
 //! What a case asks the tap to do to the traffic.
 
-use std::{collections::BTreeMap, fmt, num::NonZeroU32, time::Duration};
+use std::{fmt, num::NonZeroU32, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::http2::{ErrorCode, Settings};
 use crate::{input::parse_duration, role::Role, text::duration};
 
 /// A fault of the network, or of the side that a frame seems to come from.
@@ -42,7 +43,7 @@ pub enum Action {
         last: LastStream,
     },
     /// These settings are added to the side's first SETTINGS, at their end.
-    Settings(Vec<(u16, u32)>),
+    Settings(Settings),
     /// A PING; its answer is not passed on.
     Ping,
 }
@@ -86,38 +87,6 @@ pub enum Position {
     /// comes just before them, GOAWAY and PING just after.
     Trailers,
 }
-
-/// An error code of HTTP/2. Shown by its name, if it has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ErrorCode(pub u32);
-
-/// By number (RFC 9113, section 7).
-const ERROR_CODES: [&str; 14] = [
-    "NO_ERROR",
-    "PROTOCOL_ERROR",
-    "INTERNAL_ERROR",
-    "FLOW_CONTROL_ERROR",
-    "SETTINGS_TIMEOUT",
-    "STREAM_CLOSED",
-    "FRAME_SIZE_ERROR",
-    "REFUSED_STREAM",
-    "CANCEL",
-    "COMPRESSION_ERROR",
-    "CONNECT_ERROR",
-    "ENHANCE_YOUR_CALM",
-    "INADEQUATE_SECURITY",
-    "HTTP_1_1_REQUIRED",
-];
-
-/// By number, from 1 (RFC 9113, section 6.5.2).
-const SETTINGS: [&str; 6] = [
-    "header_table_size",
-    "enable_push",
-    "max_concurrent_streams",
-    "initial_window_size",
-    "max_frame_size",
-    "max_header_list_size",
-];
 
 impl Fault {
     /// Whether it must know the frames, and so cannot be done to TLS unread.
@@ -167,13 +136,7 @@ impl fmt::Display for Fault {
                 )?;
             }
             Action::Settings(settings) => {
-                let pair = |(id, value): &(u16, u32)| {
-                    let index = usize::from(*id).checked_sub(1);
-                    let name = index.and_then(|index| SETTINGS.get(index)).unwrap_or(&"unknown");
-                    format!("{name} = {value}")
-                };
-                let pairs: Vec<String> = settings.iter().map(pair).collect();
-                write!(formatter, "the {of}'s first SETTINGS gain {}", pairs.join(", "))?;
+                write!(formatter, "the {of}'s first SETTINGS gain {settings}")?;
             }
             Action::Ping => write!(formatter, "a PING arrives as if from the {of}")?,
         }
@@ -190,41 +153,6 @@ impl fmt::Display for Fault {
     }
 }
 
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = usize::try_from(self.0).ok().and_then(|number| ERROR_CODES.get(number));
-        match name {
-            Some(name) => formatter.write_str(name),
-            None => write!(formatter, "error code {}", self.0),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ErrorCode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected an HTTP/2 error code, by name or number")]
-        enum NameOrNumber {
-            Number(u32),
-            Name(String),
-        }
-        let name = match NameOrNumber::deserialize(deserializer)? {
-            NameOrNumber::Number(number) => return Ok(Self(number)),
-            NameOrNumber::Name(name) => name,
-        };
-        number_in(&ERROR_CODES, &name).map(Self).ok_or_else(|| {
-            let known = ERROR_CODES.join(", ");
-            D::Error::custom(format!(
-                "`{name}` is no HTTP/2 error code; a number or one of {known}"
-            ))
-        })
-    }
-}
-
-fn number_in(names: &[&str], name: &str) -> Option<u32> {
-    u32::try_from(names.iter().position(|known| *known == name)?).ok()
-}
-
 /// A fault as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -236,9 +164,9 @@ struct RawFault {
     rst_stream: Option<ErrorCode>,
     goaway: Option<ErrorCode>,
     last_stream: Option<LastStream>,
-    settings: Option<BTreeMap<String, u32>>,
+    settings: Option<Settings>,
     ping: Option<Set>,
-    of: Option<Of>,
+    of: Option<Role>,
     after_bytes: Option<u64>,
     after_headers: Option<Set>,
     after_messages: Option<u32>,
@@ -258,21 +186,11 @@ impl<'de> Deserialize<'de> for Set {
     }
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Of {
-    Server,
-    Client,
-}
-
 impl TryFrom<RawFault> for Fault {
     type Error = String;
 
     fn try_from(raw: RawFault) -> Result<Self, String> {
-        let of = match raw.of {
-            None | Some(Of::Server) => Role::Server,
-            Some(Of::Client) => Role::Client,
-        };
+        let of = raw.of.unwrap_or(Role::Server);
         let at = position(&raw)?;
         if (at, of) == (Position::Trailers, Role::Client) {
             return Err("`in_trailers`, but a request has no trailers".to_owned());
@@ -317,7 +235,7 @@ fn action(raw: RawFault, of: Role) -> Result<Action, String> {
         raw.cut.map(|cut| ("cut", Action::Cut(cut))),
         raw.rst_stream.map(|code| ("rst_stream", Action::RstStream(code))),
         raw.goaway.map(go_away).transpose()?.map(|action| ("goaway", action)),
-        raw.settings.map(settings).transpose()?.map(|action| ("settings", action)),
+        raw.settings.map(|settings| ("settings", Action::Settings(settings))),
         raw.ping.map(|_| ("ping", Action::Ping)),
     ]
     .into_iter()
@@ -351,20 +269,6 @@ fn last_stream(given: Option<LastStream>, of: Role) -> Result<LastStream, String
         }
         (Some(last), _) => Ok(last),
     }
-}
-
-fn settings(settings: BTreeMap<String, u32>) -> Result<Action, String> {
-    if settings.is_empty() {
-        return Err("`settings` is empty".to_owned());
-    }
-    let number = |name: &str| {
-        let index = number_in(&SETTINGS, name).and_then(|index| u16::try_from(index).ok());
-        index.map(|index| index + 1).ok_or_else(|| {
-            format!("`{name}` is no setting of HTTP/2; one of {}", SETTINGS.join(", "))
-        })
-    };
-    let settings = settings.iter().map(|(name, value)| Ok((number(name)?, *value)));
-    settings.collect::<Result<_, String>>().map(Action::Settings)
 }
 
 #[cfg(test)]
@@ -413,7 +317,7 @@ mod tests {
             ),
             (
                 "settings = { max_concurrent_streams = 4, header_table_size = 0 }",
-                of_server(Settings(vec![(1, 0), (3, 4)]), Start),
+                of_server(Action::Settings(super::Settings(vec![(1, 0), (3, 4)])), Start),
             ),
             ("ping = true\nafter_messages = 3", of_server(Ping, Messages(3))),
         ] {
@@ -455,11 +359,5 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(expected), "{text}: {error}");
         }
-    }
-
-    #[test]
-    fn error_codes_are_shown_by_name() {
-        assert_eq!(ErrorCode(8).to_string(), "CANCEL");
-        assert_eq!(ErrorCode(14).to_string(), "error code 14");
     }
 }

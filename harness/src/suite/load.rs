@@ -2,16 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, prost::Message as _,
-};
+use prost_reflect::{DescriptorPool, MessageDescriptor, MethodDescriptor, prost::Message as _};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -20,11 +17,14 @@ use super::{
     code::Code,
     expand::expand,
     fault::{Action, Fault},
+    json::{described, read_message},
+    script::{RawScript, SCRIPT_FIELDS},
     tls::{Tls, TlsTap},
 };
 use crate::{
     contract::Contract,
     input::{BadInput, Place, parse_duration, parse_toml, read_text},
+    role::Role,
     text,
 };
 
@@ -230,6 +230,7 @@ struct RawCase {
     name: String,
     rule: String,
     why: String,
+    source: Option<String>,
     #[serde(default)]
     needs: Vec<String>,
     #[serde(default)]
@@ -246,10 +247,11 @@ struct RawCase {
 }
 
 /// The fields that belong to a case as a whole; the others are its calls'.
-const CASE_FIELDS: [&str; 12] = [
+const CASE_FIELDS: [&str; 13] = [
     "name",
     "rule",
     "why",
+    "source",
     "needs",
     "alone",
     "pristine",
@@ -326,6 +328,19 @@ impl CaseReader<'_> {
             own.extend(fields.remove_entry(key));
         }
         let raw: RawCase = from_json(Value::Object(own))?;
+        let mut script = Map::new();
+        for key in SCRIPT_FIELDS {
+            script.extend(fields.remove_entry(key));
+        }
+        let script: Option<RawScript> = match script.is_empty() {
+            true => None,
+            false => Some(from_json(Value::Object(script))?),
+        };
+        let is_shaped = raw.fault.is_some() || raw.tls.is_some() || raw.pristine;
+        if script.is_some() && is_shaped {
+            return Err("`fault`, `tls` or `pristine` in a scripted case".to_owned());
+        }
+        let endings = script.as_ref().map(|script| script.take_endings(&mut fields)).transpose()?;
         check_name("case", &raw.name)?;
         if self.contract.rule(&raw.rule).is_none() {
             return Err(format!("rule `{}` is not in the contract", raw.rule));
@@ -343,6 +358,11 @@ impl CaseReader<'_> {
                 })
                 .collect::<Result<_, _>>()?,
         };
+        let script = script.map(|script| {
+            let call = calls.first().ok_or("`calls` is empty")?;
+            script.read(endings.unwrap_or_default(), call)
+        });
+        let script = script.transpose()?.map(Arc::new);
         if raw.pristine && calls.len() > 1 {
             return Err("`pristine` with several `calls`: nothing would tell them apart".to_owned());
         }
@@ -383,15 +403,18 @@ impl CaseReader<'_> {
             name: format!("{}/{}", self.suite, raw.name),
             rule: raw.rule,
             why: raw.why,
+            source: raw.source,
             place,
             needs: raw.needs,
             is_alone: raw.alone,
-            is_pristine: raw.pristine,
+            // A scripted client marks nothing: all that it sends is in its script.
+            is_pristine: raw.pristine || script.as_ref().is_some_and(|s| s.role == Role::Client),
             is_sequential: raw.sequential,
             linger,
             server_memory_bytes: raw.server_memory_bytes,
             fault: raw.fault,
             tls: raw.tls,
+            script,
             calls,
         })
     }
@@ -449,7 +472,7 @@ fn read_request(
 ) -> Result<(Vec<u8>, bool), String> {
     match (request, request_hex, input) {
         (Some(_), Some(_), _) => Err("both `request` and `request_hex`; give one".to_owned()),
-        (None, Some(hex), _) => Ok((read_hex(&hex)?, true)),
+        (None, Some(hex), _) => Ok((read_hex("request_hex", &hex)?, true)),
         (Some(value), None, Some(input)) => {
             let message = read_message(&input, &value).map_err(|why| format!("request{why}"))?;
             Ok((message.encode_to_vec(), false))
@@ -468,15 +491,16 @@ fn read_duration(field: &str, text: Option<String>) -> Result<Option<Duration>, 
     text.map(|text| parse_duration(&text).map_err(|why| format!("{field}: {why}"))).transpose()
 }
 
-fn read_hex(text: &str) -> Result<Vec<u8>, String> {
+/// Bytes in hexadecimal, with any white space.
+pub(super) fn read_hex(field: &str, text: &str) -> Result<Vec<u8>, String> {
     let digits: Vec<u8> = text
         .chars()
         .filter(|character| !character.is_whitespace())
         .map(|character| character.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
         .collect::<Option<_>>()
-        .ok_or("`request_hex` has a character that is no hexadecimal digit")?;
+        .ok_or_else(|| format!("`{field}` has a character that is no hexadecimal digit"))?;
     if digits.len() % 2 == 1 {
-        return Err("`request_hex` has an odd number of digits".to_owned());
+        return Err(format!("`{field}` has an odd number of digits"));
     }
     Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
@@ -577,34 +601,10 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
     })
 }
 
-/// A message from protobuf's JSON mapping; the error starts with the path.
-fn read_message(descriptor: &MessageDescriptor, value: &Value) -> Result<DynamicMessage, String> {
-    // Only what is wrong is read again with its path: keeping track takes longer
-    // than reading, and a suite may hold a million values.
-    DynamicMessage::deserialize(descriptor.clone(), value).or_else(|_| {
-        let mut track = serde_path_to_error::Track::new();
-        let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-        DynamicMessage::deserialize(descriptor.clone(), tracked)
-            .map_err(|error| described(&track.path(), error, "."))
-    })
-}
-
-fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+pub(super) fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     let mut track = serde_path_to_error::Track::new();
     T::deserialize(serde_path_to_error::Deserializer::new(value, &mut track))
         .map_err(|error| described(&track.path(), error, ""))
-}
-
-fn described(
-    path: &serde_path_to_error::Path,
-    error: impl fmt::Display,
-    separator: &str,
-) -> String {
-    match path.iter().next() {
-        None if separator.is_empty() => error.to_string(),
-        None => format!(": {error}"),
-        Some(_) => format!("{separator}{path}: {error}"),
-    }
 }
 
 #[cfg(test)]

@@ -6,10 +6,9 @@ use prost_reflect::DynamicMessage;
 
 use super::{Line, Part};
 use crate::{
-    judge::message_value,
     role::Role,
     rules::SHOWN_BYTES,
-    suite::{Call, Code},
+    suite::{Call, Code, message_value},
     text::{count, printable, shorten},
     wire::{
         frame::{error_name, kind_name},

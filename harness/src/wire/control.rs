@@ -5,7 +5,7 @@ use bytes::{Buf as _, Bytes};
 
 use super::{
     frame::{Frame, FrameError, flag},
-    settings::{Announced, DEFAULT_WINDOW_BYTES},
+    settings::{Announced, DEFAULT_WINDOW_BYTES, entries},
     transcript::{Asked, Debt, Event, Pair, What, other},
 };
 use crate::role::Role;
@@ -93,11 +93,7 @@ impl Control {
         if !frame.payload.len().is_multiple_of(6) {
             return Err(FrameError::Size);
         }
-        let settings: Vec<(u16, u32)> = frame
-            .payload
-            .chunks_exact(6)
-            .map(|mut entry| (entry.get_u16(), entry.get_u32()))
-            .collect();
+        let settings: Vec<(u16, u32)> = entries(&frame.payload).collect();
         self.announced.of_mut(bare.from).announce(&settings)?;
         self.owe(&bare, Asked::Settings);
         Ok(Event { what: What::Settings(settings), ..bare })

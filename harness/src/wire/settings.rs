@@ -8,6 +8,8 @@
 
 use std::collections::VecDeque;
 
+use bytes::Buf as _;
+
 use super::frame::FrameError;
 
 /// The size of the dynamic table before any SETTINGS.
@@ -24,12 +26,17 @@ const MAX_PENDING: usize = 64;
 const HEADER_TABLE_SIZE: u16 = 1;
 const ENABLE_PUSH: u16 = 2;
 const MAX_CONCURRENT_STREAMS: u16 = 3;
-const INITIAL_WINDOW_SIZE: u16 = 4;
+pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
 const MAX_FRAME_SIZE: u16 = 5;
 const MAX_HEADER_LIST_SIZE: u16 = 6;
 
 /// gRPC's own (gRFC G1): `-bin` values may be sent as they are, after a zero.
 const ALLOW_TRUE_BINARY: u16 = 0xfe03;
+
+/// The entries of a SETTINGS frame; bytes that are no whole entry are left out.
+pub(crate) fn entries(payload: &[u8]) -> impl Iterator<Item = (u16, u32)> {
+    payload.chunks_exact(6).map(|mut entry| (entry.get_u16(), entry.get_u32()))
+}
 
 /// The name of a setting.
 #[must_use]

@@ -73,7 +73,7 @@ impl<'a> Editor<'a> {
     /// The next frame, with its bytes.
     pub(super) fn frame(&mut self, raw: Bytes, frame: &Frame, steps: &mut Vec<Step>) {
         if let Action::Settings(settings) = &self.fault.action {
-            self.settings(settings, raw, frame, steps);
+            self.settings(&settings.0, raw, frame, steps);
             return;
         }
         if self.has_struck {

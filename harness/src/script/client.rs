@@ -1,0 +1,79 @@
+//! The harness as a client.
+
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+
+use super::{ending::allows, link::Link, play::play};
+use crate::{
+    observe::{Played, Stalled},
+    suite::{Beside, Call, Ending, Script},
+};
+
+/// Plays a client's script against a server, until an allowed outcome is there, nothing
+/// more can come, or the call's timeout is over.
+pub async fn play_client(target: &str, script: &Script, call: &Call) -> Played {
+    let until = Instant::now() + call.timeout;
+    let scripted = async {
+        match connect(target, until).await {
+            Ok(stream) => run(Link::new(stream, script), script, call, until).await,
+            Err(why) => not_connected(why),
+        }
+    };
+    let Some(beside) = &script.beside else { return scripted.await };
+    // The second one shows that the server has come to no harm.
+    let (mut played, first) = tokio::join!(scripted, call_beside(target, beside, call));
+    played.beside = vec![first, call_beside(target, beside, call).await];
+    played
+}
+
+async fn run(mut link: Link, script: &Script, call: &Call, until: Instant) -> Played {
+    let stalled = play(&mut link, &script.steps, until, |_| {}).await.err();
+    let endings: Vec<&Ending> = script.endings.iter().collect();
+    wait_for_end(&mut link, &endings, call, until).await;
+    Played { stalled, ..link.seen }
+}
+
+async fn call_beside(target: &str, beside: &Beside, call: &Call) -> Played {
+    let until = Instant::now() + beside.limit;
+    let stream = match connect(target, until).await {
+        Ok(stream) => stream,
+        Err(why) => return not_connected(why),
+    };
+    let mut link = Link::ordinary(stream);
+    let stalled = play(&mut link, &beside.steps, until, |_| {}).await.err();
+    wait_for_end(&mut link, &[&beside.ending], call, until).await;
+    Played { stalled, ..link.seen }
+}
+
+/// Reads until one of these outcomes is there or none can come any more.
+async fn wait_for_end(link: &mut Link, endings: &[&Ending], call: &Call, until: Instant) {
+    let awaits_connection = endings.iter().any(|ending| ending.is_of_the_connection());
+    loop {
+        let is_enough = endings.iter().any(|ending| allows(ending, &call.method, &link.seen));
+        let last = link.seen.streams.get(&link.seen.last_stream);
+        let is_over = last.is_some_and(|seen| seen.has_ended || seen.reset.is_some());
+        if is_enough || link.is_over() || (is_over && !awaits_connection) {
+            return;
+        }
+        if timeout_at(until, link.read()).await.is_err() {
+            link.seen.is_late = true;
+            return;
+        }
+    }
+}
+
+async fn connect(target: &str, until: Instant) -> Result<TcpStream, String> {
+    match timeout_at(until, TcpStream::connect(target)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the time was over".to_owned()),
+    }
+}
+
+fn not_connected(why: String) -> Played {
+    let why = format!("could not connect: {why}");
+    let stalled = Some(Stalled { why, was_ended: true });
+    Played { stalled, is_closed: true, ..Played::default() }
+}

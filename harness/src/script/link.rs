@@ -1,0 +1,426 @@
+//! One connection of a scripted side.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::mpsc,
+};
+
+use crate::{
+    observe::{Played, StreamSeen},
+    role::Role,
+    suite::{Awaited, Cut, Habit, Script},
+    wire::{
+        frame::{Frame, FrameReader, PREFACE, flag, kind},
+        headers::{Field, HeaderDecoder},
+        message::MessageReader,
+        settings::{DEFAULT_WINDOW_BYTES, INITIAL_WINDOW_SIZE, entries},
+        write,
+    },
+};
+
+/// How much is read at once.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// The longest header block that is put together.
+const MAX_BLOCK_BYTES: usize = 1 << 20;
+
+/// How many streams are followed. What a flood opens beyond is read and forgotten.
+const MAX_STREAMS: usize = 1 << 16;
+
+/// How many messages of a stream are kept.
+const MAX_MESSAGES: usize = 10_000;
+
+/// How much of the other side's headers and messages is kept, for all streams together.
+const MAX_KEPT_BYTES: usize = 64 << 20;
+
+/// How many of the other side's frames are answered (SETTINGS, PING, DATA). One that
+/// asks more often than this is no peer.
+const MAX_ANSWERS: usize = 1 << 20;
+
+/// A connection: what was sent, and what the other side did.
+pub(super) struct Link {
+    omits: Vec<Habit>,
+    reads: OwnedReadHalf,
+    buffer: BytesMut,
+    writes: mpsc::UnboundedSender<Write>,
+    frames: FrameReader,
+    decoder: HeaderDecoder,
+    open_block: Option<OpenBlock>,
+    readers: HashMap<u32, MessageReader>,
+    /// All that the other side did.
+    pub(super) seen: Played,
+    /// The streams of requests that no step has taken up yet.
+    requests: VecDeque<u32>,
+    highest_request: u32,
+    has_settings: bool,
+    has_window_update: bool,
+    settings_sent: usize,
+    settings_acknowledged: usize,
+    pings_sent: usize,
+    pings_answered: usize,
+    answers: usize,
+    kept_bytes: usize,
+    /// The stream that steps are about which name none.
+    current: u32,
+    window: i64,
+    initial_window: i64,
+    stream_windows: HashMap<u32, i64>,
+}
+
+/// What is to be done with the socket, in order. A task of its own does it, so that a
+/// side that does not read never keeps us from reading.
+enum Write {
+    Bytes(Vec<u8>),
+    End,
+    Abort,
+}
+
+struct OpenBlock {
+    stream: u32,
+    ends_stream: bool,
+    bytes: Vec<u8>,
+}
+
+impl Link {
+    /// A connection as the script's side has it, greeted as the script says.
+    pub(super) fn new(stream: TcpStream, script: &Script) -> Self {
+        let mut link = Self::silent(stream, script.role, script.omits.clone());
+        if script.greets {
+            link.greet(script.role);
+        }
+        link
+    }
+
+    /// A client's connection with nothing out of the ordinary.
+    pub(super) fn ordinary(stream: TcpStream) -> Self {
+        let mut link = Self::silent(stream, Role::Client, Vec::new());
+        link.greet(Role::Client);
+        link
+    }
+
+    fn silent(stream: TcpStream, role: Role, omits: Vec<Habit>) -> Self {
+        // What is written in pieces is to arrive in pieces.
+        let _ = stream.set_nodelay(true);
+        let (reads, writes) = stream.into_split();
+        let other = match role {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        };
+        Self {
+            omits,
+            reads,
+            buffer: BytesMut::new(),
+            writes: write_all(writes),
+            frames: FrameReader::new(other),
+            decoder: HeaderDecoder::default(),
+            open_block: None,
+            readers: HashMap::new(),
+            seen: Played::default(),
+            requests: VecDeque::new(),
+            highest_request: 0,
+            has_settings: false,
+            has_window_update: false,
+            settings_sent: 0,
+            settings_acknowledged: 0,
+            pings_sent: 0,
+            pings_answered: 0,
+            answers: 0,
+            kept_bytes: 0,
+            current: 0,
+            window: DEFAULT_WINDOW_BYTES.into(),
+            initial_window: DEFAULT_WINDOW_BYTES.into(),
+            stream_windows: HashMap::new(),
+        }
+    }
+
+    fn greet(&mut self, role: Role) {
+        if role == Role::Client {
+            self.send(PREFACE.to_vec());
+        }
+        self.send(write::settings(&[]));
+    }
+
+    /// The stream that steps are about which name none; a client that has opened none
+    /// is about its first.
+    pub(super) const fn current(&self) -> u32 {
+        if self.current == 0 { 1 } else { self.current }
+    }
+
+    /// Opens the client's next stream.
+    pub(super) const fn open(&mut self) -> u32 {
+        self.current = if self.current == 0 { 1 } else { self.current + 2 };
+        self.seen.last_stream = self.current;
+        self.current
+    }
+
+    /// Sends bytes. Those after the end of the connection go nowhere.
+    pub(super) fn send(&mut self, bytes: Vec<u8>) {
+        self.count(&bytes);
+        let _ = self.writes.send(Write::Bytes(bytes));
+    }
+
+    /// Ends our side of the connection.
+    pub(super) fn close(&mut self, cut: Cut) {
+        let _ = self.writes.send(match cut {
+            Cut::Close => Write::End,
+            Cut::Reset => Write::Abort,
+        });
+    }
+
+    /// SETTINGS and PING wait for an answer, which a script may wait for, too.
+    fn count(&mut self, frame: &[u8]) {
+        match frame.get(3..5) {
+            Some([kind::SETTINGS, flags]) if flags & flag::ACK == 0 => self.settings_sent += 1,
+            Some([kind::PING, flags]) if flags & flag::ACK == 0 => self.pings_sent += 1,
+            _ => {}
+        }
+    }
+
+    /// How much DATA the other side takes on a stream now.
+    pub(super) fn room(&self, stream: u32) -> usize {
+        let of_stream = self.stream_windows.get(&stream).copied().unwrap_or(0);
+        let room = self.window.min(self.initial_window + of_stream);
+        usize::try_from(room).unwrap_or(0)
+    }
+
+    /// So much DATA was sent.
+    pub(super) fn spend(&mut self, stream: u32, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.window -= bytes;
+        *self.stream_windows.entry(stream).or_default() -= bytes;
+    }
+
+    /// Whether the other side has done this. A request that is there is taken up.
+    pub(super) fn has_come(&mut self, awaited: Awaited) -> bool {
+        let seen = self.seen.streams.get(&self.current());
+        match awaited {
+            Awaited::Request => match self.requests.pop_front() {
+                Some(stream) => {
+                    self.current = stream;
+                    self.seen.last_stream = stream;
+                    true
+                }
+                None => false,
+            },
+            Awaited::Headers => seen.is_some_and(|seen| !seen.blocks.is_empty()),
+            Awaited::Messages(count) => seen.is_some_and(|seen| seen.messages.len() >= count),
+            Awaited::DataBytes(bytes) => seen.is_some_and(|seen| seen.data_bytes >= bytes),
+            Awaited::End => seen.is_some_and(|seen| seen.has_ended),
+            Awaited::Reset => seen.is_some_and(|seen| seen.reset.is_some()),
+            Awaited::Settings => self.has_settings,
+            Awaited::SettingsAck => self.settings_acknowledged >= self.settings_sent,
+            Awaited::PingAck => self.pings_answered >= self.pings_sent,
+            Awaited::WindowUpdate => self.has_window_update,
+            Awaited::GoAway => self.seen.goaway.is_some(),
+            Awaited::Close => self.seen.is_closed,
+        }
+    }
+
+    /// Whether it cannot do this any more.
+    pub(super) fn cannot_come(&self, awaited: Awaited) -> bool {
+        let is_of_stream = matches!(
+            awaited,
+            Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End
+        );
+        let has_ended = self
+            .seen
+            .streams
+            .get(&self.current())
+            .is_some_and(|seen| seen.has_ended || seen.reset.is_some());
+        self.is_over() || (is_of_stream && has_ended)
+    }
+
+    /// Whether nothing more can be seen of the other side.
+    pub(super) const fn is_over(&self) -> bool {
+        self.seen.is_closed || self.seen.unreadable.is_some()
+    }
+
+    /// Reads what comes next. May be dropped while it waits.
+    pub(super) async fn read(&mut self) {
+        if self.is_over() {
+            return std::future::pending().await;
+        }
+        self.buffer.reserve(BUFFER_BYTES);
+        match self.reads.read_buf(&mut self.buffer).await {
+            Ok(0) | Err(_) => self.seen.is_closed = true,
+            Ok(_) => {
+                self.frames.push(&self.buffer);
+                self.buffer.clear();
+                self.take_frames();
+            }
+        }
+    }
+
+    fn take_frames(&mut self) {
+        while self.seen.unreadable.is_none() {
+            match self.frames.next_frame() {
+                Ok(Some(frame)) => self.take(&frame),
+                Ok(None) => return,
+                Err(error) => self.seen.unreadable = Some(error.to_string()),
+            }
+        }
+    }
+
+    fn take(&mut self, frame: &Frame) {
+        match frame.kind {
+            kind::HEADERS | kind::CONTINUATION => self.take_block(frame),
+            kind::DATA => self.take_data(frame),
+            kind::RST_STREAM => {
+                if let (Ok(code), Some(seen)) = (frame.fixed(), self.stream(frame.stream)) {
+                    seen.reset = Some(u32::from_be_bytes(code));
+                }
+            }
+            kind::SETTINGS if frame.has(flag::ACK) => self.settings_acknowledged += 1,
+            kind::SETTINGS => {
+                self.has_settings = true;
+                for (setting, value) in entries(&frame.payload) {
+                    if setting == INITIAL_WINDOW_SIZE {
+                        self.initial_window = value.into();
+                    }
+                }
+                self.answer(Habit::SettingsAck, write::settings_ack());
+            }
+            kind::PING if frame.has(flag::ACK) => self.pings_answered += 1,
+            kind::PING => self.answer(Habit::PingAck, write::ping(flag::ACK, &frame.payload)),
+            kind::GOAWAY => {
+                if let Some(&[a, b, c, d]) = frame.payload.get(4..8) {
+                    self.seen.goaway = Some(u32::from_be_bytes([a, b, c, d]));
+                }
+            }
+            kind::WINDOW_UPDATE => {
+                self.has_window_update = true;
+                let increment: i64 = frame.fixed().map_or(0, u32::from_be_bytes).into();
+                match frame.stream {
+                    0 => self.window += increment,
+                    stream => *self.stream_windows.entry(stream).or_default() += increment,
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn take_block(&mut self, frame: &Frame) {
+        let mut block = match (frame.kind, self.open_block.take()) {
+            (kind::CONTINUATION, Some(block)) if block.stream == frame.stream => block,
+            (kind::HEADERS, None) => OpenBlock {
+                stream: frame.stream,
+                ends_stream: frame.has(flag::END_STREAM),
+                bytes: Vec::new(),
+            },
+            _ => {
+                self.seen.unreadable = Some("a header block in no order".to_owned());
+                return;
+            }
+        };
+        match frame.content() {
+            Ok(content) if block.bytes.len() + content.len() <= MAX_BLOCK_BYTES => {
+                block.bytes.extend_from_slice(&content);
+            }
+            _ => {
+                self.seen.unreadable = Some("a header block that cannot be read".to_owned());
+                return;
+            }
+        }
+        if !frame.has(flag::END_HEADERS) {
+            self.open_block = Some(block);
+            return;
+        }
+        match self.decoder.decode(&block.bytes) {
+            Ok(fields) => {
+                if block.stream > self.highest_request {
+                    self.highest_request = block.stream;
+                    self.requests.push_back(block.stream);
+                }
+                self.keep(fields.list.iter().map(|f| f.name.len() + f.value.len()).sum());
+                if let Some(seen) = self.stream(block.stream) {
+                    seen.blocks.push(fields.list.iter().map(text).collect());
+                    seen.has_ended |= block.ends_stream;
+                }
+            }
+            Err(error) => self.seen.unreadable = Some(error.to_string()),
+        }
+    }
+
+    fn take_data(&mut self, frame: &Frame) {
+        let Ok(content) = frame.content() else { return };
+        let mut complete = Vec::new();
+        let reader = self.readers.entry(frame.stream).or_default();
+        reader.push(frame.content_offset(), &content, |_, message| complete.push(message));
+        self.keep(content.len());
+        if let Some(seen) = self.stream(frame.stream) {
+            seen.data_bytes += content.len() as u64;
+            seen.has_ended |= frame.has(flag::END_STREAM);
+            let room = MAX_MESSAGES.saturating_sub(seen.messages.len());
+            seen.messages.extend(complete.into_iter().take(room));
+        }
+        if frame.length() > 0 {
+            self.answer(Habit::WindowUpdate, write::window_update(0, frame.length()));
+            if !frame.has(flag::END_STREAM) {
+                let update = write::window_update(frame.stream, frame.length());
+                self.answer(Habit::WindowUpdate, update);
+            }
+        }
+    }
+
+    /// Counts what is kept. Nothing is read beyond the limit.
+    fn keep(&mut self, bytes: usize) {
+        self.kept_bytes += bytes;
+        if self.kept_bytes > MAX_KEPT_BYTES {
+            self.seen.unreadable = Some(format!("more than {MAX_KEPT_BYTES} bytes"));
+        }
+    }
+
+    /// The record of a stream, if it is followed.
+    fn stream(&mut self, stream: u32) -> Option<&mut StreamSeen> {
+        let streams = &mut self.seen.streams;
+        if streams.len() >= MAX_STREAMS && !streams.contains_key(&stream) {
+            return None;
+        }
+        Some(streams.entry(stream).or_default())
+    }
+
+    fn answer(&mut self, habit: Habit, frame: Vec<u8>) {
+        if !self.omits.contains(&habit) && self.answers < MAX_ANSWERS {
+            self.answers += 1;
+            let _ = self.writes.send(Write::Bytes(frame));
+        }
+    }
+}
+
+/// A field as text; what is no UTF-8 is escaped.
+fn text(field: &Field) -> (String, String) {
+    let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.escape_ascii().to_string(),
+    };
+    (text(&field.name), text(&field.value))
+}
+
+fn write_all(mut writes: OwnedWriteHalf) -> mpsc::UnboundedSender<Write> {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(next) = receiver.recv().await {
+            let result = match next {
+                Write::Bytes(bytes) => writes.write_all(&bytes).await,
+                Write::End => writes.shutdown().await,
+                Write::Abort => {
+                    // A socket that refuses is closed in the ordinary way.
+                    let _ = writes.as_ref().set_zero_linger();
+                    return;
+                }
+            };
+            // The other side is gone, which reading shows.
+            if result.is_err() {
+                return;
+            }
+        }
+    });
+    sender
+}

@@ -1,0 +1,201 @@
+//! Takes a connection through the steps of a script.
+
+use tokio::time::{Instant, timeout_at};
+
+use super::link::Link;
+use crate::{
+    observe::Stalled,
+    suite::{Awaited, Step, StreamRef},
+    wire::{
+        frame::{flag, kind},
+        write,
+    },
+};
+
+/// The longest frame that everybody takes (RFC 9113, section 6.5.2).
+const MAX_FRAME_BYTES: usize = 16_384;
+
+/// Plays the steps. `progress` is told of each wait before it begins.
+pub(super) async fn play(
+    link: &mut Link,
+    steps: &[Step],
+    until: Instant,
+    mut progress: impl FnMut(Option<Awaited>),
+) -> Result<(), Stalled> {
+    for (index, step) in steps.iter().enumerate() {
+        match step {
+            Step::Headers { .. } => send_headers(link, step),
+            Step::Data { stream, content, ends_stream, pieces, padding, heeds_windows } => {
+                let data = Data {
+                    stream: number(link, *stream),
+                    content,
+                    ends_stream: *ends_stream,
+                    padding: *padding,
+                };
+                let room = heeds_windows.then_some(until);
+                if !send_data(link, &data, pieces, room).await {
+                    let why = format!("waited in vain for room for the DATA of step {index}");
+                    return Err(Stalled { why, was_ended: Instant::now() < until });
+                }
+            }
+            Step::Frame { kind, flags, stream, payload } => {
+                let frame = write::frame(*kind, *flags, number(link, *stream), payload);
+                link.send(frame);
+            }
+            Step::Settings(settings) => link.send(write::settings(&settings.0)),
+            Step::Bytes(bytes) => link.send(bytes.clone()),
+            Step::WaitFor(awaited) => {
+                progress(Some(*awaited));
+                if let Err(ended) = wait(link, *awaited, until).await {
+                    let how = ended.map_or("the time was over", |ended| ended);
+                    let why = format!("waited in vain for {awaited} (step {index}): {how}");
+                    return Err(Stalled { why, was_ended: ended.is_some() });
+                }
+                progress(None);
+            }
+            Step::Pause(pause) => {
+                let end = Instant::now() + *pause;
+                while timeout_at(end.min(until), link.read()).await.is_ok() {}
+            }
+            Step::Close(cut) => {
+                link.close(*cut);
+                link.seen.is_closed |= *cut == crate::suite::Cut::Reset;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The error says what ended, unless the time was over.
+async fn wait(
+    link: &mut Link,
+    awaited: Awaited,
+    until: Instant,
+) -> Result<(), Option<&'static str>> {
+    while !link.has_come(awaited) {
+        if link.cannot_come(awaited) {
+            let is_closed = link.seen.is_closed;
+            return Err(Some(if is_closed { "the connection ended" } else { "the stream ended" }));
+        }
+        if timeout_at(until, link.read()).await.is_err() {
+            return Err(None);
+        }
+    }
+    Ok(())
+}
+
+fn number(link: &Link, stream: StreamRef) -> u32 {
+    match stream {
+        StreamRef::Current => link.current(),
+        StreamRef::Number(number) => number,
+    }
+}
+
+fn send_headers(link: &mut Link, step: &Step) {
+    let Step::Headers { opens, stream, block, flags, ends_block, pieces, padding, has_priority } =
+        step
+    else {
+        return;
+    };
+    let stream = if *opens { link.open() } else { number(link, *stream) };
+    let mut rest = &block[..];
+    let mut sizes = Sizes::new(pieces, MAX_FRAME_BYTES - 256);
+    let mut kind = kind::HEADERS;
+    loop {
+        let (piece, left) = rest.split_at(sizes.next_size().min(rest.len()));
+        rest = left;
+        let mut flags = if kind == kind::HEADERS { *flags } else { 0 };
+        let mut payload = piece.to_vec();
+        if kind == kind::HEADERS {
+            if *has_priority {
+                flags |= flag::PRIORITY;
+                payload.splice(0..0, [0, 0, 0, 0, 15]);
+            }
+            if let Some(padding) = *padding {
+                flags |= flag::PADDED;
+                pad(&mut payload, padding);
+            }
+        }
+        if rest.is_empty() && *ends_block {
+            flags |= flag::END_HEADERS;
+        }
+        link.send(write::frame(kind, flags, stream, &payload));
+        kind = kind::CONTINUATION;
+        if rest.is_empty() {
+            return;
+        }
+    }
+}
+
+struct Data<'a> {
+    stream: u32,
+    content: &'a [u8],
+    ends_stream: bool,
+    padding: Option<u8>,
+}
+
+/// Whether all was sent before the time was over. Without a time, windows are not
+/// heeded.
+async fn send_data(
+    link: &mut Link,
+    data: &Data<'_>,
+    pieces: &[usize],
+    until: Option<Instant>,
+) -> bool {
+    let mut rest = data.content;
+    let mut sizes = Sizes::new(pieces, MAX_FRAME_BYTES - 256);
+    loop {
+        let mut size = sizes.next_size().min(rest.len());
+        let overhead = data.padding.map_or(0, |padding| 1 + usize::from(padding));
+        if let Some(until) = until {
+            while link.room(data.stream) < overhead + size.min(1) {
+                let is_over = link.seen.is_closed || link.seen.goaway.is_some_and(|code| code != 0);
+                if is_over || timeout_at(until, link.read()).await.is_err() {
+                    return false;
+                }
+            }
+            size = size.min(link.room(data.stream) - overhead);
+        }
+        let (piece, left) = rest.split_at(size);
+        rest = left;
+        let mut payload = piece.to_vec();
+        let mut flags = 0;
+        if let Some(padding) = data.padding {
+            flags |= flag::PADDED;
+            pad(&mut payload, padding);
+        }
+        if rest.is_empty() && data.ends_stream {
+            flags |= flag::END_STREAM;
+        }
+        link.spend(data.stream, payload.len());
+        link.send(write::frame(kind::DATA, flags, data.stream, &payload));
+        if rest.is_empty() {
+            return true;
+        }
+    }
+}
+
+fn pad(payload: &mut Vec<u8>, padding: u8) {
+    payload.insert(0, padding);
+    payload.resize(payload.len() + usize::from(padding), 0);
+}
+
+/// The sizes of the pieces that something is cut into; the last stands for all that
+/// follow.
+struct Sizes<'a> {
+    given: std::slice::Iter<'a, usize>,
+    last: usize,
+}
+
+impl<'a> Sizes<'a> {
+    fn new(given: &'a [usize], otherwise: usize) -> Self {
+        Self { given: given.iter(), last: otherwise }
+    }
+
+    fn next_size(&mut self) -> usize {
+        if let Some(size) = self.given.next() {
+            self.last = *size;
+        }
+        self.last
+    }
+}

@@ -1,0 +1,133 @@
+//! HTTP/2's numbers as people write them: by name.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+/// An error code of HTTP/2. Shown by its name, if it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorCode(pub u32);
+
+/// By number (RFC 9113, section 7).
+const ERROR_CODES: [&str; 14] = [
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+];
+
+/// By number, from 1 (RFC 9113, section 6.5.2).
+const SETTINGS: [&str; 6] = [
+    "header_table_size",
+    "enable_push",
+    "max_concurrent_streams",
+    "initial_window_size",
+    "max_frame_size",
+    "max_header_list_size",
+];
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = usize::try_from(self.0).ok().and_then(|number| ERROR_CODES.get(number));
+        match name {
+            Some(name) => formatter.write_str(name),
+            None => write!(formatter, "error code {}", self.0),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected an HTTP/2 error code, by name or number")]
+        enum NameOrNumber {
+            Number(u32),
+            Name(String),
+        }
+        let name = match NameOrNumber::deserialize(deserializer)? {
+            NameOrNumber::Number(number) => return Ok(Self(number)),
+            NameOrNumber::Name(name) => name,
+        };
+        number_in(&ERROR_CODES, &name).map(Self).ok_or_else(|| {
+            let known = ERROR_CODES.join(", ");
+            D::Error::custom(format!(
+                "`{name}` is no HTTP/2 error code; a number or one of {known}"
+            ))
+        })
+    }
+}
+
+/// Entries of a SETTINGS frame. Written as a table of names, or of numbers where there
+/// is no name: `{ max_frame_size = 16384, "0xfe03" = 1 }`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings(pub Vec<(u16, u32)>);
+
+impl fmt::Display for Settings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pair = |(id, value): &(u16, u32)| {
+            let name = usize::from(*id).checked_sub(1).and_then(|index| SETTINGS.get(index));
+            let name = name.map_or_else(|| format!("{id:#06x}"), |name| (*name).to_owned());
+            format!("{name} = {value}")
+        };
+        let pairs: Vec<String> = self.0.iter().map(pair).collect();
+        formatter.write_str(&pairs.join(", "))
+    }
+}
+
+impl<'de> Deserialize<'de> for Settings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = BTreeMap::<String, u32>::deserialize(deserializer)?;
+        if table.is_empty() {
+            return Err(D::Error::custom("`settings` is empty"));
+        }
+        let pairs = table.iter().map(|(name, value)| Ok((setting(name)?, *value)));
+        let mut pairs = pairs.collect::<Result<Vec<_>, String>>().map_err(D::Error::custom)?;
+        pairs.sort_by_key(|(id, _)| *id);
+        Ok(Self(pairs))
+    }
+}
+
+fn setting(name: &str) -> Result<u16, String> {
+    if let Some(digits) = name.strip_prefix("0x")
+        && let Ok(id) = u16::from_str_radix(digits, 16)
+    {
+        return Ok(id);
+    }
+    let index = number_in(&SETTINGS, name).and_then(|index| u16::try_from(index).ok());
+    index.map(|index| index + 1).ok_or_else(|| {
+        let known = SETTINGS.join(", ");
+        format!("`{name}` is no setting of HTTP/2; one of {known}, or a number such as \"0x99\"")
+    })
+}
+
+fn number_in(names: &[&str], name: &str) -> Option<u32> {
+    u32::try_from(names.iter().position(|known| *known == name)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_codes_are_shown_by_name() {
+        assert_eq!(ErrorCode(8).to_string(), "CANCEL");
+        assert_eq!(ErrorCode(14).to_string(), "error code 14");
+    }
+
+    #[test]
+    fn settings_have_names_or_numbers() {
+        let settings: Settings = toml::from_str("0x99 = 1\nmax_frame_size = 5").unwrap();
+        assert_eq!(settings.0, [(5, 5), (0x99, 1)]);
+        assert_eq!(settings.to_string(), "max_frame_size = 5, 0x0099 = 1");
+    }
+}

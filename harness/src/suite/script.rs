@@ -1,0 +1,69 @@
+//! A script: what the harness itself sends in the place of a client or a server, frame
+//! by frame, and what may come of it.
+
+mod ending;
+mod read;
+mod show;
+mod step;
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use ending::{Codes, Ending, EndingKind};
+pub(super) use read::{RawScript, SCRIPT_FIELDS};
+pub use step::{Awaited, Step, StreamRef};
+use {ending::RawEnding, step::StepReader};
+
+use crate::role::Role;
+
+/// What one side does in the place of a peer.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// Whose place it takes.
+    pub role: Role,
+    /// What it does on its first connection.
+    pub steps: Vec<Step>,
+    /// What a server does on every later one.
+    pub steps_again: Vec<Step>,
+    /// Whether it greets: a client with its preface and SETTINGS, a server with SETTINGS.
+    pub greets: bool,
+    /// What it leaves undone, of what every side does.
+    pub omits: Vec<Habit>,
+    /// The outcomes that are allowed, for a client; at least one.
+    pub endings: Vec<Ending>,
+    /// A call that a good client makes meanwhile on a connection of its own, and once
+    /// more afterwards.
+    pub beside: Option<Beside>,
+}
+
+impl Script {
+    /// Whether the scripted side does this by itself.
+    #[must_use]
+    pub fn has_habit(&self, habit: Habit) -> bool {
+        !self.omits.contains(&habit)
+    }
+}
+
+/// What every side of HTTP/2 does by itself, unless a script leaves it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Habit {
+    /// Acknowledging SETTINGS.
+    SettingsAck,
+    /// Answering PING.
+    PingAck,
+    /// Giving back the window that DATA took.
+    WindowUpdate,
+}
+
+/// The ordinary call beside a script.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// What it sends.
+    pub steps: Vec<Step>,
+    /// What must come of it.
+    pub ending: Ending,
+    /// How long it may take.
+    pub limit: Duration,
+}

@@ -1,0 +1,153 @@
+//! The fields of a case that make it a scripted one.
+
+use prost_reflect::MethodDescriptor;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Beside, Ending, EndingKind, Habit, RawEnding, Script, Step, StepReader};
+use crate::{
+    role::Role,
+    suite::{
+        case::{Call, Method},
+        code::Code,
+        load::from_json,
+    },
+};
+
+/// The fields that a script is made of.
+pub(in crate::suite) const SCRIPT_FIELDS: [&str; 6] =
+    ["scripted", "script", "script_again", "greeting", "omits", "beside"];
+
+/// The fields of a call that a scripted client does not make.
+const CALL_FIELDS: [&str; 7] = [
+    "calls",
+    "request_hex",
+    "metadata",
+    "compression",
+    "cancel_after_messages",
+    "read_delay",
+    "pause",
+];
+
+/// A script as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::suite) struct RawScript {
+    scripted: Role,
+    script: Vec<Value>,
+    script_again: Option<Vec<Value>>,
+    greeting: Option<bool>,
+    #[serde(default)]
+    omits: Vec<Habit>,
+    beside: Option<RawBeside>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBeside {
+    messages: Vec<Value>,
+}
+
+impl RawScript {
+    /// Takes the outcomes of a scripted client out of the case's fields, and puts there
+    /// what its one call has in their place.
+    pub(in crate::suite) fn take_endings(
+        &self,
+        fields: &mut Map<String, Value>,
+    ) -> Result<Vec<RawEnding>, String> {
+        if self.scripted == Role::Server {
+            return Ok(Vec::new());
+        }
+        if let Some(field) = CALL_FIELDS.iter().find(|field| fields.contains_key(**field)) {
+            return Err(format!("`{field}` in a case of a scripted client, which makes no call"));
+        }
+        let endings = match fields.remove("expect") {
+            None => return Err("no `expect`; give the allowed outcomes".to_owned()),
+            Some(Value::Array(endings)) => endings,
+            Some(ending) => vec![ending],
+        };
+        if endings.is_empty() {
+            return Err("expect: no outcome is allowed; give at least one".to_owned());
+        }
+        fields.insert("expect".to_owned(), serde_json::json!({ "any_messages": true }));
+        let is_known = fields.get("unknown_method") != Some(&Value::Bool(true));
+        if is_known && !fields.contains_key("request") {
+            fields.insert("request".to_owned(), Value::Object(Map::new()));
+        }
+        if !fields.contains_key("timeout") {
+            fields.insert("timeout".to_owned(), "5s".into());
+        }
+        let read = |(index, ending)| {
+            from_json(ending).map_err(|why: String| format!("expect[{index}]: {why}"))
+        };
+        endings.into_iter().enumerate().map(read).collect()
+    }
+
+    /// The script of a case with these calls, the first of which names the method.
+    pub(in crate::suite) fn read(
+        self,
+        endings: Vec<RawEnding>,
+        call: &Call,
+    ) -> Result<Script, String> {
+        let Method { path, descriptor } = &call.method;
+        let input = descriptor.as_ref().map(MethodDescriptor::input);
+        let output = descriptor.as_ref().map(MethodDescriptor::output);
+        let message = if self.scripted == Role::Client { input } else { output.clone() };
+        let reader = StepReader { role: self.scripted, path, message };
+        let steps = reader.read_all(self.script)?;
+        if self.script_again.is_some() && self.scripted == Role::Client {
+            return Err("`script_again` of a client, which makes one connection".to_owned());
+        }
+        let steps_again = match self.script_again {
+            Some(again) => reader.read_all(again).map_err(|why| format!("script_again: {why}"))?,
+            None => steps.clone(),
+        };
+        let endings = endings
+            .into_iter()
+            .enumerate()
+            .map(|(index, ending)| {
+                ending.read(output.as_ref()).map_err(|why| format!("expect[{index}]: {why}"))
+            })
+            .collect::<Result<Vec<Ending>, _>>()?;
+        let beside = self.beside.map(|raw| beside(raw, &reader, call)).transpose()?;
+        check_waits(self.scripted, &steps)?;
+        Ok(Script {
+            role: self.scripted,
+            steps,
+            steps_again,
+            greets: self.greeting.unwrap_or(true),
+            omits: self.omits,
+            endings,
+            beside,
+        })
+    }
+}
+
+fn beside(raw: RawBeside, reader: &StepReader<'_>, call: &Call) -> Result<Beside, String> {
+    let Some(descriptor) = call.method.descriptor.as_ref().filter(|_| reader.role == Role::Client)
+    else {
+        return Err("`beside` needs a scripted client and a method that the proto has".to_owned());
+    };
+    let read = |value: &Value| {
+        crate::suite::json::read_message(&descriptor.output(), value)
+            .map_err(|why| format!("beside.messages{why}"))
+    };
+    let messages = raw.messages.iter().map(read).collect::<Result<_, _>>()?;
+    let kind = EndingKind::Status(vec![Code::OK]);
+    Ok(Beside {
+        steps: reader.ordinary_request(&call.request),
+        ending: Ending { messages: Some(messages), ..Ending::of(kind) },
+        limit: call.timeout,
+    })
+}
+
+/// A wait for what that side never does.
+fn check_waits(role: Role, steps: &[Step]) -> Result<(), String> {
+    use super::Awaited::Request;
+    match steps.iter().position(|step| *step == Step::WaitFor(Request)) {
+        Some(index) if role == Role::Client => {
+            Err(format!("step {index} of the script: a client is sent no request"))
+        }
+        _ => Ok(()),
+    }
+}
