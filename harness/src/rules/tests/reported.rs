@@ -98,6 +98,19 @@ fn a_deadline_that_has_passed_may_be_reported_as_such() {
     }
 }
 
+/// The server's reset may come before the client's own, which it then does not send.
+#[test]
+fn a_reset_of_a_call_that_was_to_be_cancelled_may_be_reported_as_such() {
+    for (most, expected) in [(Some(1), &[][..]), (Some(2), &["WIRE-39"]), (None, &["WIRE-39"])] {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
+        wire.server(&data(1, 0, &message(0, b"\x0a\x02\0\x01"))).server(&reset(1, 2));
+        let call = Call { cancel_after_messages: most, ..get_sequence() };
+        let found = violations(&mut wire, &call, Some(&answer(1, 1)));
+        assert_violations(&format!("{most:?}"), &found, expected);
+    }
+}
+
 /// What comes when the call is over for its client is not what it reports.
 #[test]
 fn a_reset_that_comes_too_late_is_not_translated() {
