@@ -197,7 +197,6 @@ impl Attempt {
             add("grpc-timeout", "10S");
         }
         let encodings = match () {
-            () if planted(Mutant::OffersNoEncoding) => "identity",
             () if planted(Mutant::OffersEncodings) => "identity,gzip",
             () => "gzip",
         };

@@ -33,9 +33,11 @@ pub(crate) fn parse(value: &[u8]) -> Option<Duration> {
         return None;
     }
     let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    if planted(Mutant::TakesMillisForMicros) && *unit == b'm' {
-        return Some(Duration::from_micros(number));
-    }
+    let unit = match unit {
+        b'm' if planted(Mutant::MisreadsTimeout) => b'u',
+        b'u' if planted(Mutant::MisreadsTimeout) => b'n',
+        unit => *unit,
+    };
     Some(match unit {
         b'H' => Duration::from_secs(number * 3600),
         b'M' => Duration::from_secs(number * 60),

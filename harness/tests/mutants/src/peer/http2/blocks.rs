@@ -19,7 +19,9 @@ const ENTRY_OVERHEAD_BYTES: usize = 32;
 
 /// Blocks in one HEADERS as long as they fit in a frame that everybody takes.
 const PIECE_BYTES: usize = 16_384;
-const SHORT_PIECE_BYTES: usize = 7;
+
+/// Not so many that it would look like an attack: h2 takes five.
+const PIECES: usize = 3;
 
 /// Writes the blocks of one direction.
 #[derive(Default)]
@@ -33,10 +35,10 @@ impl BlockWriter {
     /// The frames of a block. `flags` are those of its HEADERS.
     pub(super) fn frames(&mut self, stream: u32, flags: u8, mut fields: Fields) -> Vec<u8> {
         if planted(Mutant::ReversesFields) {
-            // Pseudo-headers stay in front.
-            let first = fields.partition_point(|(name, _)| name.starts_with(':'));
-            fields[first..].reverse();
-            fields[..first].reverse();
+            // Pseudo-headers stay in front, and the values of one name in order.
+            fields.sort_by(|(a, _), (b, _)| {
+                (b.starts_with(':'), b).cmp(&(a.starts_with(':'), a))
+            });
         }
         if planted(Mutant::PseudoHeadersLast) {
             fields.sort_by_key(|(name, _)| name.starts_with(':'));
@@ -60,7 +62,7 @@ impl BlockWriter {
             headers::encode(&fields)
         };
         if planted(Mutant::ContinuesBlocks) {
-            return block(stream, flags, &bytes, SHORT_PIECE_BYTES);
+            return block(stream, flags, &bytes, bytes.len().div_ceil(PIECES));
         }
         if planted(Mutant::InterruptsBlocks) {
             let (first, rest) = bytes.split_at(bytes.len() / 2);

@@ -8,7 +8,7 @@ use std::{
         mpsc::{self, Receiver},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crosswire::{
@@ -39,6 +39,8 @@ const UNKNOWN_KIND: u8 = 0xfa;
 /// As large as a window can be, and what it lacks at the start (section 6.9.1).
 const LARGE_WINDOW: u32 = 8 << 20;
 const SMALL_WINDOW: u32 = 1000;
+/// How long a request may be under way.
+const UNDER_WAY: Duration = Duration::from_millis(500);
 const GREATEST_WINDOW: u32 = (1 << 31) - 1;
 
 /// One side of a connection.
@@ -151,13 +153,21 @@ impl Connection {
         self.changed.notify_all();
     }
 
-    /// A GOAWAY that takes all streams, and then one that names the last: the graceful
-    /// end that RFC 9113, section 6.8, describes.
-    pub(crate) fn announce_end(&self) {
+    /// A GOAWAY that takes all streams, and, when no more can be under way, one that
+    /// names the last: the graceful end that RFC 9113, section 6.8, describes.
+    pub(crate) fn end_gracefully(self: Arc<Self>) {
         let mut state = self.lock();
-        let last = state.highest;
+        if std::mem::replace(&mut state.is_ending, true) {
+            return;
+        }
         state.send(goaway(GREATEST_WINDOW, error::NO_ERROR));
-        state.send(goaway(last, error::NO_ERROR));
+        drop(state);
+        thread::spawn(move || {
+            thread::sleep(UNDER_WAY);
+            let mut state = self.lock();
+            let last = state.highest;
+            state.send(goaway(last, error::NO_ERROR));
+        });
     }
 }
 

@@ -253,7 +253,10 @@ impl Reading<'_> {
         let mut state = self.connection.lock();
         state.goaway = Some(last);
         for (id, stream) in &mut state.streams {
-            stream.is_not_taken |= *id > last || planted(Mutant::GoawayEndsCalls);
+            stream.is_not_taken |= *id > last;
+            if planted(Mutant::GoawayEndsCalls) {
+                stream.is_gone = true;
+            }
         }
         state.wake_all();
         self.connection.changed.notify_all();

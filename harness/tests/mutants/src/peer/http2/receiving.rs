@@ -33,6 +33,9 @@ impl Connection {
         let mut state = self.lock();
         loop {
             let Some(stream) = state.streams.get_mut(&id) else { return Err(Ended::Lost) };
+            if stream.is_gone {
+                return Err(Ended::Lost);
+            }
             if let Some(received) = stream.inbox.pop_front() {
                 if let Received::Data(_, size) = received {
                     give_back(&mut state, id, size);

@@ -17,9 +17,9 @@ use super::{
 /// Longer than any frame that is taken without a setting that says so.
 const LONG_FRAME_BYTES: usize = 40_000;
 
-/// How much of a stream's DATA comes in single bytes, if it does: enough for every
-/// prefix to be cut.
-const SINGLE_BYTES: usize = 64;
+/// How much of a stream comes in single bytes, if it does: enough to cut its first
+/// message's prefix at every place. More would look like an attack to h2.
+const SINGLE_BYTES: usize = 5;
 const ODD_BYTES: usize = 1009;
 
 impl Connection {
@@ -101,7 +101,7 @@ impl Connection {
                 state = self.wait(state, &changed, until)?;
                 continue;
             }
-            let most = piece_bytes(content.len() - rest.len(), state.partner.max_frame_bytes);
+            let most = piece_bytes(stream.sent_bytes, state.partner.max_frame_bytes);
             let (piece, after) = rest.split_at(rest.len().min(room).min(most));
             rest = after;
             let is_last = ends && rest.is_empty();
@@ -169,6 +169,7 @@ fn send_piece(state: &mut State, id: u32, flags: u8, piece: &[u8]) {
     state.send_window -= taken;
     if let Some(stream) = state.streams.get_mut(&id) {
         stream.send_window -= taken;
+        stream.sent_bytes += piece.len();
     }
     state.send(frames);
 }

@@ -45,6 +45,8 @@ pub(super) struct State {
     /// The last stream of a GOAWAY that came.
     pub(super) goaway: Option<u32>,
     pub(super) is_lost: bool,
+    /// We have said that it ends.
+    pub(super) is_ending: bool,
 }
 
 /// What the other side has announced.
@@ -60,6 +62,8 @@ pub(super) struct Stream {
     /// Woken when anything about it changes.
     pub(super) changed: Arc<Condvar>,
     pub(super) send_window: i64,
+    /// How much DATA was sent.
+    pub(super) sent_bytes: usize,
     /// What came and was not read.
     pub(super) inbox: VecDeque<Received>,
     /// How much was read and not given back to its window yet.
@@ -69,6 +73,8 @@ pub(super) struct Stream {
     pub(super) reset: Option<u32>,
     /// A GOAWAY has excluded it.
     pub(super) is_not_taken: bool,
+    /// It was given up with its connection, and what came on it, too.
+    pub(super) is_gone: bool,
 }
 
 impl State {
@@ -88,6 +94,7 @@ impl State {
             highest: 0,
             goaway: None,
             is_lost: false,
+            is_ending: false,
         }
     }
 
@@ -103,11 +110,13 @@ impl State {
         let stream = Stream {
             changed: Arc::default(),
             send_window: self.partner.initial_window,
+            sent_bytes: 0,
             inbox: VecDeque::new(),
             owed_window: 0,
             is_ended: false,
             reset: None,
             is_not_taken: false,
+            is_gone: false,
         };
         self.streams.insert(id, stream);
     }

@@ -21,6 +21,10 @@ pub(super) struct Response<'a> {
     pub(super) connection: &'a Connection,
     pub(super) stream: u32,
     pub(super) deadline: Option<Instant>,
+    /// Whether the client takes compressed messages.
+    pub(super) offers_gzip: bool,
+    /// Whether messages may wait for each other.
+    pub(super) may_hold: bool,
     /// What its first block carries beside what every response has.
     headers: Fields,
     trailers: Fields,
@@ -35,6 +39,8 @@ impl<'a> Response<'a> {
             connection,
             stream,
             deadline: None,
+            offers_gzip: false,
+            may_hold: false,
             headers: Fields::new(),
             trailers: Fields::new(),
             has_begun: false,
@@ -63,6 +69,10 @@ impl<'a> Response<'a> {
         }
         let mut fields = head();
         fields.append(&mut self.headers);
+        let names_encoding = fields.iter().any(|(name, _)| name == "grpc-encoding");
+        if planted(Mutant::NamesGzipUnused) && self.offers_gzip && !names_encoding {
+            fields.push(("grpc-encoding".to_owned(), b"gzip".to_vec()));
+        }
         if planted(Mutant::StatusInHeaders) {
             fields.push(("grpc-status".to_owned(), b"0".to_vec()));
         }
@@ -73,7 +83,11 @@ impl<'a> Response<'a> {
         if planted(Mutant::DataBeforeHeaders) {
             self.connection.send_data(self.stream, &frame(b"", false), false, self.deadline)?;
         }
-        self.connection.send_headers(self.stream, fields, false)
+        self.connection.send_headers(self.stream, fields, false)?;
+        if planted(Mutant::EmptyData) && self.stream < EMPTY_UNTIL_STREAM {
+            self.connection.send_empty_data(self.stream);
+        }
+        Ok(())
     }
 
     pub(super) fn message(&mut self, payload: &[u8], is_compressed: bool) -> Result<(), Ended> {
@@ -83,7 +97,7 @@ impl<'a> Response<'a> {
         self.begin()?;
         
         let framed = frame(payload, is_compressed);
-        if planted(Mutant::SeveralMessagesInOne) {
+        if planted(Mutant::SeveralMessagesInOne) && self.may_hold {
             self.held.extend(framed);
             // Not so many that it would no longer be a stream.
             if self.held.len() < HELD_BYTES {
@@ -94,9 +108,6 @@ impl<'a> Response<'a> {
             return Ok(());
         }
         self.connection.send_data(self.stream, &framed, false, self.deadline)?;
-        if planted(Mutant::EmptyData) {
-            self.connection.send_empty_data(self.stream);
-        }
         Ok(())
     }
 
@@ -145,6 +156,9 @@ impl<'a> Response<'a> {
     }
 }
 
+/// More empty DATA on one connection would look like an attack to h2.
+const EMPTY_UNTIL_STREAM: u32 = 100;
+
 /// So much is held at most.
 const HELD_BYTES: usize = 40;
 
@@ -170,9 +184,6 @@ fn head() -> Fields {
     }
     if planted(Mutant::OffersEncodings) {
         add("grpc-accept-encoding", "identity,gzip");
-    }
-    if planted(Mutant::NamesGzipUnused) {
-        add("grpc-encoding", "gzip");
     }
     fields
 }
