@@ -353,3 +353,19 @@ fn nonsense_is_not_compared() {
         assert_violations(name, &found, &[]);
     }
 }
+
+/// Whoever refuses a malformed message of HTTP/2 does as it should.
+#[test]
+fn a_response_with_a_field_of_the_connection_may_be_refused() {
+    for (name, expected) in
+        [("connection", &[][..]), ("x-connection", &["WIRE-44 client: grpc-status OK is reported"])]
+    {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST);
+        wire.server(&headers(1, 0, &and(RESPONSE, name, "keep-alive")));
+        wire.server(&data(1, 0, &message(0, b"\x0a\x02\0\x01")));
+        wire.server(&headers(1, flag::END_STREAM, TRAILERS));
+        let found = violations(&mut wire, &get_sequence(), Some(&answer(13, 0)));
+        assert_violations(name, &found, expected);
+    }
+}

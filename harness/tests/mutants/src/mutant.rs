@@ -51,8 +51,8 @@ impl Entry {
         let mut name = String::new();
         let mut before = 'A';
         for letter in self.variant.chars() {
-            let begins = letter.is_ascii_uppercase()
-                || letter.is_ascii_digit() && !before.is_ascii_digit();
+            let begins =
+                letter.is_ascii_uppercase() || letter.is_ascii_digit() && !before.is_ascii_digit();
             if begins && !name.is_empty() {
                 name.push('-');
             }

@@ -24,8 +24,11 @@ struct Arguments {
     /// Only these; `none` is the correct peer. The page is written if there are none
     names: Vec<String>,
     /// How many cells run at once: most of their time, they wait
-    #[arg(short, long, default_value_t = 8)]
+    #[arg(short, long, default_value_t = 6)]
     jobs: u16,
+    /// Where the manifest and the report go [default: target/mutants]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
 }
 
 /// Why nothing can be said.
@@ -58,7 +61,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<bool, Failure> {
     let subjects = subjects(&arguments.names)?;
     let root = root();
-    let folder = root.join("target/mutants");
+    let folder = arguments.folder.clone().unwrap_or_else(|| root.join("target/mutants"));
     fs::create_dir_all(&folder)?;
     let results = run::crosswire(&root, &folder, &subjects, arguments.jobs)?;
     let rows: Vec<Row> = subjects

@@ -45,12 +45,7 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
     for row in rows.iter().filter(|row| row.subject.is_lawful()) {
         let (outcome, _, _) = outcome(row);
         let (name, layer) = (row.subject.name(), layer_of(row).map_or("", title));
-        let _ = writeln!(
-            page,
-            "| {name} | {layer} | {} | {} | {outcome} |",
-            row.role,
-            what(row)
-        );
+        let _ = writeln!(page, "| {name} | {layer} | {} | {} | {outcome} |", row.role, what(row));
     }
     page
 }

@@ -56,7 +56,7 @@ pub(crate) fn crosswire(
     fs::write(&manifest, manifest::text(root, &binaries, subjects))?;
     let log = folder.join("crosswire.txt");
     let status = Command::new(binaries.join("crosswire"))
-        .args(["run", "--jobs", &jobs.to_string(), "-E", manifest::FILTER])
+        .args(["run", "--jobs", &jobs.to_string(), "-E", &manifest::filter(subjects)])
         .args(["--manifest".as_ref(), manifest.as_os_str()])
         .args(["--report".as_ref(), folder.as_os_str()])
         .stdout(File::create(&log)?)

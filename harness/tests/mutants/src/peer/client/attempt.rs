@@ -60,9 +60,8 @@ impl Attempt {
         observed: &mut Observed,
     ) -> Result<Status, Failure> {
         let stream = connection.open(self.fields(), self.deadline)?;
-        let made = self
-            .send(connection, stream)
-            .and_then(|()| self.receive(connection, stream, observed));
+        let made =
+            self.send(connection, stream).and_then(|()| self.receive(connection, stream, observed));
         self.give_up(connection, stream, &made);
         connection.forget(stream);
         made
@@ -182,11 +181,14 @@ impl Attempt {
         if !planted(Mutant::NoTe) {
             add("te", "trailers");
         }
-        add("content-type", match () {
-            () if planted(Mutant::RequestContentType) => "application/grpc; charset=utf-8",
-            () if planted(Mutant::NamesCodec) => "application/grpc+proto",
-            () => "application/grpc",
-        });
+        add(
+            "content-type",
+            match () {
+                () if planted(Mutant::RequestContentType) => "application/grpc; charset=utf-8",
+                () if planted(Mutant::NamesCodec) => "application/grpc+proto",
+                () => "application/grpc",
+            },
+        );
         if !planted(Mutant::NoUserAgent) {
             add("user-agent", "grpc-mutant/1.0");
         }

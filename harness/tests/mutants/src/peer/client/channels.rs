@@ -61,7 +61,8 @@ impl Channels {
 }
 
 fn connect(target: &str, until: Option<Instant>) -> Result<Arc<Connection>, Ended> {
-    let limit = until.map_or(CONNECT_LIMIT, |until| until.saturating_duration_since(Instant::now()));
+    let limit =
+        until.map_or(CONNECT_LIMIT, |until| until.saturating_duration_since(Instant::now()));
     if limit.is_zero() {
         return Err(Ended::Late);
     }

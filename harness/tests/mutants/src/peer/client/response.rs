@@ -34,7 +34,11 @@ impl Response {
     }
 
     /// Takes a block.
-    pub(super) fn block(&mut self, fields: &[Field], observed: &mut Observed) -> Result<(), Status> {
+    pub(super) fn block(
+        &mut self,
+        fields: &[Field],
+        observed: &mut Observed,
+    ) -> Result<(), Status> {
         if self.messages.is_some() {
             observed.trailers = metadata::read(fields);
             self.status = Status::read(fields).or(self.status.take());

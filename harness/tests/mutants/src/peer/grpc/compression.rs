@@ -2,10 +2,17 @@
 
 use std::io::{Read as _, Write as _};
 
-use flate2::{Compression, read::MultiGzDecoder, write::{GzEncoder, ZlibEncoder}};
+use flate2::{
+    Compression,
+    read::MultiGzDecoder,
+    write::{GzEncoder, ZlibEncoder},
+};
 use mutants::{mutant::Mutant, planted::planted};
 
-use super::{messages::MAX_MESSAGE_BYTES, status::{Status, code}};
+use super::{
+    messages::MAX_MESSAGE_BYTES,
+    status::{Status, code},
+};
 
 /// The encoding that is written.
 pub(crate) fn encoding() -> &'static str {
@@ -14,11 +21,8 @@ pub(crate) fn encoding() -> &'static str {
 
 /// A payload in that encoding.
 pub(crate) fn compress(payload: &[u8]) -> Vec<u8> {
-    let level = if planted(Mutant::StoresInGzip) {
-        Compression::none()
-    } else {
-        Compression::default()
-    };
+    let level =
+        if planted(Mutant::StoresInGzip) { Compression::none() } else { Compression::default() };
     // A vector takes everything.
     if planted(Mutant::AnswersInDeflate) {
         let mut encoder = ZlibEncoder::new(Vec::new(), level);

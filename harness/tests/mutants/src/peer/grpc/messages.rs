@@ -77,7 +77,8 @@ impl Messages {
     pub(crate) fn is_too_long(&self) -> bool {
         let fragment = self.reader.fragment();
         let prefix = fragment.and_then(|(_, fragment)| <[u8; 5]>::try_from(fragment.prefix).ok());
-        prefix.is_some_and(|[_, length @ ..]| u32::from_be_bytes(length) as usize > MAX_MESSAGE_BYTES)
+        prefix
+            .is_some_and(|[_, length @ ..]| u32::from_be_bytes(length) as usize > MAX_MESSAGE_BYTES)
     }
 }
 

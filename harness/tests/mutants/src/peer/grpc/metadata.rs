@@ -13,8 +13,7 @@ use crate::http2::Fields;
 const EITHER: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const PADDED: GeneralPurpose = GeneralPurpose::new(&STANDARD, EITHER);
-const UNPADDED: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, EITHER.with_encode_padding(false));
+const UNPADDED: GeneralPurpose = GeneralPurpose::new(&STANDARD, EITHER.with_encode_padding(false));
 const OTHER_ALPHABET: GeneralPurpose =
     GeneralPurpose::new(&URL_SAFE, EITHER.with_encode_padding(false));
 

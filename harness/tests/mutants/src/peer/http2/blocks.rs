@@ -36,9 +36,7 @@ impl BlockWriter {
     pub(super) fn frames(&mut self, stream: u32, flags: u8, mut fields: Fields) -> Vec<u8> {
         if planted(Mutant::ReversesFields) {
             // Pseudo-headers stay in front, and the values of one name in order.
-            fields.sort_by(|(a, _), (b, _)| {
-                (b.starts_with(':'), b).cmp(&(a.starts_with(':'), a))
-            });
+            fields.sort_by(|(a, _), (b, _)| (b.starts_with(':'), b).cmp(&(a.starts_with(':'), a)));
         }
         if planted(Mutant::PseudoHeadersLast) {
             fields.sort_by_key(|(name, _)| name.starts_with(':'));

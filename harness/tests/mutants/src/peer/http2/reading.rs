@@ -1,11 +1,7 @@
 //! Reads a connection: what asks for an answer is answered, what belongs to a stream
 //! is put there.
 
-use std::{
-    io::Read as _,
-    net::TcpStream,
-    sync::Arc,
-};
+use std::{io::Read as _, net::TcpStream, sync::Arc};
 
 use crosswire::{
     role::Role,
@@ -18,9 +14,7 @@ use crosswire::{
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
-    connection::{
-        Connection, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE,
-    },
+    connection::{Connection, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE},
     receiving::{Received, give_back_to_all},
     state::{State, is_clients, of},
 };
@@ -180,8 +174,7 @@ impl Reading<'_> {
         if frame.stream > state.highest {
             return Err(Broken(error::PROTOCOL_ERROR));
         }
-        let is_known = state.streams.contains_key(&frame.stream);
-        if is_known || !planted(Mutant::LeaksWindowOfCancelled) {
+        if !planted(Mutant::LeaksWindowOfCancelled) {
             give_back_to_all(&mut state, frame.length());
         }
         let Some(stream) = state.streams.get_mut(&frame.stream) else { return Ok(()) };

@@ -39,6 +39,10 @@ impl Connection {
             if let Some(received) = stream.inbox.pop_front() {
                 if let Received::Data(_, size) = received {
                     give_back(&mut state, id, size);
+                    if planted(Mutant::LeaksWindowOfCancelled) {
+                        // What a call leaves unread is never given back.
+                        give_back_to_all(&mut state, size);
+                    }
                 }
                 return Ok(received);
             }
@@ -80,10 +84,7 @@ impl Connection {
     }
 }
 
-fn stream_changed(
-    state: &State,
-    id: u32,
-) -> Result<std::sync::Arc<std::sync::Condvar>, Ended> {
+fn stream_changed(state: &State, id: u32) -> Result<std::sync::Arc<std::sync::Condvar>, Ended> {
     state.streams.get(&id).map(|stream| stream.changed.clone()).ok_or(Ended::Lost)
 }
 

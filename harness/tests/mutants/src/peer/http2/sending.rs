@@ -178,7 +178,11 @@ fn next_stream(highest: u32) -> u32 {
     match () {
         () if planted(Mutant::EvenStreams) => highest + 2,
         () if planted(Mutant::SkipsStreams) => {
-            if highest == 0 { 101 } else { highest + 3 * NEXT_STREAM }
+            if highest == 0 {
+                101
+            } else {
+                highest + 3 * NEXT_STREAM
+            }
         }
         () if highest == 0 => FIRST_STREAM,
         () => highest + NEXT_STREAM,

@@ -70,7 +70,8 @@ impl Metric {
                         Err(_) => return Err(Malformed),
                     }
                 }
-                (3, Value::Fixed64(_)) if planted(Mutant::KeepsFirstField) && metric.value != 0.0 => {}
+                (3, Value::Fixed64(_))
+                    if planted(Mutant::KeepsFirstField) && metric.value != 0.0 => {}
                 (3, Value::Fixed64(bits)) => metric.value = f64::from_bits(bits),
                 _ if planted(Mutant::RefusesUnknownFields) => return Err(Malformed),
                 _ => {}

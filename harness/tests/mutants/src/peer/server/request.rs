@@ -60,7 +60,8 @@ impl Head {
         if !codec.is_some_and(|codec| matches!(codec.first(), None | Some(b'+' | b';'))) {
             return Err(Refusal::Http(415));
         }
-        let malformed = || Status::new(code::INTERNAL, "grpc-timeout is not 1 to 8 digits and a unit");
+        let malformed =
+            || Status::new(code::INTERNAL, "grpc-timeout is not 1 to 8 digits and a unit");
         let timeout = match value(fields, "grpc-timeout") {
             None => None,
             Some(value) => Some(timeout::parse(value).ok_or_else(malformed)?),

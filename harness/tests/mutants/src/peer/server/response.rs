@@ -51,10 +51,8 @@ impl<'a> Response<'a> {
     pub(super) fn set_headers(&mut self, entries: &[Entry], is_compressed: bool) {
         self.headers = metadata::write(&sent_back(entries));
         if is_compressed && !planted(Mutant::FlagWithoutEncoding) {
-            self.headers.push((
-                "grpc-encoding".to_owned(),
-                compression::encoding().as_bytes().to_vec(),
-            ));
+            self.headers
+                .push(("grpc-encoding".to_owned(), compression::encoding().as_bytes().to_vec()));
         }
     }
 
@@ -95,7 +93,7 @@ impl<'a> Response<'a> {
             return Ok(());
         }
         self.begin()?;
-        
+
         let framed = frame(payload, is_compressed);
         if planted(Mutant::SeveralMessagesInOne) && self.may_hold {
             self.held.extend(framed);

@@ -52,8 +52,7 @@ fn too_many(count: i64) -> Option<Status> {
     if count <= LENGTH && !is_unsigned || planted(Mutant::WrapsAround) {
         return None;
     }
-    let code =
-        if planted(Mutant::WrongCode) { code::INVALID_ARGUMENT } else { code::OUT_OF_RANGE };
+    let code = if planted(Mutant::WrongCode) { code::INVALID_ARGUMENT } else { code::OUT_OF_RANGE };
     Some(Status::new(code, format!("more than {LENGTH} elements do not fit in int64")))
 }
 
@@ -80,9 +79,7 @@ fn elements(count: i64) -> Box<dyn Iterator<Item = i64> + Send> {
 fn next_element(one: i64, next: i64) -> i64 {
     match () {
         () if planted(Mutant::DoubleArithmetic) => (one as f64 + next as f64) as i64,
-        () if planted(Mutant::Int32Arithmetic) => {
-            i64::from((one as i32).wrapping_add(next as i32))
-        }
+        () if planted(Mutant::Int32Arithmetic) => i64::from((one as i32).wrapping_add(next as i32)),
         // Beyond the last element, what is computed is not sent.
         () => one.wrapping_add(next),
     }
