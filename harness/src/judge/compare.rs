@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::QUOTED_CHARACTERS;
 use crate::{
     observe::Answer,
-    suite::{Approx, Call, message_value},
+    suite::{Approx, Call, Code, message_value},
     text::{count, printable, shorten},
 };
 
@@ -30,6 +30,12 @@ pub(super) fn mismatch(call: &Call, answer: &Answer) -> Option<String> {
     {
         let got = quote(&answer.message, QUOTED_CHARACTERS);
         return Some(format!("status message: expected `{}`, got `{got}`", printable(message)));
+    }
+    if let Some(text) = &expect.status_message_has
+        && !answer.message.contains(text)
+    {
+        let got = quote(&answer.message, QUOTED_CHARACTERS);
+        return Some(format!("status message: expected `{}` in it, got `{got}`", printable(text)));
     }
     if let Some(text) = &expect.status_message_lacks
         && answer.message.contains(text)
@@ -110,7 +116,8 @@ fn messages_differ(call: &Call, expected: &[DynamicMessage], answer: &Answer) ->
             return difference;
         }
     }
-    let is_enough = call.expect.is_partial && answer.messages.len() < expected.len();
+    let is_enough =
+        call.expect.is_partial && answer.code != Code::OK && answer.messages.len() < expected.len();
     (expected.len() != answer.messages.len() && !is_enough)
         .then(|| wrong_count(expected.len(), answer))
 }

@@ -122,7 +122,8 @@ fn offers_gzip(transcript: &Transcript) -> bool {
 /// Whether a client can end a call so before anything of it has passed: where
 /// connecting may fail or take too long, or the call is cancelled at once.
 fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
-    let is_hindered = case.tls.is_some() || case.fault.is_some();
+    let is_hindered =
+        case.tls.is_some() || case.fault.is_some() || case.scripted() == Some(Role::Server);
     match answer.code {
         _ if !answer.messages.is_empty() => false,
         Code::CANCELLED => is_hindered || call.cancel_after_messages == Some(0),
