@@ -176,7 +176,7 @@ mod tests {
     use super::*;
     use crate::{
         input::Place,
-        suite::{Compression, Expect, Method},
+        suite::{Compression, Expect, Method, Script},
     };
 
     fn peers(text: &str) -> Vec<Arc<Peer>> {
@@ -243,6 +243,45 @@ mod tests {
                 "b<-c s/one",
                 "b<-c s/two [b: not yet (issue 1)]",
                 &format!("b<-c s/zip {zip}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn scripts_are_cells_of_their_own() {
+        let scripted = |name: &str, role| {
+            let script = Script {
+                role,
+                steps: Vec::new(),
+                steps_again: Vec::new(),
+                greets: true,
+                omits: Vec::new(),
+                endings: Vec::new(),
+                beside: None,
+            };
+            let case = Case::clone(&case(name, None));
+            Arc::new(Case { script: Some(Arc::new(script)), ..case })
+        };
+        let cases =
+            [case("s/one", None), scripted("s/ask", Role::Client), scripted("s/say", Role::Server)];
+        let mut peers = peers(PEERS);
+        peers.push(Arc::new(Peer::scripted()));
+        let plan = Plan::new(&peers, &cases, &KnownList::default(), &Selection::everything());
+        let names: Vec<String> = plan
+            .names()
+            .map(|(server, client, case)| format!("{server}<-{client} {case}"))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "a<-a s/one",
+                "a<-c s/one",
+                "a<-scripted s/ask",
+                "b<-a s/one",
+                "b<-c s/one",
+                "b<-scripted s/ask",
+                "scripted<-a s/say",
+                "scripted<-c s/say",
             ]
         );
     }

@@ -9,12 +9,16 @@ use crate::{
     input::BadInput,
     judge::expected_value,
     project::Project,
-    suite::{Call, Case, message_value},
+    role::Role,
+    suite::{Call, Case, Script, Step, message_value},
     text::{self, count, printable, shorten},
 };
 
 /// How much of a request or an expectation is shown.
 const SHOWN_CHARACTERS: usize = 2_000;
+
+/// How many steps of a script are shown.
+const SHOWN_STEPS: usize = 40;
 
 /// How many calls of a case are shown whole.
 const SHOWN_CALLS: usize = 3;
@@ -52,7 +56,13 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
     for (label, words) in connection(case) {
         line(label, &words);
     }
-    for (index, call) in case.calls.iter().take(SHOWN_CALLS).enumerate() {
+    if let Some(script) = &case.script {
+        for (label, words) in scripted(script) {
+            line(label, &words);
+        }
+    }
+    let is_called = case.scripted() != Some(Role::Client);
+    for (index, call) in case.calls.iter().take(SHOWN_CALLS).enumerate().filter(|_| is_called) {
         let number = if case.calls.len() == 1 { String::new() } else { format!(" {index}") };
         line(&format!("call{number}"), &options(call));
         line("request", &shorten(&request(call), SHOWN_CHARACTERS));
@@ -97,6 +107,39 @@ fn connection(case: &Case) -> Vec<(&'static str, String)> {
     }
     if case.is_pristine {
         lines.push(("pristine", "nothing is added to what the client sends".to_owned()));
+    }
+    lines
+}
+
+/// What the harness does in the place of a side, with its labels.
+fn scripted(script: &Script) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("script", format!("the harness is the {}", script.role))];
+    if !script.greets {
+        lines.push(("", "no greeting".to_owned()));
+    }
+    lines.extend(steps(&script.steps));
+    if script.steps_again != script.steps {
+        lines.push(("", "on every later connection:".to_owned()));
+        lines.extend(steps(&script.steps_again));
+    }
+    if let Some(beside) = &script.beside {
+        let words = format!("an ordinary call meanwhile and afterwards: {}", beside.ending);
+        lines.push(("beside", words));
+    }
+    for (index, ending) in script.endings.iter().enumerate() {
+        lines.push((if index == 0 { "expect" } else { "or" }, ending.to_string()));
+    }
+    lines
+}
+
+/// The first steps; a flood has thousands.
+fn steps(steps: &[Step]) -> Vec<(&'static str, String)> {
+    let shown = steps.iter().take(SHOWN_STEPS).enumerate();
+    let mut lines: Vec<(&'static str, String)> = shown
+        .map(|(index, step)| ("", shorten(&format!("{index:3}  {step}"), SHOWN_CHARACTERS)))
+        .collect();
+    if steps.len() > SHOWN_STEPS {
+        lines.push(("", format!("and {}", count(steps.len() - SHOWN_STEPS, "more step"))));
     }
     lines
 }

@@ -62,6 +62,7 @@ pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blam
             Verdict::Fail | Verdict::Known if !judgement.violations.is_empty() => {
                 "seen on the wire"
             }
+            _ if server == SCRIPTED || client == SCRIPTED => "the other side is a script",
             _ => "seen of that process itself",
         };
         let evidence = evidence.to_owned();

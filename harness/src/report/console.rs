@@ -14,6 +14,7 @@ use super::Summary;
 use crate::{
     contract::Contract,
     judge::{Blame, Side, Verdict},
+    manifest::SCRIPTED,
     plan::Plan,
     results::{Counts, Record, Results},
     role::Role,
@@ -86,6 +87,9 @@ impl<W: Write> Console<'_, W> {
                 }
             }
         }
+        // The harness itself stands last, whatever was selected.
+        servers.sort_by_key(|name| *name == SCRIPTED);
+        clients.sort_by_key(|name| *name == SCRIPTED);
         let text = |server: &str, client: &str| {
             let mut cells = self.plan.cells.iter();
             let index = cells.position(|c| c.server.name == server && c.client.name == client)?;

@@ -22,7 +22,7 @@ use crate::{
     observe::{Answer, Observation, Outcome, Wire},
     plan::{Cell, Trial},
     role::Role,
-    suite::{Case, Code},
+    suite::Code,
     text,
     wire::transcript::CALL_ENTRY,
 };
@@ -247,7 +247,7 @@ impl<'a> Pump<'a> {
     fn start(&mut self, trial: usize, watched: Watched) {
         let case = &self.cell.trials[trial].case;
         let started = Instant::now();
-        let deadline = started + longest(case) + self.context.settings.limits.answer_grace;
+        let deadline = started + case.longest() + self.context.settings.limits.answer_grace;
         self.context.send(Event::TrialStarted { cell: self.index, trial });
         let answers = vec![None; case.calls.len()];
         self.in_flight.push(InFlight {
@@ -557,12 +557,6 @@ impl<'a> Pump<'a> {
     pub(super) fn into_processes(self) -> (Tapped, Client) {
         (self.tapped, self.client)
     }
-}
-
-/// How long the calls of a case may take together.
-fn longest(case: &Case) -> Duration {
-    let each = case.calls.iter().map(|call| call.pause + call.timeout);
-    if case.is_sequential { each.sum() } else { each.max().unwrap_or_default() }
 }
 
 /// Waits until then, for ever if there is no such time.

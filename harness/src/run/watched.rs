@@ -60,8 +60,7 @@ impl Tapped {
         let Some(script) = case.script.clone().filter(|script| script.role == Role::Server) else {
             return Ok(None);
         };
-        let longest = case.calls.iter().map(|call| call.timeout).max().unwrap_or_default();
-        ScriptedServer::start(script, longest).await.map(Some)
+        ScriptedServer::start(script, case.longest()).await.map(Some)
     }
 
     /// What the calls of a trial will pass.

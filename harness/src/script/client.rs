@@ -54,7 +54,7 @@ async fn wait_for_end(link: &mut Link, endings: &[&Ending], call: &Call, until: 
         let is_enough = endings.iter().any(|ending| allows(ending, &call.method, &link.seen));
         let last = link.seen.streams.get(&link.seen.last_stream);
         let is_over = last.is_some_and(|seen| seen.has_ended || seen.reset.is_some());
-        if is_enough || link.seen.is_closed || (is_over && !awaits_connection) {
+        if is_enough || link.is_over() || (is_over && !awaits_connection) {
             return;
         }
         if timeout_at(until, link.read()).await.is_err() {

@@ -37,6 +37,9 @@ const MAX_STREAMS: usize = 1 << 16;
 /// How many messages of a stream are kept.
 const MAX_MESSAGES: usize = 10_000;
 
+/// How much of the other side's headers and messages is kept, for all streams together.
+const MAX_KEPT_BYTES: usize = 64 << 20;
+
 /// How many of the other side's frames are answered (SETTINGS, PING, DATA). One that
 /// asks more often than this is no peer.
 const MAX_ANSWERS: usize = 1 << 20;
@@ -63,6 +66,7 @@ pub(super) struct Link {
     pings_sent: usize,
     pings_answered: usize,
     answers: usize,
+    kept_bytes: usize,
     /// The stream that steps are about which name none.
     current: u32,
     window: i64,
@@ -128,6 +132,7 @@ impl Link {
             pings_sent: 0,
             pings_answered: 0,
             answers: 0,
+            kept_bytes: 0,
             current: 0,
             window: DEFAULT_WINDOW_BYTES.into(),
             initial_window: DEFAULT_WINDOW_BYTES.into(),
@@ -229,12 +234,17 @@ impl Link {
             .streams
             .get(&self.current())
             .is_some_and(|seen| seen.has_ended || seen.reset.is_some());
-        self.seen.is_closed || (is_of_stream && has_ended)
+        self.is_over() || (is_of_stream && has_ended)
+    }
+
+    /// Whether nothing more can be seen of the other side.
+    pub(super) const fn is_over(&self) -> bool {
+        self.seen.is_closed || self.seen.unreadable.is_some()
     }
 
     /// Reads what comes next. May be dropped while it waits.
     pub(super) async fn read(&mut self) {
-        if self.seen.is_closed {
+        if self.is_over() {
             return std::future::pending().await;
         }
         self.buffer.reserve(BUFFER_BYTES);
@@ -328,6 +338,7 @@ impl Link {
                     self.highest_request = block.stream;
                     self.requests.push_back(block.stream);
                 }
+                self.keep(fields.list.iter().map(|f| f.name.len() + f.value.len()).sum());
                 if let Some(seen) = self.stream(block.stream) {
                     seen.blocks.push(fields.list.iter().map(text).collect());
                     seen.has_ended |= block.ends_stream;
@@ -342,6 +353,7 @@ impl Link {
         let mut complete = Vec::new();
         let reader = self.readers.entry(frame.stream).or_default();
         reader.push(frame.content_offset(), &content, |_, message| complete.push(message));
+        self.keep(content.len());
         if let Some(seen) = self.stream(frame.stream) {
             seen.data_bytes += content.len() as u64;
             seen.has_ended |= frame.has(flag::END_STREAM);
@@ -354,6 +366,14 @@ impl Link {
                 let update = write::window_update(frame.stream, frame.length());
                 self.answer(Habit::WindowUpdate, update);
             }
+        }
+    }
+
+    /// Counts what is kept. Nothing is read beyond the limit.
+    fn keep(&mut self, bytes: usize) {
+        self.kept_bytes += bytes;
+        if self.kept_bytes > MAX_KEPT_BYTES {
+            self.seen.unreadable = Some(format!("more than {MAX_KEPT_BYTES} bytes"));
         }
     }
 

@@ -53,6 +53,7 @@ pub(super) async fn play(
                 let frame = write::frame(*kind, *flags, number(link, *stream), payload);
                 link.send(frame);
             }
+            Step::Settings(settings) => link.send(write::settings(&settings.0)),
             Step::Bytes(bytes) => link.send(bytes.clone()),
             Step::WaitFor(awaited) => {
                 progress(Stage::Waiting(*awaited));

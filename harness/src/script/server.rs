@@ -121,7 +121,7 @@ async fn serve(
         Ok(()) => Progress::Finished,
         Err(stalled) => Progress::Stalled(stalled.why),
     });
-    while !link.seen.is_closed {
+    while !link.is_over() {
         link.read().await;
     }
 }

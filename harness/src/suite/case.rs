@@ -95,6 +95,19 @@ impl Case {
         self.script.as_ref().map(|script| script.role)
     }
 
+    /// How long its calls may take together.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        let each = self.calls.iter().map(|call| call.pause + call.timeout);
+        let longest = match self.is_sequential {
+            true => each.sum(),
+            false => each.max().unwrap_or_default(),
+        };
+        // The ordinary call beside a script is made once more when that is over.
+        let beside = self.script.as_ref().and_then(|script| script.beside.as_ref());
+        longest + beside.map_or(Duration::ZERO, |beside| beside.limit)
+    }
+
     /// How the server must be started for it.
     #[must_use]
     pub fn serving(&self) -> Serving {

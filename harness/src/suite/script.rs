@@ -3,6 +3,7 @@
 
 mod ending;
 mod read;
+mod show;
 mod step;
 
 use std::time::Duration;

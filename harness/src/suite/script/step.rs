@@ -14,7 +14,8 @@ use crate::{
     wire::{
         frame::{PREFACE, kind},
         headers,
-        write::{prefixed, settings},
+        transcript::CALL_ENTRY,
+        write::prefixed,
     },
 };
 
@@ -69,6 +70,8 @@ pub enum Step {
         /// What it carries.
         payload: Vec<u8>,
     },
+    /// SETTINGS.
+    Settings(Settings),
     /// Bytes as they are.
     Bytes(Vec<u8>),
     /// Waits until the other side has done something.
@@ -255,7 +258,10 @@ impl StepReader<'_> {
 
     /// What an ordinary client sends for this request.
     pub(in crate::suite) fn ordinary_request(&self, request: &[u8]) -> Vec<Step> {
-        let block = headers::encode(&self.fields(Fields::Request));
+        let mut fields = self.fields(Fields::Request);
+        // Marked, so that what passes for it is not taken for the script's.
+        fields.push((CALL_ENTRY.to_owned(), "0".to_owned()));
+        let block = headers::encode(&fields);
         vec![
             Step::Headers {
                 opens: true,
@@ -310,8 +316,8 @@ impl StepReader<'_> {
             let payload = [last.to_be_bytes(), code.0.to_be_bytes()].concat();
             given.push(("goaway", frame(kind::GOAWAY, 0, of_connection, payload)));
         }
-        if let Some(entries) = &raw.settings {
-            given.push(("settings", Step::Bytes(settings(&entries.0))));
+        if let Some(settings) = &raw.settings {
+            given.push(("settings", Step::Settings(settings.clone())));
         }
         if let Some(increment) = raw.window_update {
             let payload = increment.to_be_bytes().to_vec();
