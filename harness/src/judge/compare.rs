@@ -104,13 +104,16 @@ fn missing_pair(
 fn messages_differ(call: &Call, expected: &[DynamicMessage], answer: &Answer) -> Option<String> {
     for (index, (expected, bytes)) in expected.iter().zip(&answer.messages).enumerate() {
         let path = format!("messages[{index}]");
-        let actual = match DynamicMessage::decode(expected.descriptor(), bytes.as_slice()) {
+        let mut actual = match DynamicMessage::decode(expected.descriptor(), bytes.as_slice()) {
             Ok(actual) => actual,
             Err(error) => {
                 let name = expected.descriptor().full_name().to_owned();
                 return Some(format!("{path} is no {name}: {error}"));
             }
         };
+        if call.expect.takes_unknown_fields {
+            actual.take_unknown_fields().for_each(drop);
+        }
         let difference = message_differs(&path, expected, &actual, call.expect.approx);
         if difference.is_some() {
             return difference;

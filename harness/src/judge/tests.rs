@@ -118,6 +118,16 @@ fn the_first_difference_is_named_by_its_path() {
 }
 
 #[test]
+fn unknown_fields_may_be_allowed() {
+    let mut want = call(&[0], Some(vec![json!({"x": 1.0})]));
+    let mut got = ok(&[json!({"x": 1.0})]);
+    got.messages[0].extend([0x48, 1]);
+    assert_eq!(reason(&want, got.clone()), "messages[0]: field 9 is not in the proto");
+    want.expect.takes_unknown_fields = true;
+    assert_eq!(reason(&want, got), "");
+}
+
+#[test]
 fn the_first_messages_are_enough_only_of_a_call_that_fails() {
     let mut want = call(&[0, 14], Some(vec![json!({"x": 1.0}), json!({"x": 2.0})]));
     want.expect.is_partial = true;

@@ -39,10 +39,14 @@ pub(super) fn judge(
         // What a script sends wrongly is what it is for.
         violations.retain(|violation| {
             let is_scripts = case.scripted() == Some(violation.breach.side);
+            // What it may make of them, the case itself says.
+            let is_allowed = case.scripted() == Some(Role::Server)
+                && answers.get(index).is_some_and(|a| call.expect.codes.contains(&a.code))
+                && OF_REPORTS.contains(&violation.rule);
             let is_of_http = case.scripted() == Some(Role::Client)
                 && transcripts.get(violation.transcript).is_some_and(is_plain_http)
                 && OF_GRPC_RESPONSES.contains(&violation.rule);
-            !is_scripts && !is_of_http
+            !is_scripts && !is_allowed && !is_of_http
         });
         judgement.violations.extend(violations.into_iter().map(|found| (index, found)));
     }
@@ -71,6 +75,9 @@ pub(super) fn judge(
 /// The rules of a response to a gRPC request. What is no such request may be refused as
 /// HTTP does, which a script says in its outcomes.
 const OF_GRPC_RESPONSES: [&str; 3] = ["WIRE-14", "WIRE-15", "WIRE-17"];
+
+/// The rules of what a client reports for which a case may allow something else.
+const OF_REPORTS: [&str; 3] = ["WIRE-38", "WIRE-39", "WIRE-44"];
 
 fn is_plain_http(transcript: &Transcript) -> bool {
     let response = transcript.blocks(Role::Server).next();

@@ -190,6 +190,13 @@ impl Link {
         usize::try_from(room).unwrap_or(0)
     }
 
+    /// Whether the other side wants no more DATA on a stream.
+    pub(super) fn is_unwanted(&self, stream: u32) -> bool {
+        let seen = &self.seen;
+        let is_reset = seen.streams.get(&stream).is_some_and(|seen| seen.reset.is_some());
+        is_reset || seen.is_closed || seen.goaway.is_some_and(|code| code != 0)
+    }
+
     /// So much DATA was sent.
     pub(super) fn spend(&mut self, stream: u32, bytes: usize) {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);

@@ -153,7 +153,8 @@ struct Data<'a> {
 }
 
 /// Whether all was sent before the time was over. Without a time, windows are not
-/// heeded.
+/// heeded. Whoever resets the stream, or ends the connection, wants no more of it: what
+/// is left is not sent.
 async fn send_data(
     link: &mut Link,
     data: &Data<'_>,
@@ -167,8 +168,10 @@ async fn send_data(
         let overhead = data.padding.map_or(0, |padding| 1 + usize::from(padding));
         if let Some(until) = until {
             while link.room(data.stream) < overhead + size.min(1) {
-                let is_over = link.seen.is_closed || link.seen.goaway.is_some_and(|code| code != 0);
-                if is_over || timeout_at(until, link.read()).await.is_err() {
+                if link.is_unwanted(data.stream) {
+                    return true;
+                }
+                if timeout_at(until, link.read()).await.is_err() {
                     return false;
                 }
             }

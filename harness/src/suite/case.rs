@@ -186,6 +186,8 @@ pub struct Expect {
     pub messages: Option<Vec<DynamicMessage>>,
     /// Whether the first of the messages are enough, of a call that fails.
     pub is_partial: bool,
+    /// Whether fields that the proto lacks may be in the messages.
+    pub takes_unknown_fields: bool,
     /// How many response messages there are.
     pub message_count: Option<usize>,
     /// The status message, exactly.
@@ -212,6 +214,7 @@ impl Default for Expect {
             codes: vec![Code::OK],
             messages: None,
             is_partial: false,
+            takes_unknown_fields: false,
             message_count: None,
             status_message: None,
             status_message_has: None,

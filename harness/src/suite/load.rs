@@ -294,6 +294,8 @@ struct RawExpect {
     #[serde(default)]
     partial: bool,
     #[serde(default)]
+    unknown_fields: bool,
+    #[serde(default)]
     any_messages: bool,
     approx: Option<Approx>,
     #[serde(default)]
@@ -598,6 +600,7 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
         codes,
         messages,
         is_partial: raw.partial,
+        takes_unknown_fields: raw.unknown_fields,
         message_count,
         status_message: raw.status_message,
         status_message_has: raw.status_message_has,
