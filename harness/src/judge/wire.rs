@@ -39,10 +39,14 @@ pub(super) fn judge(
         // What a script sends wrongly is what it is for.
         violations.retain(|violation| {
             let is_scripts = case.scripted() == Some(violation.breach.side);
+            // What it may make of them, the case itself says.
+            let is_allowed = case.scripted() == Some(Role::Server)
+                && answers.get(index).is_some_and(|a| call.expect.codes.contains(&a.code))
+                && OF_REPORTS.contains(&violation.rule);
             let is_of_http = case.scripted() == Some(Role::Client)
                 && transcripts.get(violation.transcript).is_some_and(is_plain_http)
                 && OF_GRPC_RESPONSES.contains(&violation.rule);
-            !is_scripts && !is_of_http
+            !is_scripts && !is_allowed && !is_of_http
         });
         judgement.violations.extend(violations.into_iter().map(|found| (index, found)));
     }
@@ -78,6 +82,9 @@ pub(super) fn judge(
 /// The rules of a response to a gRPC request. What is no such request may be refused as
 /// HTTP does, which a script says in its outcomes.
 const OF_GRPC_RESPONSES: [&str; 3] = ["WIRE-14", "WIRE-15", "WIRE-17"];
+
+/// The rules of what a client reports for which a case may allow something else.
+const OF_REPORTS: [&str; 3] = ["WIRE-38", "WIRE-39", "WIRE-44"];
 
 fn is_plain_http(transcript: &Transcript) -> bool {
     let response = transcript.blocks(Role::Server).next();
@@ -131,7 +138,8 @@ fn offers_gzip(transcript: &Transcript) -> bool {
 /// Whether a client can end a call so before anything of it has passed: where
 /// connecting may fail or take too long, or the call is cancelled at once.
 fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
-    let is_hindered = case.tls.is_some() || case.fault.is_some();
+    let is_hindered =
+        case.tls.is_some() || case.fault.is_some() || case.scripted() == Some(Role::Server);
     match answer.code {
         _ if !answer.messages.is_empty() => false,
         Code::CANCELLED => is_hindered || call.cancel_after_messages == Some(0),

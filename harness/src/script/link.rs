@@ -50,6 +50,7 @@ const MAX_ANSWERS: usize = 1 << 20;
 
 /// A connection: what was sent, and what the other side did.
 pub(super) struct Link {
+    role: Role,
     omits: Vec<Habit>,
     reads: OwnedReadHalf,
     buffer: BytesMut,
@@ -123,6 +124,7 @@ impl Link {
             Role::Server => Role::Client,
         };
         Self {
+            role,
             omits,
             reads,
             buffer: BytesMut::new(),
@@ -228,6 +230,16 @@ impl Link {
         let of_stream = self.stream_windows.get(&stream).copied().unwrap_or(0);
         let room = self.window.min(self.initial_window + of_stream);
         usize::try_from(room).unwrap_or(0)
+    }
+
+    /// Whether the other side wants no more DATA on a stream: it has reset it, answered
+    /// it, or ended the connection.
+    pub(super) fn is_unwanted(&self, stream: u32) -> bool {
+        let seen = self.seen.streams.get(&stream);
+        let is_reset = seen.is_some_and(|seen| seen.reset.is_some());
+        let is_answered = self.role == Role::Client && seen.is_some_and(|seen| seen.has_ended);
+        let is_leaving = self.seen.goaway.is_some_and(|code| code != 0);
+        is_reset || is_answered || is_leaving || self.is_over()
     }
 
     /// So much DATA was sent.

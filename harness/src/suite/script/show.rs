@@ -52,6 +52,7 @@ impl fmt::Display for Step {
             Self::Hold(false) => write!(formatter, "let it go in one write"),
             Self::Settings(settings) => write!(formatter, "SETTINGS: {settings}"),
             Self::WaitFor(awaited) => write!(formatter, "wait for {awaited}"),
+            Self::MayWaitFor(awaited) => write!(formatter, "perhaps wait for {awaited}"),
             Self::Pause(pause) => write!(formatter, "pause for {}", duration(*pause)),
             Self::Close(Cut::Close) => formatter.write_str("close the connection"),
             Self::Close(Cut::Reset) => formatter.write_str("reset the connection"),

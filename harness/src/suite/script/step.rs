@@ -87,6 +87,8 @@ pub enum Step {
     Hold(bool),
     /// Waits until the other side has done something.
     WaitFor(Awaited),
+    /// Likewise; the script is over if that does not come.
+    MayWaitFor(Awaited),
     /// Goes on after so long.
     Pause(Duration),
     /// Ends the connection.
@@ -208,6 +210,8 @@ struct RawStep {
     gzip: bool,
     #[serde(default)]
     overrun: bool,
+    #[serde(default)]
+    optional: bool,
     count: Option<u64>,
     last_stream: Option<u32>,
 }
@@ -363,7 +367,10 @@ impl StepReader<'_> {
             given.push(("hold", Step::Hold(holds)));
         }
         if let Some(what) = raw.wait_for {
-            given.push(("wait_for", Step::WaitFor(awaited(what, raw.count)?)));
+            let awaited = awaited(what, raw.count)?;
+            let step =
+                if raw.optional { Step::MayWaitFor(awaited) } else { Step::WaitFor(awaited) };
+            given.push(("wait_for", step));
         }
         if let Some(text) = &raw.pause {
             let pause = parse_duration(text).map_err(|why| format!("pause: {why}"))?;
@@ -503,7 +510,10 @@ fn check_modifiers(raw: &RawStep, name: &str) -> Result<(), String> {
             "`flag`, `length` and `gzip` belong to `message`",
         ),
         (raw.overrun && name != "DATA", "`overrun` belongs to DATA"),
-        (raw.count.is_some() && name != "wait_for", "`count` belongs to `wait_for`"),
+        (
+            (raw.count.is_some() || raw.optional) && name != "wait_for",
+            "`count` and `optional` belong to `wait_for`",
+        ),
         (raw.last_stream.is_some() && name != "goaway", "`last_stream` belongs to `goaway`"),
         (
             raw.stream.is_some() && has_no_stream.contains(&name),
