@@ -279,6 +279,9 @@ pub fn expected_value(call: &Call) -> Value {
     if let Some(message) = &expect.status_message {
         value["status_message"] = message.as_str().into();
     }
+    if let Some(text) = &expect.status_message_has {
+        value["status_message_has"] = text.as_str().into();
+    }
     if let Some(text) = &expect.status_message_lacks {
         value["status_message_lacks"] = text.as_str().into();
     }

@@ -8,15 +8,13 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tonic::transport::server::Connected;
 
-/// Where the type of the first frame stands: after the preface of 24 bytes and the
-/// frame's length of three.
-const TYPE_POSITION: usize = 24 + 3;
+use super::frames::{ACK, PREFACE_BYTES, SETTINGS};
+
+/// Where the type of the first frame stands: after the preface and the frame's length.
+const TYPE_POSITION: usize = PREFACE_BYTES + 3;
 
 /// Likewise its flags.
 const FLAGS_POSITION: usize = TYPE_POSITION + 1;
-
-const SETTINGS: u8 = 4;
-const ACK: u8 = 1;
 
 /// A connection that breaks, for whoever reads it, before a first frame that is not
 /// SETTINGS.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
 use crate::{
@@ -79,11 +79,21 @@ struct RawResult {
 
 #[derive(Deserialize)]
 struct RawStatus {
+    #[serde(deserialize_with = "code")]
     code: i32,
     #[serde(default)]
     message: String,
     #[serde(default)]
     details: String,
+}
+
+/// A library may hold a code without a sign: then 2^32 - 1 is what came as -1.
+fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    let signed = i32::try_from(number).ok();
+    signed
+        .or_else(|| u32::try_from(number).ok().map(u32::cast_signed))
+        .ok_or_else(|| D::Error::custom(format!("a status code of 32 bits, not {number}")))
 }
 
 #[derive(Serialize)]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::QUOTED_CHARACTERS;
 use crate::{
     observe::Answer,
-    suite::{Approx, Call, message_value},
+    suite::{Approx, Call, Code, message_value},
     text::{count, printable, shorten},
 };
 
@@ -30,6 +30,12 @@ pub(super) fn mismatch(call: &Call, answer: &Answer) -> Option<String> {
     {
         let got = quote(&answer.message, QUOTED_CHARACTERS);
         return Some(format!("status message: expected `{}`, got `{got}`", printable(message)));
+    }
+    if let Some(text) = &expect.status_message_has
+        && !answer.message.contains(text)
+    {
+        let got = quote(&answer.message, QUOTED_CHARACTERS);
+        return Some(format!("status message: expected `{}` in it, got `{got}`", printable(text)));
     }
     if let Some(text) = &expect.status_message_lacks
         && answer.message.contains(text)
@@ -98,19 +104,23 @@ fn missing_pair(
 fn messages_differ(call: &Call, expected: &[DynamicMessage], answer: &Answer) -> Option<String> {
     for (index, (expected, bytes)) in expected.iter().zip(&answer.messages).enumerate() {
         let path = format!("messages[{index}]");
-        let actual = match DynamicMessage::decode(expected.descriptor(), bytes.as_slice()) {
+        let mut actual = match DynamicMessage::decode(expected.descriptor(), bytes.as_slice()) {
             Ok(actual) => actual,
             Err(error) => {
                 let name = expected.descriptor().full_name().to_owned();
                 return Some(format!("{path} is no {name}: {error}"));
             }
         };
+        if call.expect.takes_unknown_fields {
+            actual.take_unknown_fields().for_each(drop);
+        }
         let difference = message_differs(&path, expected, &actual, call.expect.approx);
         if difference.is_some() {
             return difference;
         }
     }
-    let is_enough = call.expect.is_partial && answer.messages.len() < expected.len();
+    let is_enough =
+        call.expect.is_partial && answer.code != Code::OK && answer.messages.len() < expected.len();
     (expected.len() != answer.messages.len() && !is_enough)
         .then(|| wrong_count(expected.len(), answer))
 }

@@ -118,6 +118,25 @@ fn the_first_difference_is_named_by_its_path() {
 }
 
 #[test]
+fn unknown_fields_may_be_allowed() {
+    let mut want = call(&[0], Some(vec![json!({"x": 1.0})]));
+    let mut got = ok(&[json!({"x": 1.0})]);
+    got.messages[0].extend([0x48, 1]);
+    assert_eq!(reason(&want, got.clone()), "messages[0]: field 9 is not in the proto");
+    want.expect.takes_unknown_fields = true;
+    assert_eq!(reason(&want, got), "");
+}
+
+#[test]
+fn the_first_messages_are_enough_only_of_a_call_that_fails() {
+    let mut want = call(&[0, 14], Some(vec![json!({"x": 1.0}), json!({"x": 2.0})]));
+    want.expect.is_partial = true;
+    let first = ok(&[json!({"x": 1.0})]);
+    assert_eq!(reason(&want, Answer { code: Code(14), ..first.clone() }), "");
+    assert_eq!(reason(&want, first), "expected 2 messages, got 1");
+}
+
+#[test]
 fn a_tolerance_is_what_it_says() {
     let mut want = call(&[0], Some(vec![json!({"x": 100.0})]));
     want.expect.approx = Some(Approx { relative: 0.01, absolute: 0.0 });
@@ -151,6 +170,10 @@ fn status_and_metadata_are_checked() {
     want.expect.status_message = Some("n".into());
     assert_eq!(reason(&want, status(3, "m")), "status message: expected `n`, got `m`");
     want.expect.status_message = None;
+    want.expect.status_message_has = Some("ha".into());
+    assert_eq!(reason(&want, status(3, "aha")), "");
+    assert_eq!(reason(&want, status(3, "a")), "status message: expected `ha` in it, got `a`");
+    want.expect.status_message_has = None;
     want.expect.trailers = vec![("k".into(), "v".into())];
     assert_eq!(reason(&want, status(3, "")), "trailers: expected k `v`, got none");
     let mut answer = status(3, "");

@@ -39,10 +39,14 @@ pub(super) fn judge(
         // What a script sends wrongly is what it is for.
         violations.retain(|violation| {
             let is_scripts = case.scripted() == Some(violation.breach.side);
+            // What it may make of them, the case itself says.
+            let is_allowed = case.scripted() == Some(Role::Server)
+                && answers.get(index).is_some_and(|a| call.expect.codes.contains(&a.code))
+                && OF_REPORTS.contains(&violation.rule);
             let is_of_http = case.scripted() == Some(Role::Client)
                 && transcripts.get(violation.transcript).is_some_and(is_plain_http)
                 && OF_GRPC_RESPONSES.contains(&violation.rule);
-            !is_scripts && !is_of_http
+            !is_scripts && !is_allowed && !is_of_http
         });
         judgement.violations.extend(violations.into_iter().map(|found| (index, found)));
     }
@@ -51,8 +55,15 @@ pub(super) fn judge(
     if !answers.is_empty() {
         findings.extend(never_passed(case, answers, wire));
         findings.extend(gave_up_early(case, answers, observation.duration, wire));
-        findings.extend(first_unseen(case, wire));
-        findings.extend(fault_that_never_struck(case, wire));
+        let fault = fault_that_never_struck(case, wire);
+        // What did not pass may be missing because the call went wrong before, or was
+        // never tried as the case wants it: then it says nothing of whose failure it is.
+        let is_as_planned = judgement.verdict == Verdict::Pass && fault.is_none();
+        let unseen = first_unseen(case, wire);
+        findings.extend(
+            unseen.map(|unseen| Finding { side: unseen.side.filter(|_| is_as_planned), ..unseen }),
+        );
+        findings.extend(fault);
     }
     findings.extend(strays(wire));
     findings.extend(script_in_vain(wire));
@@ -71,6 +82,9 @@ pub(super) fn judge(
 /// The rules of a response to a gRPC request. What is no such request may be refused as
 /// HTTP does, which a script says in its outcomes.
 const OF_GRPC_RESPONSES: [&str; 3] = ["WIRE-14", "WIRE-15", "WIRE-17"];
+
+/// The rules of what a client reports for which a case may allow something else.
+const OF_REPORTS: [&str; 3] = ["WIRE-38", "WIRE-39", "WIRE-44"];
 
 fn is_plain_http(transcript: &Transcript) -> bool {
     let response = transcript.blocks(Role::Server).next();
@@ -109,7 +123,9 @@ fn never_passed(case: &Case, answers: &[Answer], wire: &Wire) -> Option<Finding>
     })?;
     let code = answer.code;
     let what = format!("the client reports {code}, and the call never passed on the wire");
-    Some(Finding { side: Some(Side::Client), what })
+    // A connection that the server has ended is no place for a call either.
+    let side = (code != Code::UNAVAILABLE).then_some(Side::Client);
+    Some(Finding { side, what })
 }
 
 /// Whether the client takes compressed responses. A server must not send others.
@@ -122,7 +138,8 @@ fn offers_gzip(transcript: &Transcript) -> bool {
 /// Whether a client can end a call so before anything of it has passed: where
 /// connecting may fail or take too long, or the call is cancelled at once.
 fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
-    let is_hindered = case.tls.is_some() || case.fault.is_some();
+    let is_hindered =
+        case.tls.is_some() || case.fault.is_some() || case.scripted() == Some(Role::Server);
     match answer.code {
         _ if !answer.messages.is_empty() => false,
         Code::CANCELLED => is_hindered || call.cancel_after_messages == Some(0),

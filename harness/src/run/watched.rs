@@ -60,7 +60,8 @@ impl Tapped {
         let Some(script) = case.script.clone().filter(|script| script.role == Role::Server) else {
             return Ok(None);
         };
-        ScriptedServer::start(script, case.longest()).await.map(Some)
+        // What comes after a deadline is a case, too.
+        ScriptedServer::start(script, case.longest() + STREAM_END_LIMIT).await.map(Some)
     }
 
     /// What the calls of a trial will pass.

@@ -50,16 +50,30 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
 
 fn has_details(ending: &Ending, method: &Method, seen: &StreamSeen) -> bool {
     let fields = || seen.blocks.iter().flatten();
-    let has_field = |wanted: &(String, String)| fields().any(|field| field == wanted);
     let lacks = |name: &String| fields().all(|field| field.0 != *name);
     ending.message_count.is_none_or(|count| seen.messages.len() == count)
-        && ending.fields.iter().all(has_field)
+        && ending.blocks.is_none_or(|count| seen.blocks.len() == count)
+        && has_fields(&ending.fields, seen)
+        && !ending.has.iter().any(lacks)
         && ending.lacks.iter().all(lacks)
         && ending.messages.as_ref().is_none_or(|expected| {
             let messages: Option<Vec<DynamicMessage>> =
                 seen.messages.iter().map(|message| decoded(method, seen, message)).collect();
             messages.is_some_and(|messages| messages == *expected)
         })
+}
+
+/// Whether these fields are there, those of one name in this order: the order of
+/// different names means nothing.
+fn has_fields(wanted: &[(String, String)], seen: &StreamSeen) -> bool {
+    let mut left: Vec<&(String, String)> = wanted.iter().collect();
+    for field in seen.blocks.iter().flatten() {
+        let next = left.iter().position(|wanted| wanted.0 == field.0);
+        if let Some(next) = next.filter(|next| left[*next].1 == field.1) {
+            left.remove(next);
+        }
+    }
+    left.is_empty()
 }
 
 /// What came on these streams and of the connection, in words. A stream is named if there
@@ -158,4 +172,31 @@ fn decoded(
     let encoding = encodings.map(|field| field.1.as_bytes());
     let plain = message.plain(encoding)?.ok()?;
     DynamicMessage::decode(output, plain).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn fields_of_one_name_are_in_order() {
+        let blocks = [pairs(&[("a", "1"), ("b", "1"), ("a", "2")]), pairs(&[("a", "1")])];
+        let seen = StreamSeen { blocks: blocks.to_vec(), ..StreamSeen::default() };
+        let table: [(&[(&str, &str)], bool); 7] = [
+            (&[], true),
+            (&[("b", "1"), ("a", "1")], true),
+            (&[("a", "1"), ("a", "2"), ("a", "1")], true),
+            (&[("a", "2"), ("a", "1")], true),
+            (&[("a", "2"), ("a", "1"), ("a", "1")], false),
+            (&[("a", "1"), ("a", "1"), ("a", "1")], false),
+            (&[("c", "")], false),
+        ];
+        for (wanted, expected) in table {
+            assert_eq!(has_fields(&pairs(wanted), &seen), expected, "{wanted:?}");
+        }
+    }
 }

@@ -51,11 +51,14 @@ const MAX_ANSWERS: usize = 1 << 20;
 
 /// A connection: what was sent, and what the other side did.
 pub(super) struct Link {
+    role: Role,
     omits: Vec<Habit>,
     /// `None` once we have reset the connection.
     reads: Option<OwnedReadHalf>,
     buffer: BytesMut,
     writes: mpsc::UnboundedSender<Write>,
+    /// What waits to be sent with what follows it.
+    held: Option<Vec<u8>>,
     writer: Writer,
     frames: FrameReader,
     decoder: HeaderDecoder,
@@ -123,10 +126,12 @@ impl Link {
             Role::Server => Role::Client,
         };
         Self {
+            role,
             omits,
             reads: Some(reads),
             buffer: BytesMut::new(),
             writes,
+            held: None,
             writer,
             frames: FrameReader::new(other),
             decoder: HeaderDecoder::default(),
@@ -174,16 +179,35 @@ impl Link {
     /// Sends bytes. Those after the end of the connection go nowhere.
     pub(super) fn send(&mut self, bytes: Vec<u8>) {
         self.count(&bytes);
+        match &mut self.held {
+            Some(held) => held.extend(bytes),
+            None => self.write(bytes),
+        }
+    }
+
+    /// Keeps back what is sent from now on, or lets it go in one write.
+    pub(super) fn hold(&mut self, holds: bool) {
+        let held = self.held.take().unwrap_or_default();
+        if holds {
+            self.held = Some(held);
+        } else {
+            self.write(held);
+        }
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) {
         let _ = self.writes.send(Write::Bytes(bytes));
     }
 
     /// Ends our side of the connection, once all before it is sent.
     pub(super) fn close(&mut self) {
+        self.hold(false);
         let _ = self.writes.send(Write::End);
     }
 
     /// Ends the connection by a reset, likewise. Nothing is heard of the other side any more.
     pub(super) async fn reset(&mut self, until: Instant) {
+        self.hold(false);
         let _ = self.writes.send(Write::Abort);
         let _ = timeout_at(until, &mut self.writer.0).await;
         // The last half that is dropped closes the socket.
@@ -215,6 +239,16 @@ impl Link {
         let of_stream = self.stream_windows.get(&stream).copied().unwrap_or(0);
         let room = self.window.min(self.initial_window + of_stream);
         usize::try_from(room).unwrap_or(0)
+    }
+
+    /// Whether the other side wants no more DATA on a stream: it has reset it, answered
+    /// it, or ended the connection.
+    pub(super) fn is_unwanted(&self, stream: u32) -> bool {
+        let seen = self.seen.streams.get(&stream);
+        let is_reset = seen.is_some_and(|seen| seen.reset.is_some());
+        let is_answered = self.role == Role::Client && seen.is_some_and(|seen| seen.has_ended);
+        let is_leaving = self.seen.goaway.is_some_and(|code| code != 0);
+        is_reset || is_answered || is_leaving || self.is_over()
     }
 
     /// So much DATA was sent.

@@ -15,12 +15,23 @@ use crate::{
 /// The longest frame that everybody takes (RFC 9113, section 6.5.2).
 const MAX_FRAME_BYTES: usize = 16_384;
 
+/// How far a script has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It has something to do.
+    Busy,
+    /// It waits for this, which must come.
+    Waiting(Awaited),
+    /// All that must be has been. The rest may be left out.
+    Enough,
+}
+
 /// Plays the steps. `progress` is told of each wait before it begins.
 pub(super) async fn play(
     link: &mut Link,
     steps: &[Step],
     until: Instant,
-    mut progress: impl FnMut(Option<Awaited>),
+    mut progress: impl FnMut(Stage),
 ) -> Result<(), Stalled> {
     for (index, step) in steps.iter().enumerate() {
         match step {
@@ -44,14 +55,22 @@ pub(super) async fn play(
             }
             Step::Settings(settings) => link.send(write::settings(&settings.0)),
             Step::Bytes(bytes) => link.send(bytes.clone()),
+            Step::Hold(holds) => link.hold(*holds),
             Step::WaitFor(awaited) => {
-                progress(Some(*awaited));
+                progress(Stage::Waiting(*awaited));
                 if let Err(ended) = wait(link, *awaited, until).await {
                     let how = ended.map_or("the time was over", |ended| ended);
                     let why = format!("waited in vain for {awaited} (step {index}): {how}");
                     return Err(Stalled { why, was_ended: ended.is_some() });
                 }
-                progress(None);
+                progress(Stage::Busy);
+            }
+            Step::MayWaitFor(awaited) => {
+                progress(Stage::Enough);
+                if wait(link, *awaited, until).await.is_err() {
+                    return Ok(());
+                }
+                progress(Stage::Busy);
             }
             Step::Pause(pause) => {
                 let end = Instant::now() + *pause;
@@ -133,7 +152,7 @@ struct Data<'a> {
 }
 
 /// Whether all was sent before the time was over. Without a time, windows are not
-/// heeded.
+/// heeded. What the other side wants no more is not sent.
 async fn send_data(
     link: &mut Link,
     data: &Data<'_>,
@@ -147,11 +166,10 @@ async fn send_data(
         let overhead = data.padding.map_or(0, |padding| 1 + usize::from(padding));
         if let Some(until) = until {
             while link.room(data.stream) < overhead + size.min(1) {
-                let is_over = link.seen.goaway.is_some_and(|code| code != 0);
-                if is_over
-                    || link.is_stream_over(data.stream)
-                    || timeout_at(until, link.read()).await.is_err()
-                {
+                if link.is_unwanted(data.stream) {
+                    return true;
+                }
+                if timeout_at(until, link.read()).await.is_err() {
                     return false;
                 }
             }

@@ -9,7 +9,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{link::Link, play::play};
+use super::{
+    link::Link,
+    play::{Stage, play},
+};
 use crate::suite::{Awaited, Script};
 
 /// A server that plays one case's script. Dropped, it closes its port and connections.
@@ -106,7 +109,14 @@ async fn serve(
     tell(Progress::Playing(None));
     let mut link = Link::new(stream, script);
     let steps = if told.is_some() { &script.steps } else { &script.steps_again };
-    let result = play(&mut link, steps, until, |awaited| tell(Progress::Playing(awaited))).await;
+    let progress = |stage| {
+        tell(match stage {
+            Stage::Busy => Progress::Playing(None),
+            Stage::Waiting(awaited) => Progress::Playing(Some(awaited)),
+            Stage::Enough => Progress::Finished,
+        });
+    };
+    let result = play(&mut link, steps, until, progress).await;
     tell(match result {
         Ok(()) => Progress::Finished,
         Err(stalled) => Progress::Stalled(stalled.why),

@@ -184,12 +184,16 @@ pub struct Expect {
     pub codes: Vec<Code>,
     /// The response messages, exactly.
     pub messages: Option<Vec<DynamicMessage>>,
-    /// Whether the first of the messages are enough.
+    /// Whether the first of the messages are enough, of a call that fails.
     pub is_partial: bool,
+    /// Whether fields that the proto lacks may be in the messages.
+    pub takes_unknown_fields: bool,
     /// How many response messages there are.
     pub message_count: Option<usize>,
     /// The status message, exactly.
     pub status_message: Option<String>,
+    /// What the status message must contain.
+    pub status_message_has: Option<String>,
     /// What the status message must not contain.
     pub status_message_lacks: Option<String>,
     /// How far floating-point fields may be off; bit equality without it.
@@ -210,8 +214,10 @@ impl Default for Expect {
             codes: vec![Code::OK],
             messages: None,
             is_partial: false,
+            takes_unknown_fields: false,
             message_count: None,
             status_message: None,
+            status_message_has: None,
             status_message_lacks: None,
             status_details: None,
             seen: Vec::new(),

@@ -72,7 +72,11 @@ impl fmt::Display for Code {
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Self::from_name(&name).ok_or_else(|| {
+        let number = name
+            .parse()
+            .ok()
+            .filter(|number| usize::try_from(*number).is_ok_and(|n| n >= NAMES.len()));
+        Self::from_name(&name).or(number.map(Self)).ok_or_else(|| {
             serde::de::Error::custom(format!(
                 "`{name}` is no status code; one of {}",
                 NAMES.join(", ")

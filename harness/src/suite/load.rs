@@ -109,7 +109,7 @@ fn files_below(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, BadIn
 #[serde(deny_unknown_fields)]
 struct SuiteHead {
     name: String,
-    proto: String,
+    proto: OneOrMore,
     source: Option<String>,
 }
 
@@ -125,18 +125,17 @@ fn load_suite(
         read_json_lines(path, &text)?
     };
     check_name("suite", &head.name).map_err(|problem| BadInput::new(path, problem))?;
-    let Some(file) = protos.get_file_by_name(&head.proto) else {
-        let problem = format!("the suite's proto `{}` is not among the .proto files", head.proto);
-        return Err(BadInput::new(path, problem));
-    };
-    let reader = CaseReader {
-        suite: &head.name,
-        methods: file
-            .services()
-            .flat_map(|service| service.methods().collect::<Vec<_>>())
-            .collect(),
-        contract,
-    };
+    let mut methods = Vec::new();
+    for name in head.proto.into_list() {
+        let Some(file) = protos.get_file_by_name(&name) else {
+            let problem = format!("the suite's proto `{name}` is not among the .proto files");
+            return Err(BadInput::new(path, problem));
+        };
+        for service in file.services() {
+            methods.extend(service.methods());
+        }
+    }
+    let reader = CaseReader { suite: &head.name, methods, contract };
     let cases =
         values.into_iter().map(|placed| reader.read_placed(placed)).collect::<Result<_, _>>()?;
     Ok(Suite { name: head.name, source: head.source, cases })
@@ -287,12 +286,15 @@ struct RawExpect {
     messages: Option<Vec<Value>>,
     message_count: Option<usize>,
     status_message: Option<String>,
+    status_message_has: Option<String>,
     status_message_lacks: Option<String>,
     status_details: Option<String>,
     #[serde(default)]
     wire: Vec<Seen>,
     #[serde(default)]
     partial: bool,
+    #[serde(default)]
+    unknown_fields: bool,
     #[serde(default)]
     any_messages: bool,
     approx: Option<Approx>,
@@ -307,6 +309,15 @@ struct RawExpect {
 enum OneOrMore {
     One(String),
     More(Vec<String>),
+}
+
+impl OneOrMore {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name],
+            Self::More(names) => names,
+        }
+    }
 }
 
 impl CaseReader<'_> {
@@ -534,8 +545,7 @@ fn check_names_of(metadata: &[(String, String)]) -> Result<(), String> {
 fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expect, String> {
     let names = match raw.code {
         None => vec!["OK".to_owned()],
-        Some(OneOrMore::One(name)) => vec![name],
-        Some(OneOrMore::More(names)) => names,
+        Some(names) => names.into_list(),
     };
     let codes: Vec<Code> = names
         .into_iter()
@@ -590,8 +600,10 @@ fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expe
         codes,
         messages,
         is_partial: raw.partial,
+        takes_unknown_fields: raw.unknown_fields,
         message_count,
         status_message: raw.status_message,
+        status_message_has: raw.status_message_has,
         status_message_lacks: raw.status_message_lacks,
         status_details,
         seen: raw.wire,

@@ -26,8 +26,13 @@ pub struct Ending {
     pub messages: Option<Vec<DynamicMessage>>,
     /// How many response messages there are.
     pub message_count: Option<usize>,
-    /// Fields that must be in the response's header blocks.
+    /// How many header blocks there are, an informational one included.
+    pub blocks: Option<usize>,
+    /// Fields that must be in the response's header blocks; those of one name in this
+    /// order.
     pub fields: Vec<(String, String)>,
+    /// Names of fields that must be there, whatever their values.
+    pub has: Vec<String>,
     /// Names of fields that must not be there.
     pub lacks: Vec<String>,
     /// On which stream; the last that the script opened, without it.
@@ -81,7 +86,9 @@ impl Ending {
             kind,
             messages: None,
             message_count: None,
+            blocks: None,
             fields: Vec::new(),
+            has: Vec::new(),
             lacks: Vec::new(),
             stream: None,
             also: Vec::new(),
@@ -122,8 +129,14 @@ impl fmt::Display for Ending {
         if let Some(messages) = self.message_count {
             write!(formatter, ", {}", count(messages, "message"))?;
         }
+        if let Some(blocks) = self.blocks {
+            write!(formatter, ", {}", count(blocks, "header block"))?;
+        }
         for (name, value) in &self.fields {
             write!(formatter, ", {name}: {value}")?;
+        }
+        for name in &self.has {
+            write!(formatter, ", some {name}")?;
         }
         for name in &self.lacks {
             write!(formatter, ", no {name}")?;
@@ -165,8 +178,11 @@ pub(in crate::suite) struct RawEnding {
     silence: bool,
     messages: Option<Vec<Value>>,
     message_count: Option<usize>,
+    blocks: Option<usize>,
     #[serde(default)]
     fields: Vec<(String, String)>,
+    #[serde(default)]
+    has: Vec<String>,
     #[serde(default)]
     lacks: Vec<String>,
     stream: Option<u32>,
@@ -223,7 +239,9 @@ impl RawEnding {
             kind,
             messages,
             message_count: self.message_count,
+            blocks: self.blocks,
             fields: self.fields,
+            has: self.has,
             lacks: self.lacks,
             stream: self.stream,
             also,

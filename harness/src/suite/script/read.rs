@@ -163,7 +163,9 @@ fn check_pauses(steps: &[Step], call: &Call) -> Result<(), String> {
 /// A wait for what that side never does.
 fn check_waits(role: Role, steps: &[Step]) -> Result<(), String> {
     use super::Awaited::Request;
-    match steps.iter().position(|step| *step == Step::WaitFor(Request)) {
+    let is_of_request =
+        |step: &Step| matches!(step, Step::WaitFor(Request) | Step::MayWaitFor(Request));
+    match steps.iter().position(is_of_request) {
         Some(index) if role == Role::Client => {
             Err(format!("step {index} of the script: a client is sent no request"))
         }

@@ -48,8 +48,11 @@ impl fmt::Display for Step {
             Self::Bytes(bytes) => {
                 write!(formatter, "{} as they are: {}", count(bytes.len(), "byte"), hex(bytes))
             }
+            Self::Hold(true) => write!(formatter, "keep back what follows"),
+            Self::Hold(false) => write!(formatter, "let it go in one write"),
             Self::Settings(settings) => write!(formatter, "SETTINGS: {settings}"),
             Self::WaitFor(awaited) => write!(formatter, "wait for {awaited}"),
+            Self::MayWaitFor(awaited) => write!(formatter, "perhaps wait for {awaited}"),
             Self::Pause(pause) => write!(formatter, "pause for {}", duration(*pause)),
             Self::Close(Cut::Close) => formatter.write_str("close the connection"),
             Self::Close(Cut::Reset) => formatter.write_str("reset the connection"),

@@ -83,8 +83,12 @@ pub enum Step {
     Settings(Settings),
     /// Bytes as they are.
     Bytes(Vec<u8>),
+    /// Keeps back what follows, or lets it go in one write.
+    Hold(bool),
     /// Waits until the other side has done something.
     WaitFor(Awaited),
+    /// Likewise; the script is over if that does not come.
+    MayWaitFor(Awaited),
     /// Goes on after so long.
     Pause(Duration),
     /// Ends the connection.
@@ -176,6 +180,7 @@ struct RawStep {
     preface: Option<bool>,
     bytes: Option<String>,
     bytes_hex: Option<String>,
+    hold: Option<bool>,
     wait_for: Option<What>,
     pause: Option<String>,
     close: Option<Cut>,
@@ -205,6 +210,8 @@ struct RawStep {
     gzip: bool,
     #[serde(default)]
     overrun: bool,
+    #[serde(default)]
+    optional: bool,
     count: Option<u64>,
     last_stream: Option<u32>,
 }
@@ -356,8 +363,14 @@ impl StepReader<'_> {
         if let Some(hex) = &raw.bytes_hex {
             given.push(("bytes_hex", Step::Bytes(read_hex("bytes_hex", hex)?)));
         }
+        if let Some(holds) = raw.hold {
+            given.push(("hold", Step::Hold(holds)));
+        }
         if let Some(what) = raw.wait_for {
-            given.push(("wait_for", Step::WaitFor(awaited(what, raw.count)?)));
+            let awaited = awaited(what, raw.count)?;
+            let step =
+                if raw.optional { Step::MayWaitFor(awaited) } else { Step::WaitFor(awaited) };
+            given.push(("wait_for", step));
         }
         if let Some(text) = &raw.pause {
             let pause = parse_duration(text).map_err(|why| format!("pause: {why}"))?;
@@ -373,7 +386,7 @@ impl StepReader<'_> {
                 return Err(
                     "nothing is done; give `headers`, `message`, `data_hex`, `rst_stream`, \
                             `goaway`, `settings`, `window_update`, `ping`, `priority`, `frame`, \
-                            `preface`, `bytes`, `wait_for`, `pause` or `close`"
+                            `preface`, `bytes`, `hold`, `wait_for`, `pause` or `close`"
                         .to_owned(),
                 );
             }
@@ -497,7 +510,10 @@ fn check_modifiers(raw: &RawStep, name: &str) -> Result<(), String> {
             "`flag`, `length` and `gzip` belong to `message`",
         ),
         (raw.overrun && name != "DATA", "`overrun` belongs to DATA"),
-        (raw.count.is_some() && name != "wait_for", "`count` belongs to `wait_for`"),
+        (
+            (raw.count.is_some() || raw.optional) && name != "wait_for",
+            "`count` and `optional` belong to `wait_for`",
+        ),
         (raw.last_stream.is_some() && name != "goaway", "`last_stream` belongs to `goaway`"),
         (
             raw.stream.is_some() && has_no_stream.contains(&name),
