@@ -114,8 +114,10 @@ impl RawScript {
             .collect::<Result<Vec<Ending>, _>>()?;
         let beside = self.beside.map(|raw| beside(raw, &reader, call)).transpose()?;
         check_waits(self.scripted, &steps)?;
-        check_pauses(&steps, call)?;
-        check_pauses(&steps_again, call).map_err(|why| format!("script_again: {why}"))?;
+        // A server may well pause beyond its client's deadline.
+        if self.scripted == Role::Client {
+            check_pauses(&steps, call)?;
+        }
         Ok(Script {
             role: self.scripted,
             steps,
