@@ -11,7 +11,7 @@ use crate::{
 
 /// How many scripts are played at once. Each has a connection of its own, and some wait
 /// most of the time for a server that must do nothing.
-const MAX_AT_ONCE: usize = 16;
+const MAX_AT_ONCE: usize = 32;
 
 /// A client that plays scripts. Dropped, it ends them.
 #[derive(Debug)]
