@@ -65,6 +65,19 @@ impl Subject {
         }
     }
 
+    fn takes_scripts(&self) -> bool {
+        let Self::Mutant(entry) = self else { return true };
+        let is_told_by_scripts = matches!(
+            entry.mutant,
+            Mutant::DeadlineForEachMessage
+                | Mutant::Http404IsNotFound
+                | Mutant::HttpStatusIsInternal
+                | Mutant::IgnoresConnectionWindow
+                | Mutant::NoStatusIsSuccess
+        );
+        entry.is_equivalent || entry.layer == Layer::Messages || is_told_by_scripts
+    }
+
     /// The cases that it is spared.
     fn spared(&self) -> Vec<&'static str> {
         let Self::Mutant(entry) = self else { return Vec::new() };
@@ -108,19 +121,25 @@ const SUITES: [&str; 17] = [
     "status/**",
 ];
 
-/// Each mutant meets the reference and the harness's scripts alone. The reference meets
-/// itself, for comparison. The detector's vectors are most of all cases, and for those
-/// who can tell something by them.
+/// Each mutant meets the reference, which meets itself, for comparison. The detector's
+/// vectors and the harness's scripts are most of all cases, and for those who can tell
+/// something by them.
 pub(crate) fn filter(subjects: &[Subject]) -> String {
-    let mut vectors = vec!["server(rust) & client(rust)".to_owned()];
-    for subject in subjects.iter().filter(|subject| subject.takes_vectors()) {
-        let roles = [Role::Server, Role::Client].into_iter().filter(|role| subject.has(*role));
-        vectors.extend(roles.map(|role| format!("{role}({})", subject.name())));
-    }
-    let vectors = vectors.join(" | ");
+    let names = |takes: fn(&Subject) -> bool| {
+        let mut names = Vec::new();
+        for subject in subjects.iter().filter(|subject| takes(subject)) {
+            let roles = [Role::Server, Role::Client].into_iter().filter(|role| subject.has(*role));
+            names.extend(roles.map(|role| format!("{role}({})", subject.name())));
+        }
+        // Nobody has this name, and an empty list is no filter.
+        names.push("server(-)".to_owned());
+        names.join(" | ")
+    };
+    let (vectors, scripts) = (names(Subject::takes_vectors), names(Subject::takes_scripts));
     format!(
-        "(server(rust) | client(rust) | server(scripted) | client(scripted)) \
-         & (!case(vectors/**) | {vectors})"
+        "(server(rust) | client(rust)) & !server(scripted) & !client(scripted) \
+         & (!case(vectors/**) | server(rust) & client(rust) | {vectors}) \
+         | (server(scripted) | client(scripted)) & ({scripts})"
     )
 }
 

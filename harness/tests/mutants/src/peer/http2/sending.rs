@@ -44,7 +44,6 @@ impl Connection {
             state = self.wait(state, &self.changed, until)?;
         }
         let id = next_stream(state.highest);
-        state.highest = id;
         state.add_stream(id);
         let frames = state.blocks.frames(id, 0, fields);
         state.send(frames);
