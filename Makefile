@@ -21,7 +21,7 @@ GENERATED = $(wildcard py/*_pb2*.py go/pb/*.go) harness/suites/vectors.jsonl
 QUIET := $(if $(wildcard $(CROSSWIRE)),-q)
 
 .DEFAULT_GOAL := help
-.PHONY: help interop test lint generate fixtures bench rust py go harness go-tools need-cargo need-go
+.PHONY: help interop test mutants lint generate fixtures bench rust py go harness go-tools need-cargo need-go
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: harness rust py go ## Run every test of all three languages and of the har
 	cd py && .venv/bin/python -m pytest
 	@echo '--- Go'
 	cd go && go vet ./... && go test ./...
+
+mutants: harness rust ## Run peers with one planted defect each: all must be found
+	@target/debug/mutants $(ARGS)
 
 lint: py ## Check formatting and lints, and that generated files and fixtures are up to date
 	cargo fmt --all --check

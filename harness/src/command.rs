@@ -70,7 +70,7 @@ pub fn execute(arguments: CommandLine) -> Result<Exit, CommandError> {
 
 /// The selection of the command line; its peers must be in the manifest.
 fn selection(project: &Project, arguments: &SelectArgs) -> Result<Selection, BadInput> {
-    let peers = &project.manifest.peers;
+    let peers = project.peers();
     check_names("server", &arguments.server, peers.iter().filter(|peer| peer.server.is_some()))?;
     check_names("client", &arguments.client, peers.iter().filter(|peer| peer.client.is_some()))?;
     let filter = match &arguments.filter {

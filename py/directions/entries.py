@@ -22,6 +22,8 @@ COMPRESS = "x-crosswire-compress"
 PANIC = "x-crosswire-panic"
 
 CODES = {code.value[0]: code for code in grpc.StatusCode}
+# One more than the last code that gRPC knows: grpcio makes UNKNOWN of it.
+CODES[max(CODES) + 1] = max(CODES) + 1
 
 # 24 hours, which is as long as a call's deadline may be.
 MAXIMUM_DELAY_MS = 24 * 60 * 60 * 1000

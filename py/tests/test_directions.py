@@ -96,6 +96,12 @@ def test_status(channel: grpc.Channel, method: str, code: grpc.StatusCode):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_status_that_grpc_does_not_have(channel: grpc.Channel, method: str):
+    _, call = ask(channel, method, ("x-crosswire-status", "17"))
+    assert status(call) == (grpc.StatusCode.UNKNOWN, "")
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_status_ok(channel: grpc.Channel, method: str):
     messages, call = ask(channel, method, ("x-crosswire-status", "0"))
     assert messages == own_messages(method)
@@ -240,9 +246,9 @@ def test_panic(channel: grpc.Channel, method: str, words: str, count: int):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("x-crosswire-status", "x", '"x" is not a whole number from 0 to 16'),
-        ("x-crosswire-status", "17", '"17" is not a whole number from 0 to 16'),
-        ("x-crosswire-status", "-1", '"-1" is not a whole number from 0 to 16'),
+        ("x-crosswire-status", "x", '"x" is not a whole number from 0 to 17'),
+        ("x-crosswire-status", "18", '"18" is not a whole number from 0 to 17'),
+        ("x-crosswire-status", "-1", '"-1" is not a whole number from 0 to 17'),
         ("x-crosswire-status-message-bin", b"\xff", '"\ufffd" is not UTF-8'),
         ("x-crosswire-delay-ms", "1.5", '"1.5" is not a whole number from 0 to 86400000'),
         ("x-crosswire-delay-ms", "", '"" is not a whole number from 0 to 86400000'),

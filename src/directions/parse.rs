@@ -18,8 +18,8 @@ pub(super) const SIZE: &str = "x-crosswire-size";
 const COMPRESS: &str = "x-crosswire-compress";
 const PANIC: &str = "x-crosswire-panic";
 
-/// The last code that gRPC knows, UNAUTHENTICATED.
-const MAX_CODE: u64 = 16;
+/// One more than the last code that gRPC knows: tonic makes UNKNOWN of it.
+const MAX_CODE: u64 = 17;
 
 /// 24 hours, which is as long as a call's deadline may be.
 const MAX_DELAY_MS: u64 = 24 * 60 * 60 * 1000;

@@ -158,7 +158,7 @@ async fn a_delay_ends_with_the_deadline_and_with_the_call() {
 #[tokio::test]
 async fn entries_without_sense_are_refused() {
     let server = start_server(None).await;
-    let code = "x-crosswire-status: \"17\" is not a whole number from 0 to 16";
+    let code = "x-crosswire-status: \"18\" is not a whole number from 0 to 17";
     let size = "x-crosswire-size: \"-1\" is not a whole number from 0 to 67108864";
     let delay = "x-crosswire-delay-ms: \"+5\" is not a whole number from 0 to 86400000";
     let encoding = "x-crosswire-compress: \"snappy\" is not an encoding of this server; give gzip";
@@ -166,7 +166,7 @@ async fn entries_without_sense_are_refused() {
     let padding = "x-crosswire-size: 6: a message of 5 bytes cannot be made 1 bytes longer, \
                    which no field is; give another size";
     let table = [
-        ("x-crosswire-status", "17", code),
+        ("x-crosswire-status", "18", code),
         ("x-crosswire-size", "-1", size),
         ("x-crosswire-delay-ms", "+5", delay),
         ("x-crosswire-compress", "snappy", encoding),

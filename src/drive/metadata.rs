@@ -1,9 +1,11 @@
+use base64::Engine as _;
 use tonic::metadata::{
     AsciiMetadataKey, BinaryMetadataKey, BinaryMetadataValue, KeyAndValueRef, MetadataMap,
 };
 
 use super::protocol::{decode_base64, encode_base64};
 use super::request::Refusal;
+use crate::layers::binary::BASE64;
 
 /// The pairs as metadata, in their order; the value of a `-bin` name is base64.
 pub(super) fn parse(pairs: &[(String, String)]) -> Result<MetadataMap, Refusal> {
@@ -32,25 +34,42 @@ fn append(metadata: &mut MetadataMap, name: &str, value: &str) -> bool {
     true
 }
 
-/// The metadata as pairs, in its order; the value of a `-bin` name is base64.
+/// The metadata as pairs, in its order; the value of a `-bin` name is base64. Values that
+/// a comma joins are several.
 pub(super) fn show(metadata: &MetadataMap) -> Vec<(String, String)> {
-    metadata.iter().map(show_one).collect()
+    metadata.iter().flat_map(show_one).collect()
 }
 
-fn show_one(pair: KeyAndValueRef<'_>) -> (String, String) {
+fn show_one(pair: KeyAndValueRef<'_>) -> Vec<(String, String)> {
     match pair {
         KeyAndValueRef::Ascii(name, value) => {
             // Bytes beyond ASCII may come, and JSON has no way to show them.
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            (name.to_string(), value)
+            vec![(name.to_string(), value)]
         }
         KeyAndValueRef::Binary(name, value) => {
             // What is not base64, the API shows only as it came.
-            let value = match value.to_bytes() {
+            let show = |text: &[u8]| match BASE64.decode(text.trim_ascii()) {
                 Ok(bytes) => encode_base64(&bytes),
-                Err(_) => String::from_utf8_lossy(value.as_encoded_bytes()).into_owned(),
+                Err(_) => String::from_utf8_lossy(text).into_owned(),
             };
-            (name.to_string(), value)
+            let values = value.as_encoded_bytes().split(|byte| *byte == b',');
+            values.map(|text| (name.to_string(), show(text))).collect()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::codegen::http::{HeaderMap, HeaderValue};
+
+    #[test]
+    fn binary_values_that_a_comma_joins_are_several() {
+        let joined = HeaderValue::from_static("/w,AA==, *");
+        let headers = HeaderMap::from_iter([("k-bin".parse().expect("a name"), joined)]);
+        let shown = show(&MetadataMap::from_headers(headers));
+        let values: Vec<&str> = shown.iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(values, ["/w==", "AA==", " *"]);
     }
 }

@@ -1,17 +1,20 @@
 use std::future::Future;
+use std::io;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::codec::CompressionEncoding;
 use tonic::service::{LayerExt as _, Routes};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
 use tower::Layer;
 
+use super::pings::PingLimit;
 use crate::directions::Directed;
 use crate::layers::binary::BinaryEntries;
 use crate::layers::deadline::Deadlines;
@@ -83,7 +86,7 @@ pub async fn run(
                 .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
                 .layer(layers())
                 .add_routes(routes.clone())
-                .serve_with_incoming_shutdown(incoming(listener), stopped),
+                .serve_with_incoming_shutdown(incoming(listener, tls.is_some()), stopped),
         );
     }
 
@@ -99,8 +102,15 @@ pub async fn run(
 
 /// Small messages leave at once: Nagle's algorithm would hold the second of two
 /// until the first was acknowledged.
-fn incoming(listener: TcpListener) -> TcpIncoming {
-    TcpIncoming::from(listener).with_nodelay(Some(true))
+///
+/// Only what is not encrypted can be watched for PINGs: the library makes the TLS.
+fn incoming(
+    listener: TcpListener,
+    is_encrypted: bool,
+) -> impl Stream<Item = io::Result<PingLimit<TcpStream>>> {
+    let limited = if is_encrypted { PingLimit::none } else { PingLimit::new };
+    let accepted = TcpIncoming::from(listener).with_nodelay(Some(true));
+    accepted.map(move |stream| stream.map(limited))
 }
 
 /// What stands around every service, from the outermost on.

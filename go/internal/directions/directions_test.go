@@ -145,6 +145,7 @@ func TestStatus(t *testing.T) {
 		{"everything", []string{"x-crosswire-status", "5", "x-crosswire-status-message-bin", message,
 			"x-crosswire-status-details-bin", details}, 3, codes.NotFound, message, details, 0, 3},
 		{"instead of an error", []string{"x-crosswire-status", "16"}, 94, codes.Unauthenticated, "", "", 0, 93},
+		{"no code of gRPC's", []string{"x-crosswire-status", "17"}, 3, codes.Code(17), "", "", 0, 3},
 		{"OK", []string{"x-crosswire-status", "0"}, 3, codes.OK, "", "", 1, 3},
 		{"a message without a code", []string{"x-crosswire-status-message-bin", message,
 			"x-crosswire-status-details-bin", details}, 3, codes.OK, "", "", 1, 3},
@@ -314,8 +315,8 @@ func TestValuesThatMakeNoSense(t *testing.T) {
 		words []string
 		want  string
 	}{
-		{[]string{"x-crosswire-status", "17"}, `x-crosswire-status: "17" is not a whole number from 0 to 16`},
-		{[]string{"x-crosswire-status", ""}, `x-crosswire-status: "" is not a whole number from 0 to 16`},
+		{[]string{"x-crosswire-status", "18"}, `x-crosswire-status: "18" is not a whole number from 0 to 17`},
+		{[]string{"x-crosswire-status", ""}, `x-crosswire-status: "" is not a whole number from 0 to 17`},
 		{[]string{"x-crosswire-status", "5", "x-crosswire-status-message-bin", "a\xff"},
 			"x-crosswire-status-message-bin: \"a\ufffd\" is not UTF-8"},
 		{[]string{"x-crosswire-status-message-bin", "\xff"}, "x-crosswire-status-message-bin: \"\ufffd\" is not UTF-8"},

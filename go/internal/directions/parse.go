@@ -31,6 +31,8 @@ const (
 const statusDetails = "grpc-status-details-bin"
 
 const (
+	// maxCode is one more than the last code that gRPC knows: grpc-go sends it as it is.
+	maxCode = uint64(codes.Unauthenticated) + 1
 	// maxDelayMillis is 24 hours, which is as long as a call's deadline may be.
 	maxDelayMillis = 24 * 60 * 60 * 1000
 	// maxSizeBytes is far beyond any limit of a message's size that a client has
@@ -115,7 +117,7 @@ func (r *reader) compress() bool {
 
 // status returns the status of the entries, OK if they are not given.
 func (r *reader) status() *status.Status {
-	code := codes.Code(r.number(statusEntry, uint64(codes.Unauthenticated)))
+	code := codes.Code(r.number(statusEntry, maxCode))
 	message, _ := r.value(statusMessageEntry)
 	if !utf8.ValidString(message) {
 		r.refuse("%s: %s is not UTF-8", statusMessageEntry, printable.Quote(message))

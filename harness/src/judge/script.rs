@@ -20,19 +20,24 @@ pub(super) fn judge(case: &Case, played: &Played) -> Judgement {
     let Some(reason) = problem else { return Judgement::new(Verdict::Pass, "") };
     Judgement {
         expected: Some(json!({ "outcome": expected(&endings) })),
-        actual: Some(json!({ "outcome": describe(None, &call.method, played) })),
+        actual: Some(json!({ "outcome": describe(&[played.last_stream], &call.method, played) })),
         ..Judgement::new(Verdict::Fail, reason).of_side(Side::Server)
     }
 }
 
 fn mismatch(endings: &[&Ending], method: &Method, played: &Played) -> Option<String> {
-    let is_allowed = endings.iter().any(|ending| allows(ending, method, played));
+    // Whatever came before: what cannot be read is no HTTP/2.
+    let is_allowed = played.unreadable.is_none()
+        && endings.iter().any(|ending| allows(ending, method, played));
     let stalled = played.stalled.as_ref().filter(|stalled| !is_allowed || !stalled.was_ended);
     if is_allowed && stalled.is_none() {
         return None;
     }
-    let stream = endings.first().and_then(|ending| ending.stream);
-    let got = describe(stream, method, played);
+    let mut streams: Vec<u32> =
+        endings.iter().flat_map(|ending| ending.streams(played.last_stream)).collect();
+    streams.sort_unstable();
+    streams.dedup();
+    let got = describe(&streams, method, played);
     let stalled = stalled.map(|stalled| format!("; the script {}", stalled.why));
     Some(format!("expected {}, got {got}{}", expected(endings), stalled.unwrap_or_default()))
 }

@@ -55,8 +55,15 @@ pub(super) fn judge(
     if !answers.is_empty() {
         findings.extend(never_passed(case, answers, wire));
         findings.extend(gave_up_early(case, answers, observation.duration, wire));
-        findings.extend(first_unseen(case, wire));
-        findings.extend(fault_that_never_struck(case, wire));
+        let fault = fault_that_never_struck(case, wire);
+        // What did not pass may be missing because the call went wrong before, or was
+        // never tried as the case wants it: then it says nothing of whose failure it is.
+        let is_as_planned = judgement.verdict == Verdict::Pass && fault.is_none();
+        let unseen = first_unseen(case, wire);
+        findings.extend(
+            unseen.map(|unseen| Finding { side: unseen.side.filter(|_| is_as_planned), ..unseen }),
+        );
+        findings.extend(fault);
     }
     findings.extend(strays(wire));
     findings.extend(script_in_vain(wire));
@@ -116,7 +123,9 @@ fn never_passed(case: &Case, answers: &[Answer], wire: &Wire) -> Option<Finding>
     })?;
     let code = answer.code;
     let what = format!("the client reports {code}, and the call never passed on the wire");
-    Some(Finding { side: Some(Side::Client), what })
+    // A connection that the server has ended is no place for a call either.
+    let side = (code != Code::UNAVAILABLE).then_some(Side::Client);
+    Some(Finding { side, what })
 }
 
 /// Whether the client takes compressed responses. A server must not send others.

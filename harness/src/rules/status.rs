@@ -99,11 +99,15 @@ pub(super) fn no_status_is_no_success(exchange: &Exchange<'_>) -> Vec<Breach> {
     }
 }
 
-/// A deadline that has passed may always be reported as what it is.
+/// A deadline that has passed may always be reported as what it is, and so may a call
+/// that its client was to cancel by then.
 fn translated(exchange: &Exchange<'_>, expected: Code, seen: &str) -> Vec<Breach> {
     let Some(answer) = exchange.answer else { return Vec::new() };
     let is_late = answer.code == Code::DEADLINE_EXCEEDED && has_timed_out(exchange);
-    if answer.code == expected || is_late {
+    let most = exchange.call.cancel_after_messages;
+    let is_cancelled = answer.code == Code::CANCELLED
+        && most.is_some_and(|most| answer.messages.len() >= most as usize);
+    if answer.code == expected || is_late || is_cancelled {
         return Vec::new();
     }
     let (reported, expected) = (answer.code, expected);

@@ -6,7 +6,7 @@ use crate::{
     observe::{Played, StreamSeen},
     suite::{Code, Ending, EndingKind, Method, message_value},
     text::{count, printable, shorten},
-    wire::frame::error_name,
+    wire::frame::{error, error_name},
 };
 
 /// How much of a text is shown.
@@ -31,7 +31,11 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
             let is_over = seen.has_ended || seen.reset.is_some();
             is_over && status.is_some_and(|status: u16| statuses.contains(&status))
         }
-        EndingKind::Reset(codes) => seen.reset.is_some_and(|code| codes.allow(code)),
+        // After a response that is whole, NO_ERROR only says that the rest of the request
+        // is not needed (RFC 9113, section 8.1): the response is what came of it.
+        EndingKind::Reset(codes) => seen.reset.is_some_and(|code| {
+            codes.allow(code) && !(seen.has_ended && code == error::NO_ERROR)
+        }),
         EndingKind::GoAway(codes) => played.goaway.is_some_and(|code| codes.allow(code)),
         EndingKind::Closed => played.is_closed,
         EndingKind::Silence => {
@@ -39,15 +43,18 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
             played.is_late && !is_over && !played.is_closed
         }
     };
-    is_kind && has_details(ending, method, seen)
+    is_kind
+        && has_details(ending, method, seen)
+        && ending.also.iter().all(|ending| allows(ending, method, played))
 }
 
 fn has_details(ending: &Ending, method: &Method, seen: &StreamSeen) -> bool {
     let fields = || seen.blocks.iter().flatten();
-    let has_field = |wanted: &(String, String)| fields().any(|field| field == wanted);
     let lacks = |name: &String| fields().all(|field| field.0 != *name);
     ending.message_count.is_none_or(|count| seen.messages.len() == count)
-        && ending.fields.iter().all(has_field)
+        && ending.blocks.is_none_or(|count| seen.blocks.len() == count)
+        && has_fields(&ending.fields, seen)
+        && !ending.has.iter().any(lacks)
         && ending.lacks.iter().all(lacks)
         && ending.messages.as_ref().is_none_or(|expected| {
             let messages: Option<Vec<DynamicMessage>> =
@@ -56,13 +63,32 @@ fn has_details(ending: &Ending, method: &Method, seen: &StreamSeen) -> bool {
         })
 }
 
-/// What came, in words.
+/// Whether these fields are there, those of one name in this order: the order of
+/// different names means nothing.
+fn has_fields(wanted: &[(String, String)], seen: &StreamSeen) -> bool {
+    let mut left: Vec<&(String, String)> = wanted.iter().collect();
+    for field in seen.blocks.iter().flatten() {
+        let next = left.iter().position(|wanted| wanted.0 == field.0);
+        if let Some(next) = next.filter(|next| left[*next].1 == field.1) {
+            left.remove(next);
+        }
+    }
+    left.is_empty()
+}
+
+/// What came on these streams and of the connection, in words. A stream is named if there
+/// are several.
 #[must_use]
-pub fn describe(stream: Option<u32>, method: &Method, played: &Played) -> String {
+pub fn describe(streams: &[u32], method: &Method, played: &Played) -> String {
     let mut parts = Vec::new();
-    let stream = stream.unwrap_or(played.last_stream);
-    if let Some(seen) = played.streams.get(&stream) {
-        parts.extend(described_stream(method, seen));
+    for stream in streams {
+        let Some(seen) = played.streams.get(stream) else { continue };
+        let described = described_stream(method, seen);
+        if streams.len() > 1 && !described.is_empty() {
+            parts.push(format!("on stream {stream}: {}", described.join(", ")));
+        } else {
+            parts.extend(described);
+        }
     }
     if let Some(code) = played.goaway {
         parts.push(format!("GOAWAY {}", error_name(code)));
@@ -146,4 +172,31 @@ fn decoded(
     let encoding = encodings.map(|field| field.1.as_bytes());
     let plain = message.plain(encoding)?.ok()?;
     DynamicMessage::decode(output, plain).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn fields_of_one_name_are_in_order() {
+        let blocks = [pairs(&[("a", "1"), ("b", "1"), ("a", "2")]), pairs(&[("a", "1")])];
+        let seen = StreamSeen { blocks: blocks.to_vec(), ..StreamSeen::default() };
+        let table: [(&[(&str, &str)], bool); 7] = [
+            (&[], true),
+            (&[("b", "1"), ("a", "1")], true),
+            (&[("a", "1"), ("a", "2"), ("a", "1")], true),
+            (&[("a", "2"), ("a", "1")], true),
+            (&[("a", "2"), ("a", "1"), ("a", "1")], false),
+            (&[("a", "1"), ("a", "1"), ("a", "1")], false),
+            (&[("c", "")], false),
+        ];
+        for (wanted, expected) in table {
+            assert_eq!(has_fields(&pairs(wanted), &seen), expected, "{wanted:?}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::mpsc,
+    task::AbortHandle,
 };
 
 use crate::{
@@ -17,10 +18,13 @@ use crate::{
     role::Role,
     suite::{Awaited, Cut, Habit, Script},
     wire::{
-        frame::{Frame, FrameReader, PREFACE, flag, kind},
+        frame::{Frame, FrameReader, HEADER_BYTES, PREFACE, flag, kind},
         headers::{Field, HeaderDecoder},
         message::MessageReader,
-        settings::{DEFAULT_WINDOW_BYTES, INITIAL_WINDOW_SIZE, entries},
+        settings::{
+            DEFAULT_HEADER_TABLE_BYTES, DEFAULT_WINDOW_BYTES, HEADER_TABLE_SIZE,
+            INITIAL_WINDOW_SIZE, entries,
+        },
         write,
     },
 };
@@ -34,11 +38,11 @@ const MAX_BLOCK_BYTES: usize = 1 << 20;
 /// How many streams are followed. What a flood opens beyond is read and forgotten.
 const MAX_STREAMS: usize = 1 << 16;
 
-/// How many messages of a stream are kept.
-const MAX_MESSAGES: usize = 10_000;
-
 /// How much of the other side's headers and messages is kept, for all streams together.
 const MAX_KEPT_BYTES: usize = 64 << 20;
+
+/// What each message and each field is counted with beside its bytes.
+const OVERHEAD_BYTES: usize = 128;
 
 /// How many of the other side's frames are answered (SETTINGS, PING, DATA). One that
 /// asks more often than this is no peer.
@@ -46,12 +50,17 @@ const MAX_ANSWERS: usize = 1 << 20;
 
 /// A connection: what was sent, and what the other side did.
 pub(super) struct Link {
+    role: Role,
     omits: Vec<Habit>,
     reads: OwnedReadHalf,
     buffer: BytesMut,
     writes: mpsc::UnboundedSender<Write>,
+    /// What waits to be sent with what follows it.
+    held: Option<Vec<u8>>,
+    _writer: Writer,
     frames: FrameReader,
     decoder: HeaderDecoder,
+    table_bytes: u32,
     open_block: Option<OpenBlock>,
     readers: HashMap<u32, MessageReader>,
     /// All that the other side did.
@@ -109,17 +118,22 @@ impl Link {
         // What is written in pieces is to arrive in pieces.
         let _ = stream.set_nodelay(true);
         let (reads, writes) = stream.into_split();
+        let (writes, writer) = write_all(writes);
         let other = match role {
             Role::Client => Role::Server,
             Role::Server => Role::Client,
         };
         Self {
+            role,
             omits,
             reads,
             buffer: BytesMut::new(),
-            writes: write_all(writes),
+            writes,
+            held: None,
+            _writer: writer,
             frames: FrameReader::new(other),
             decoder: HeaderDecoder::default(),
+            table_bytes: DEFAULT_HEADER_TABLE_BYTES,
             open_block: None,
             readers: HashMap::new(),
             seen: Played::default(),
@@ -163,11 +177,29 @@ impl Link {
     /// Sends bytes. Those after the end of the connection go nowhere.
     pub(super) fn send(&mut self, bytes: Vec<u8>) {
         self.count(&bytes);
+        match &mut self.held {
+            Some(held) => held.extend(bytes),
+            None => self.write(bytes),
+        }
+    }
+
+    /// Keeps back what is sent from now on, or lets it go in one write.
+    pub(super) fn hold(&mut self, holds: bool) {
+        let held = self.held.take().unwrap_or_default();
+        if holds {
+            self.held = Some(held);
+        } else {
+            self.write(held);
+        }
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) {
         let _ = self.writes.send(Write::Bytes(bytes));
     }
 
     /// Ends our side of the connection.
     pub(super) fn close(&mut self, cut: Cut) {
+        self.hold(false);
         let _ = self.writes.send(match cut {
             Cut::Close => Write::End,
             Cut::Reset => Write::Abort,
@@ -177,7 +209,17 @@ impl Link {
     /// SETTINGS and PING wait for an answer, which a script may wait for, too.
     fn count(&mut self, frame: &[u8]) {
         match frame.get(3..5) {
-            Some([kind::SETTINGS, flags]) if flags & flag::ACK == 0 => self.settings_sent += 1,
+            Some([kind::SETTINGS, flags]) if flags & flag::ACK == 0 => {
+                self.settings_sent += 1;
+                // The other side may use the largest table that it was ever allowed: when
+                // it reads a smaller size, it says so in its next block.
+                let payload = frame.get(HEADER_BYTES..).unwrap_or_default();
+                let sizes = entries(payload).filter(|(setting, _)| *setting == HEADER_TABLE_SIZE);
+                for (_, size) in sizes {
+                    self.table_bytes = self.table_bytes.max(size);
+                    self.decoder.allow_table_size(self.table_bytes);
+                }
+            }
             Some([kind::PING, flags]) if flags & flag::ACK == 0 => self.pings_sent += 1,
             _ => {}
         }
@@ -190,11 +232,14 @@ impl Link {
         usize::try_from(room).unwrap_or(0)
     }
 
-    /// Whether the other side wants no more DATA on a stream.
+    /// Whether the other side wants no more DATA on a stream: it has reset it, answered
+    /// it, or ended the connection.
     pub(super) fn is_unwanted(&self, stream: u32) -> bool {
-        let seen = &self.seen;
-        let is_reset = seen.streams.get(&stream).is_some_and(|seen| seen.reset.is_some());
-        is_reset || seen.is_closed || seen.goaway.is_some_and(|code| code != 0)
+        let seen = self.seen.streams.get(&stream);
+        let is_reset = seen.is_some_and(|seen| seen.reset.is_some());
+        let is_answered = self.role == Role::Client && seen.is_some_and(|seen| seen.has_ended);
+        let is_leaving = self.seen.goaway.is_some_and(|code| code != 0);
+        is_reset || is_answered || is_leaving || self.is_over()
     }
 
     /// So much DATA was sent.
@@ -230,18 +275,19 @@ impl Link {
         }
     }
 
+    /// Whether nothing more can come of this stream.
+    pub(super) fn is_stream_over(&self, stream: u32) -> bool {
+        let seen = self.seen.streams.get(&stream);
+        self.is_over() || seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
+    }
+
     /// Whether it cannot do this any more.
     pub(super) fn cannot_come(&self, awaited: Awaited) -> bool {
         let is_of_stream = matches!(
             awaited,
             Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End
         );
-        let has_ended = self
-            .seen
-            .streams
-            .get(&self.current())
-            .is_some_and(|seen| seen.has_ended || seen.reset.is_some());
-        self.is_over() || (is_of_stream && has_ended)
+        self.is_over() || (is_of_stream && self.is_stream_over(self.current()))
     }
 
     /// Whether nothing more can be seen of the other side.
@@ -281,7 +327,9 @@ impl Link {
             kind::DATA => self.take_data(frame),
             kind::RST_STREAM => {
                 if let (Ok(code), Some(seen)) = (frame.fixed(), self.stream(frame.stream)) {
-                    seen.reset = Some(u32::from_be_bytes(code));
+                    // What is still sent on a stream that was reset may be answered by
+                    // another reset, which says nothing new.
+                    seen.reset.get_or_insert(u32::from_be_bytes(code));
                 }
             }
             kind::SETTINGS if frame.has(flag::ACK) => self.settings_acknowledged += 1,
@@ -303,10 +351,15 @@ impl Link {
             }
             kind::WINDOW_UPDATE => {
                 self.has_window_update = true;
-                let increment: i64 = frame.fixed().map_or(0, u32::from_be_bytes).into();
+                // The first bit is reserved.
+                let increment = frame.fixed().map_or(0, u32::from_be_bytes) & 0x7fff_ffff;
+                let windows = &mut self.stream_windows;
                 match frame.stream {
-                    0 => self.window += increment,
-                    stream => *self.stream_windows.entry(stream).or_default() += increment,
+                    0 => self.window += i64::from(increment),
+                    stream if windows.len() < MAX_STREAMS || windows.contains_key(&stream) => {
+                        *windows.entry(stream).or_default() += i64::from(increment);
+                    }
+                    _ => {}
                 }
             }
             _ => {}
@@ -345,7 +398,8 @@ impl Link {
                     self.highest_request = block.stream;
                     self.requests.push_back(block.stream);
                 }
-                self.keep(fields.list.iter().map(|f| f.name.len() + f.value.len()).sum());
+                let size = |field: &Field| field.name.len() + field.value.len() + OVERHEAD_BYTES;
+                self.keep(fields.list.iter().map(size).sum());
                 if let Some(seen) = self.stream(block.stream) {
                     seen.blocks.push(fields.list.iter().map(text).collect());
                     seen.has_ended |= block.ends_stream;
@@ -357,15 +411,10 @@ impl Link {
 
     fn take_data(&mut self, frame: &Frame) {
         let Ok(content) = frame.content() else { return };
-        let mut complete = Vec::new();
-        let reader = self.readers.entry(frame.stream).or_default();
-        reader.push(frame.content_offset(), &content, |_, message| complete.push(message));
-        self.keep(content.len());
         if let Some(seen) = self.stream(frame.stream) {
             seen.data_bytes += content.len() as u64;
             seen.has_ended |= frame.has(flag::END_STREAM);
-            let room = MAX_MESSAGES.saturating_sub(seen.messages.len());
-            seen.messages.extend(complete.into_iter().take(room));
+            self.take_messages(frame, &content);
         }
         if frame.length() > 0 {
             self.answer(Habit::WindowUpdate, write::window_update(0, frame.length()));
@@ -373,6 +422,16 @@ impl Link {
                 let update = write::window_update(frame.stream, frame.length());
                 self.answer(Habit::WindowUpdate, update);
             }
+        }
+    }
+
+    fn take_messages(&mut self, frame: &Frame, content: &[u8]) {
+        let mut complete = Vec::new();
+        let reader = self.readers.entry(frame.stream).or_default();
+        reader.push(frame.content_offset(), content, |_, message| complete.push(message));
+        self.keep(content.len() + complete.len() * OVERHEAD_BYTES);
+        if let Some(seen) = self.stream(frame.stream) {
+            seen.messages.extend(complete);
         }
     }
 
@@ -401,6 +460,17 @@ impl Link {
     }
 }
 
+/// The task that writes.
+struct Writer(AbortHandle);
+
+impl Drop for Writer {
+    /// Nobody waits for what is not written yet, which a side that does not read would
+    /// keep from ever being.
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// A field as text; what is no UTF-8 is escaped.
 fn text(field: &Field) -> (String, String) {
     let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
@@ -410,9 +480,10 @@ fn text(field: &Field) -> (String, String) {
     (text(&field.name), text(&field.value))
 }
 
-fn write_all(mut writes: OwnedWriteHalf) -> mpsc::UnboundedSender<Write> {
+/// Takes what is to be written, and writes it.
+fn write_all(mut writes: OwnedWriteHalf) -> (mpsc::UnboundedSender<Write>, Writer) {
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
+    let writer = tokio::spawn(async move {
         while let Some(next) = receiver.recv().await {
             let result = match next {
                 Write::Bytes(bytes) => writes.write_all(&bytes).await,
@@ -429,5 +500,5 @@ fn write_all(mut writes: OwnedWriteHalf) -> mpsc::UnboundedSender<Write> {
             }
         }
     });
-    sender
+    (sender, Writer(writer.abort_handle()))
 }

@@ -55,6 +55,7 @@ pub(super) async fn play(
             }
             Step::Settings(settings) => link.send(write::settings(&settings.0)),
             Step::Bytes(bytes) => link.send(bytes.clone()),
+            Step::Hold(holds) => link.hold(*holds),
             Step::WaitFor(awaited) => {
                 progress(Stage::Waiting(*awaited));
                 if let Err(ended) = wait(link, *awaited, until).await {
@@ -153,8 +154,7 @@ struct Data<'a> {
 }
 
 /// Whether all was sent before the time was over. Without a time, windows are not
-/// heeded. Whoever resets the stream, or ends the connection, wants no more of it: what
-/// is left is not sent.
+/// heeded. What the other side wants no more is not sent.
 async fn send_data(
     link: &mut Link,
     data: &Data<'_>,

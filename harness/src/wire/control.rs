@@ -28,8 +28,8 @@ pub(super) struct Control {
     pub(super) windows: Pair<i64>,
     /// What is owed.
     pub(super) debts: Vec<Debt>,
-    /// How many more each side owes, which are not kept.
-    more_debts: Pair<u64>,
+    /// How many more answers each side owes, to questions that were not kept.
+    forgotten: Pair<u64>,
     /// How far into the other side's direction each side has read for certain: it
     /// has answered what stands there. Until then, what it sends may have crossed.
     has_read: Pair<u64>,
@@ -52,7 +52,7 @@ impl Default for Control {
             announced: Pair::default(),
             windows: Pair { client: window, server: window },
             debts: Vec::new(),
-            more_debts: Pair::default(),
+            forgotten: Pair::default(),
             has_read: Pair::default(),
             frames: Pair::default(),
             goaways: Vec::new(),
@@ -132,7 +132,7 @@ impl Control {
 
     fn owe(&mut self, question: &Event, asked: Asked) {
         if self.debts.len() == MAX_DEBTS {
-            *self.more_debts.of_mut(other(question.from)) += 1;
+            *self.forgotten.of_mut(other(question.from)) += 1;
             return;
         }
         self.debts.push(Debt {
@@ -146,14 +146,14 @@ impl Control {
         });
     }
 
-    /// Settles a side's oldest debt of this kind; false if there is none. One that was
-    /// not kept may have been of any kind.
+    /// Settles a side's oldest debt of this kind; false if there is none. What answers a
+    /// question that was not kept cannot be known from what answers none.
     fn settle(&mut self, debtor: Role, asked: Asked) -> bool {
         let is_it = |debt: &Debt| debt.debtor == debtor && debt.asked == asked;
         let Some(position) = self.debts.iter().position(is_it) else {
-            let more = self.more_debts.of_mut(debtor);
-            let is_due = *more > 0;
-            *more = more.saturating_sub(1);
+            let forgotten = self.forgotten.of_mut(debtor);
+            let is_due = *forgotten > 0;
+            *forgotten = forgotten.saturating_sub(1);
             return is_due;
         };
         let question = self.debts.remove(position);

@@ -23,7 +23,7 @@ const DEFAULT_MAX_FRAME_BYTES: u32 = 16_384;
 /// How many SETTINGS may wait for their acknowledgement and still be followed.
 const MAX_PENDING: usize = 64;
 
-const HEADER_TABLE_SIZE: u16 = 1;
+pub(crate) const HEADER_TABLE_SIZE: u16 = 1;
 const ENABLE_PUSH: u16 = 2;
 const MAX_CONCURRENT_STREAMS: u16 = 3;
 pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;

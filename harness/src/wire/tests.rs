@@ -145,6 +145,23 @@ fn what_belongs_to_the_connection_belongs_to_every_open_call_or_the_next() {
 }
 
 #[test]
+fn a_flood_of_pings_is_not_kept_and_accuses_nobody_who_answers_it() {
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST);
+    for _ in 0..1000 {
+        wire.client(&ping(0, *b"01234567"));
+    }
+    for _ in 0..1001 {
+        wire.server(&ping(flag::ACK, *b"01234567"));
+    }
+    wire.response(1);
+    let words = words(&wire.call());
+    let answers = |end: &str| words.iter().filter(|word| word.ends_with(end)).count();
+    let (due, undue) = (answers("is_due: true }"), answers("is_due: false }"));
+    assert_eq!((due, undue), (1000, 1), "due and not");
+}
+
+#[test]
 fn what_cannot_be_read_becomes_a_note() {
     type Send = fn(&mut Wire);
     let cases: [(&str, Send, &str); 8] = [

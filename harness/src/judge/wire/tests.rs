@@ -77,6 +77,42 @@ fn an_answer_that_never_passed_is_no_pass() {
     assert_eq!(unread.verdict, Verdict::Pass, "{}", unread.reason);
 }
 
+/// The server may have ended the connection that the call was to use.
+#[test]
+fn a_call_that_was_not_made_because_of_its_connection_is_nobodys() {
+    let nothing = Wire { calls: vec![vec![]], ..Wire::default() };
+    let case = case(vec![get_sequence()]);
+    let judgement = judged(&case, vec![answer(14, 0)], nothing, Strictness::Must);
+    assert_eq!((judgement.verdict, judgement.side), (Verdict::Fail, None), "{}", judgement.reason);
+}
+
+#[test]
+fn what_is_not_seen_of_a_call_that_went_wrong_is_nobodys() {
+    let judgement = |code: i32, has_struck: bool| {
+        let mut call = get_sequence();
+        call.expect.seen = vec![Seen::RequestCompressed];
+        let mut case = case(vec![call]);
+        case.fault = serde_json::from_str(r#"{"delay": "1ms"}"#).ok();
+        let trailers = [("grpc-status", if code == 0 { "0" } else { "8" })];
+        let mut sample = Sample::new();
+        sample.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
+        sample.server(&data(1, 0, &message(0, b"\x0a\x02\0\x01")));
+        sample.server(&headers(1, flag::END_STREAM, &trailers));
+        let wire = Wire { calls: vec![sample.calls()], has_struck, ..Wire::default() };
+        let messages = usize::from(code == 0);
+        judged(&case, vec![answer(code, messages)], wire, Strictness::Must)
+    };
+    for (name, code, has_struck, side) in [
+        ("as planned", 0, true, Some(Side::Client)),
+        ("the fault never struck", 0, false, None),
+        ("the call failed", 8, true, None),
+    ] {
+        let judgement = judgement(code, has_struck);
+        assert_eq!((judgement.verdict, judgement.side), (Verdict::Fail, side), "{name}");
+        assert!(judgement.reason.contains("which was not seen"), "{name}: {}", judgement.reason);
+    }
+}
+
 #[test]
 fn a_transcript_with_a_gap_is_counted_as_unread() {
     let mut wire = exchange(&with(REQUEST, "te", "gzip"));

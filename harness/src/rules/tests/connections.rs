@@ -94,6 +94,24 @@ fn answers_have_a_question() {
     }
 }
 
+/// Not all of a flood of questions are kept, but their answers are due all the same.
+#[test]
+fn a_flood_of_questions_may_be_answered() {
+    for (answers, expected) in [(100, &[][..]), (101, &["WIRE-29 client: an answer to a PING"])] {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST);
+        for number in 0..100 {
+            wire.server(&ping(0, [number; 8]));
+        }
+        for number in 0..answers {
+            wire.client(&ping(flag::ACK, [number; 8]));
+        }
+        wire.response(1);
+        let found = violations(&mut wire, &get_sequence(), None);
+        assert_violations(&answers.to_string(), &found, expected);
+    }
+}
+
 #[test]
 fn windows_and_limits() {
     let chunk = |stream, size| data(stream, 0, &vec![0; size]);

@@ -98,6 +98,19 @@ fn a_deadline_that_has_passed_may_be_reported_as_such() {
     }
 }
 
+/// The server's reset may come before the client's own, which it then does not send.
+#[test]
+fn a_reset_of_a_call_that_was_to_be_cancelled_may_be_reported_as_such() {
+    for (most, expected) in [(Some(1), &[][..]), (Some(2), &["WIRE-39"]), (None, &["WIRE-39"])] {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
+        wire.server(&data(1, 0, &message(0, b"\x0a\x02\0\x01"))).server(&reset(1, 2));
+        let call = Call { cancel_after_messages: most, ..get_sequence() };
+        let found = violations(&mut wire, &call, Some(&answer(1, 1)));
+        assert_violations(&format!("{most:?}"), &found, expected);
+    }
+}
+
 /// What comes when the call is over for its client is not what it reports.
 #[test]
 fn a_reset_that_comes_too_late_is_not_translated() {
@@ -338,5 +351,21 @@ fn nonsense_is_not_compared() {
         let mut wire = response(&vec![&b"\x0a\x02\0\x01"[..]; messages], TRAILERS);
         let found = violations(&mut wire, &get_sequence(), Some(&answer(12, 0)));
         assert_violations(name, &found, &[]);
+    }
+}
+
+/// Whoever refuses a malformed message of HTTP/2 does as it should.
+#[test]
+fn a_response_with_a_field_of_the_connection_may_be_refused() {
+    for (name, expected) in
+        [("connection", &[][..]), ("x-connection", &["WIRE-44 client: grpc-status OK is reported"])]
+    {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST);
+        wire.server(&headers(1, 0, &and(RESPONSE, name, "keep-alive")));
+        wire.server(&data(1, 0, &message(0, b"\x0a\x02\0\x01")));
+        wire.server(&headers(1, flag::END_STREAM, TRAILERS));
+        let found = violations(&mut wire, &get_sequence(), Some(&answer(13, 0)));
+        assert_violations(name, &found, expected);
     }
 }

@@ -26,12 +26,19 @@ pub struct Ending {
     pub messages: Option<Vec<DynamicMessage>>,
     /// How many response messages there are.
     pub message_count: Option<usize>,
-    /// Fields that must be in the response's header blocks.
+    /// How many header blocks there are, an informational one included.
+    pub blocks: Option<usize>,
+    /// Fields that must be in the response's header blocks; those of one name in this
+    /// order.
     pub fields: Vec<(String, String)>,
+    /// Names of fields that must be there, whatever their values.
+    pub has: Vec<String>,
     /// Names of fields that must not be there.
     pub lacks: Vec<String>,
     /// On which stream; the last that the script opened, without it.
     pub stream: Option<u32>,
+    /// Outcomes that must be there, too.
+    pub also: Vec<Ending>,
 }
 
 /// How a stream, or its connection, ends.
@@ -79,16 +86,28 @@ impl Ending {
             kind,
             messages: None,
             message_count: None,
+            blocks: None,
             fields: Vec::new(),
+            has: Vec::new(),
             lacks: Vec::new(),
             stream: None,
+            also: Vec::new(),
         }
     }
 
-    /// Whether it is about the connection, not about one stream of it.
+    /// Whether it is about the connection, not about streams of it alone.
     #[must_use]
-    pub const fn is_of_the_connection(&self) -> bool {
-        matches!(self.kind, EndingKind::GoAway(_) | EndingKind::Closed | EndingKind::Silence)
+    pub fn is_of_the_connection(&self) -> bool {
+        let is_itself =
+            matches!(self.kind, EndingKind::GoAway(_) | EndingKind::Closed | EndingKind::Silence);
+        is_itself || self.also.iter().any(Self::is_of_the_connection)
+    }
+
+    /// The streams that it is about, if the script opened this one last.
+    #[must_use]
+    pub fn streams(&self, last: u32) -> Vec<u32> {
+        let of_others = self.also.iter().flat_map(|ending| ending.streams(last));
+        [self.stream.unwrap_or(last)].into_iter().chain(of_others).collect()
     }
 }
 
@@ -110,16 +129,25 @@ impl fmt::Display for Ending {
         if let Some(messages) = self.message_count {
             write!(formatter, ", {}", count(messages, "message"))?;
         }
+        if let Some(blocks) = self.blocks {
+            write!(formatter, ", {}", count(blocks, "header block"))?;
+        }
         for (name, value) in &self.fields {
             write!(formatter, ", {name}: {value}")?;
+        }
+        for name in &self.has {
+            write!(formatter, ", some {name}")?;
         }
         for name in &self.lacks {
             write!(formatter, ", no {name}")?;
         }
-        match self.stream {
-            Some(stream) => write!(formatter, ", on stream {stream}"),
-            None => Ok(()),
+        if let Some(stream) = self.stream {
+            write!(formatter, ", on stream {stream}")?;
         }
+        for ending in &self.also {
+            write!(formatter, " and {ending}")?;
+        }
+        Ok(())
     }
 }
 
@@ -150,11 +178,16 @@ pub(in crate::suite) struct RawEnding {
     silence: bool,
     messages: Option<Vec<Value>>,
     message_count: Option<usize>,
+    blocks: Option<usize>,
     #[serde(default)]
     fields: Vec<(String, String)>,
     #[serde(default)]
+    has: Vec<String>,
+    #[serde(default)]
     lacks: Vec<String>,
     stream: Option<u32>,
+    #[serde(default)]
+    also: Vec<RawEnding>,
 }
 
 impl RawEnding {
@@ -178,6 +211,13 @@ impl RawEnding {
                     .to_owned(),
             );
         };
+        if self.stream == Some(0) {
+            return Err("`stream` 0 is the connection; leave it out".to_owned());
+        }
+        let read_also = |(index, ending): (usize, Self)| {
+            ending.read(output).map_err(|why| format!("also[{index}]: {why}"))
+        };
+        let also = self.also.into_iter().enumerate().map(read_also).collect::<Result<_, _>>()?;
         let messages = match (self.messages, output) {
             (None, _) => None,
             (Some(_), None) => return Err("messages: an unknown method has no type".to_owned()),
@@ -199,9 +239,12 @@ impl RawEnding {
             kind,
             messages,
             message_count: self.message_count,
+            blocks: self.blocks,
             fields: self.fields,
+            has: self.has,
             lacks: self.lacks,
             stream: self.stream,
+            also,
         })
     }
 }

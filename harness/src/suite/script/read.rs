@@ -1,5 +1,7 @@
 //! The fields of a case that make it a scripted one.
 
+use std::time::Duration;
+
 use prost_reflect::MethodDescriptor;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -12,6 +14,7 @@ use crate::{
         code::Code,
         load::from_json,
     },
+    text,
 };
 
 /// The fields that a script is made of.
@@ -111,6 +114,8 @@ impl RawScript {
             .collect::<Result<Vec<Ending>, _>>()?;
         let beside = self.beside.map(|raw| beside(raw, &reader, call)).transpose()?;
         check_waits(self.scripted, &steps)?;
+        check_pauses(&steps, call)?;
+        check_pauses(&steps_again, call).map_err(|why| format!("script_again: {why}"))?;
         Ok(Script {
             role: self.scripted,
             steps,
@@ -139,6 +144,20 @@ fn beside(raw: RawBeside, reader: &StepReader<'_>, call: &Call) -> Result<Beside
         ending: Ending { messages: Some(messages), ..Ending::of(kind) },
         limit: call.timeout,
     })
+}
+
+/// Pauses that leave no time for anything else.
+fn check_pauses(steps: &[Step], call: &Call) -> Result<(), String> {
+    let pauses = steps.iter().filter_map(|step| match step {
+        Step::Pause(pause) => Some(*pause),
+        _ => None,
+    });
+    let pauses: Duration = pauses.sum();
+    if pauses < call.timeout {
+        return Ok(());
+    }
+    let (pauses, timeout) = (text::duration(pauses), text::duration(call.timeout));
+    Err(format!("the script pauses for {pauses}, and the `timeout` is {timeout}"))
 }
 
 /// A wait for what that side never does.

@@ -48,6 +48,8 @@ impl fmt::Display for Step {
             Self::Bytes(bytes) => {
                 write!(formatter, "{} as they are: {}", count(bytes.len(), "byte"), hex(bytes))
             }
+            Self::Hold(true) => write!(formatter, "keep back what follows"),
+            Self::Hold(false) => write!(formatter, "let it go in one write"),
             Self::Settings(settings) => write!(formatter, "SETTINGS: {settings}"),
             Self::WaitFor(awaited) => write!(formatter, "wait for {awaited}"),
             Self::MayWaitFor(awaited) => write!(formatter, "perhaps wait for {awaited}"),

@@ -22,6 +22,15 @@ use crate::{
 /// The most that a script sends in one step, in bytes.
 const MAX_STEP_BYTES: usize = 64 << 20;
 
+/// What a PING carries.
+const PING_BYTES: usize = 8;
+
+/// The longest payload: a frame's length has 24 bits.
+const MAX_PAYLOAD_BYTES: usize = (1 << 24) - 1;
+
+/// What padding and priority add to a payload at most.
+const MAX_ADDED_BYTES: usize = 1 + 255 + 5;
+
 /// One thing that the scripted side does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -74,6 +83,8 @@ pub enum Step {
     Settings(Settings),
     /// Bytes as they are.
     Bytes(Vec<u8>),
+    /// Keeps back what follows, or lets it go in one write.
+    Hold(bool),
     /// Waits until the other side has done something.
     WaitFor(Awaited),
     /// Likewise; the script is over if that does not come.
@@ -169,6 +180,7 @@ struct RawStep {
     preface: Option<bool>,
     bytes: Option<String>,
     bytes_hex: Option<String>,
+    hold: Option<bool>,
     wait_for: Option<What>,
     pause: Option<String>,
     close: Option<Cut>,
@@ -301,7 +313,7 @@ impl StepReader<'_> {
                 stream,
                 content,
                 ends_stream: raw.end.unwrap_or(false),
-                pieces: sizes(raw.pieces.as_ref()),
+                pieces: sizes(raw.pieces.as_ref())?,
                 padding: raw.padding,
                 heeds_windows: !raw.overrun,
             };
@@ -325,7 +337,10 @@ impl StepReader<'_> {
         }
         if let Some(data) = &raw.ping {
             let mut payload = data.clone().into_bytes();
-            payload.resize(8, 0);
+            if payload.len() > PING_BYTES {
+                return Err("ping: more than 8 bytes; give `frame` for a wrong size".to_owned());
+            }
+            payload.resize(PING_BYTES, 0);
             given.push(("ping", frame(kind::PING, 0, of_connection, payload)));
         }
         if let Some(depends_on) = raw.priority {
@@ -334,6 +349,9 @@ impl StepReader<'_> {
         }
         if let Some(raw_frame) = &raw.frame {
             let payload = read_hex("payload_hex", &raw_frame.payload_hex)?;
+            if payload.len() > MAX_PAYLOAD_BYTES {
+                return Err("payload_hex: more than a frame's length can say".to_owned());
+            }
             given.push(("frame", frame(raw_frame.kind, raw_frame.flags, of_connection, payload)));
         }
         if raw.preface == Some(true) {
@@ -344,6 +362,9 @@ impl StepReader<'_> {
         }
         if let Some(hex) = &raw.bytes_hex {
             given.push(("bytes_hex", Step::Bytes(read_hex("bytes_hex", hex)?)));
+        }
+        if let Some(holds) = raw.hold {
+            given.push(("hold", Step::Hold(holds)));
         }
         if let Some(what) = raw.wait_for {
             let awaited = awaited(what, raw.count)?;
@@ -365,7 +386,7 @@ impl StepReader<'_> {
                 return Err(
                     "nothing is done; give `headers`, `message`, `data_hex`, `rst_stream`, \
                             `goaway`, `settings`, `window_update`, `ping`, `priority`, `frame`, \
-                            `preface`, `bytes`, `wait_for`, `pause` or `close`"
+                            `preface`, `bytes`, `hold`, `wait_for`, `pause` or `close`"
                         .to_owned(),
                 );
             }
@@ -410,7 +431,7 @@ impl StepReader<'_> {
             block,
             flags: if ends_stream { crate::wire::frame::flag::END_STREAM } else { 0 },
             ends_block: !raw.open_block,
-            pieces: sizes(raw.pieces.as_ref()),
+            pieces: sizes(raw.pieces.as_ref())?,
             padding: raw.padding,
             has_priority: raw.with_priority,
         })
@@ -473,6 +494,7 @@ fn check_modifiers(raw: &RawStep, name: &str) -> Result<(), String> {
         || raw.table_size.is_some()
         || raw.open_block
         || raw.with_priority;
+    let has_no_stream = ["settings", "preface", "bytes", "bytes_hex", "wait_for", "pause", "close"];
     let of_frames = raw.end.is_some() || raw.pieces.is_some() || raw.padding.is_some();
     let misplaced = [
         (
@@ -493,6 +515,10 @@ fn check_modifiers(raw: &RawStep, name: &str) -> Result<(), String> {
             "`count` and `optional` belong to `wait_for`",
         ),
         (raw.last_stream.is_some() && name != "goaway", "`last_stream` belongs to `goaway`"),
+        (
+            raw.stream.is_some() && has_no_stream.contains(&name),
+            "`stream` belongs to frames of a stream; give `frame` for SETTINGS on one",
+        ),
     ];
     match misplaced.iter().find(|(is_misplaced, _)| *is_misplaced) {
         Some((_, problem)) => Err((*problem).to_owned()),
@@ -522,12 +548,20 @@ fn awaited(what: What, count: Option<u64>) -> Result<Awaited, String> {
     }
 }
 
-fn sizes(pieces: Option<&Pieces>) -> Vec<usize> {
-    match pieces {
-        None => Vec::new(),
+fn sizes(pieces: Option<&Pieces>) -> Result<Vec<usize>, String> {
+    let sizes = match pieces {
+        None => return Ok(Vec::new()),
         Some(Pieces::All(size)) => vec![*size],
         Some(Pieces::Each(sizes)) => sizes.clone(),
+    };
+    // A piece of no bytes is a frame like any other, but of nothing else there is no end.
+    if sizes.last().is_none_or(|last| *last == 0) {
+        return Err("pieces: the last size is for all that follow; give 1 or more".to_owned());
     }
+    if sizes.iter().any(|size| *size > MAX_PAYLOAD_BYTES - MAX_ADDED_BYTES) {
+        return Err("pieces: more than a frame's length can say".to_owned());
+    }
+    Ok(sizes)
 }
 
 fn gzip(payload: &[u8]) -> Vec<u8> {

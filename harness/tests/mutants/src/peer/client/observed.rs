@@ -1,0 +1,12 @@
+//! What was seen of a call so far.
+
+use crate::grpc::metadata::Entry;
+
+/// What a call reports beside its status.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Observed {
+    /// The messages, serialized again.
+    pub(super) messages: Vec<Vec<u8>>,
+    pub(super) headers: Vec<Entry>,
+    pub(super) trailers: Vec<Entry>,
+}

@@ -1,0 +1,7 @@
+//! gRPC over HTTP/2, as far as both sides share it.
+
+pub(crate) mod compression;
+pub(crate) mod messages;
+pub(crate) mod metadata;
+pub(crate) mod status;
+pub(crate) mod timeout;

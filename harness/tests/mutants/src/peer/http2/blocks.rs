@@ -1,0 +1,112 @@
+//! How header blocks are written.
+
+use crosswire::wire::{
+    frame::{flag, kind},
+    headers,
+    write::{block, frame},
+};
+use mutants::{mutant::Mutant, planted::planted};
+
+use super::Fields;
+
+/// The entries of HPACK's static table, which come before those of our own.
+const STATIC_ENTRIES: usize = 61;
+
+/// What the table may hold before its entries would have to be dropped, and what each
+/// is counted with beside its text (RFC 7541, section 4.1).
+const TABLE_BYTES: usize = 4096;
+const ENTRY_OVERHEAD_BYTES: usize = 32;
+
+/// Blocks in one HEADERS as long as they fit in a frame that everybody takes.
+const PIECE_BYTES: usize = 16_384;
+
+/// Not so many that it would look like an attack: h2 takes five.
+const PIECES: usize = 3;
+
+/// Writes the blocks of one direction.
+#[derive(Default)]
+pub(super) struct BlockWriter {
+    /// What the other side has in its dynamic table, oldest first.
+    table: Vec<(String, Vec<u8>)>,
+    table_bytes: usize,
+}
+
+impl BlockWriter {
+    /// The frames of a block. `flags` are those of its HEADERS.
+    pub(super) fn frames(&mut self, stream: u32, flags: u8, mut fields: Fields) -> Vec<u8> {
+        if planted(Mutant::ReversesFields) {
+            // Pseudo-headers stay in front, and the values of one name in order.
+            fields.sort_by(|(a, _), (b, _)| (b.starts_with(':'), b).cmp(&(a.starts_with(':'), a)));
+        }
+        if planted(Mutant::PseudoHeadersLast) {
+            fields.sort_by_key(|(name, _)| name.starts_with(':'));
+        }
+        if planted(Mutant::UppercaseNames) {
+            for (name, _) in &mut fields {
+                if name.starts_with("grpc-") || name == "te" {
+                    *name = name.to_uppercase();
+                }
+            }
+        }
+        if planted(Mutant::ConnectionField) {
+            fields.push(("connection".to_owned(), b"keep-alive".to_vec()));
+        }
+        let bytes = if planted(Mutant::IndexesFields) {
+            self.indexed(&fields)
+        } else if planted(Mutant::RefersToMissingEntry) {
+            // Index 62 is the newest entry of a dynamic table that has none.
+            [headers::encode(&fields), vec![0x80 | 62]].concat()
+        } else {
+            headers::encode(&fields)
+        };
+        if planted(Mutant::ContinuesBlocks) {
+            return block(stream, flags, &bytes, bytes.len().div_ceil(PIECES));
+        }
+        if planted(Mutant::InterruptsBlocks) {
+            let (first, rest) = bytes.split_at(bytes.len() / 2);
+            return [
+                frame(kind::HEADERS, flags, stream, first),
+                frame(kind::PRIORITY, 0, stream, &[0, 0, 0, 0, 15]),
+                frame(kind::CONTINUATION, flag::END_HEADERS, stream, rest),
+            ]
+            .concat();
+        }
+        if planted(Mutant::PadsHeaders) && bytes.len() + 9 < PIECE_BYTES {
+            let padded = [&[8][..], &bytes, &[0; 8]].concat();
+            let flags = flags | flag::END_HEADERS | flag::PADDED;
+            return frame(kind::HEADERS, flags, stream, &padded);
+        }
+        if planted(Mutant::PrioritizesHeaders) && bytes.len() + 5 < PIECE_BYTES {
+            let weighed = [&[0, 0, 0, 0, 200][..], &bytes].concat();
+            let flags = flags | flag::END_HEADERS | flag::PRIORITY;
+            return frame(kind::HEADERS, flags, stream, &weighed);
+        }
+        block(stream, flags, &bytes, PIECE_BYTES)
+    }
+
+    /// Fields by their place in the table, where they are known, and for the table
+    /// where there is room.
+    fn indexed(&mut self, fields: &Fields) -> Vec<u8> {
+        let mut block = Vec::new();
+        for field in fields {
+            let (name, value) = field;
+            if let Some(place) = self.table.iter().rposition(|known| known == field) {
+                let index = STATIC_ENTRIES + self.table.len() - place;
+                // The table holds far fewer entries than one byte of index names.
+                block.push(0x80 | u8::try_from(index).unwrap_or(u8::MAX));
+                continue;
+            }
+            let bytes = name.len() + value.len() + ENTRY_OVERHEAD_BYTES;
+            let literal = headers::encode(&[(name, value)]);
+            let has_room = self.table_bytes + bytes <= TABLE_BYTES && self.table.len() < 60;
+            let is_kept = has_room && name != "x-crosswire-call";
+            block.push(if is_kept { 0x40 } else { 0 });
+            block.extend_from_slice(&literal[1..]);
+            if is_kept {
+                self.table.push(field.clone());
+                self.table_bytes += bytes;
+            }
+        }
+        block
+    }
+}

@@ -1,0 +1,321 @@
+//! Reads a connection: what asks for an answer is answered, what belongs to a stream
+//! is put there.
+
+use std::{io::Read as _, net::TcpStream, sync::Arc};
+
+use crosswire::{
+    role::Role,
+    wire::{
+        frame::{Frame, FrameError, FrameReader, error, flag, kind},
+        headers::{Field, HeaderDecoder},
+        write::{ping, reset, settings_ack},
+    },
+};
+use mutants::{mutant::Mutant, planted::planted};
+
+use super::{
+    connection::{Connection, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE},
+    receiving::{Received, give_back_to_all},
+    state::{State, is_clients, of},
+};
+
+/// What everybody takes, and all that is taken here unless a setting said more.
+const MAX_FRAME_BYTES: u32 = 16_384;
+
+/// The longest header block that is put together, far beyond what gRPC sends.
+const MAX_BLOCK_BYTES: usize = 1 << 20;
+
+const MAX_WINDOW: i64 = (1 << 31) - 1;
+
+/// What ends a connection: the code for its GOAWAY.
+struct Broken(u32);
+
+impl From<FrameError> for Broken {
+    fn from(error: FrameError) -> Self {
+        Self(match error {
+            FrameError::Size => error::FRAME_SIZE_ERROR,
+            _ => error::PROTOCOL_ERROR,
+        })
+    }
+}
+
+/// Reads until the connection ends.
+pub(super) fn read(
+    connection: &Arc<Connection>,
+    mut socket: TcpStream,
+    accept: impl Fn(&Arc<Connection>, u32, Vec<Field>),
+) {
+    let partner = match connection.role {
+        Role::Server => Role::Client,
+        Role::Client => Role::Server,
+    };
+    let mut frames = FrameReader::new(partner);
+    let mut reading = Reading { connection, decoder: HeaderDecoder::default(), block: None };
+    let mut bytes = vec![0; 1 << 16];
+    loop {
+        match socket.read(&mut bytes) {
+            Ok(0) | Err(_) => return,
+            Ok(length) => frames.push(&bytes[..length]),
+        }
+        loop {
+            let taken = match frames.next_frame() {
+                Ok(None) => break,
+                Ok(Some(frame)) => reading.take(&frame, &accept),
+                Err(_) => Err(Broken(error::PROTOCOL_ERROR)),
+            };
+            if let Err(Broken(code)) = taken {
+                eprintln!("{}: the other side broke the protocol: {code}", of(connection.role));
+                connection.abort(code);
+                return;
+            }
+        }
+    }
+}
+
+struct Reading<'a> {
+    connection: &'a Arc<Connection>,
+    decoder: HeaderDecoder,
+    /// The block that has begun: its stream, whether it ends it, and its bytes.
+    block: Option<(u32, bool, Vec<u8>)>,
+}
+
+impl Reading<'_> {
+    fn take(
+        &mut self,
+        frame: &Frame,
+        accept: &impl Fn(&Arc<Connection>, u32, Vec<Field>),
+    ) -> Result<(), Broken> {
+        if frame.length() > MAX_FRAME_BYTES && !planted(Mutant::TakesLongFrames) {
+            return Err(Broken(error::FRAME_SIZE_ERROR));
+        }
+        let is_within = self.block.as_ref().is_some_and(|block| block.0 == frame.stream);
+        if self.block.is_some() != (frame.kind == kind::CONTINUATION)
+            || frame.kind == kind::CONTINUATION && !is_within
+        {
+            return Err(Broken(error::PROTOCOL_ERROR));
+        }
+        let is_of_stream = matches!(
+            frame.kind,
+            kind::DATA | kind::HEADERS | kind::PRIORITY | kind::RST_STREAM | kind::PUSH_PROMISE
+        );
+        let is_of_connection = matches!(frame.kind, kind::SETTINGS | kind::PING | kind::GOAWAY);
+        if is_of_stream && frame.stream == 0 || is_of_connection && frame.stream != 0 {
+            return Err(Broken(error::PROTOCOL_ERROR));
+        }
+        match frame.kind {
+            kind::HEADERS => {
+                let ends = frame.has(flag::END_STREAM);
+                self.block = Some((frame.stream, ends, frame.content()?.to_vec()));
+                self.end_block(frame, accept)
+            }
+            kind::CONTINUATION => {
+                if let Some((_, _, bytes)) = &mut self.block {
+                    bytes.extend_from_slice(&frame.payload);
+                    if bytes.len() > MAX_BLOCK_BYTES {
+                        return Err(Broken(error::ENHANCE_YOUR_CALM));
+                    }
+                }
+                self.end_block(frame, accept)
+            }
+            kind::DATA => self.data(frame),
+            kind::RST_STREAM => self.reset(frame),
+            kind::SETTINGS => self.settings(frame),
+            kind::PING => self.ping(frame),
+            kind::GOAWAY => self.goaway(frame),
+            kind::WINDOW_UPDATE => self.window_update(frame),
+            kind::PRIORITY if frame.length() != 5 => Err(Broken(error::FRAME_SIZE_ERROR)),
+            kind::PUSH_PROMISE => Err(Broken(error::PROTOCOL_ERROR)),
+            _ => Ok(()),
+        }
+    }
+
+    fn end_block(
+        &mut self,
+        frame: &Frame,
+        accept: &impl Fn(&Arc<Connection>, u32, Vec<Field>),
+    ) -> Result<(), Broken> {
+        if !frame.has(flag::END_HEADERS) {
+            return Ok(());
+        }
+        let Some((id, ends, bytes)) = self.block.take() else { return Ok(()) };
+        let fields = self.decoder.decode(&bytes).map_err(|_| Broken(error::COMPRESSION_ERROR))?;
+        let mut state = self.connection.lock();
+        let is_new = self.connection.role == Role::Server && id > state.highest;
+        if self.connection.role == Role::Server && !is_clients(id) {
+            return Err(Broken(error::PROTOCOL_ERROR));
+        }
+        if is_new {
+            state.highest = id;
+            state.add_stream(id);
+        }
+        let Some(stream) = state.streams.get_mut(&id) else {
+            // Of a stream that is over: it may have been under way.
+            return Ok(());
+        };
+        if stream.is_ended {
+            state.send(reset(id, error::STREAM_CLOSED));
+            return Ok(());
+        }
+        if !is_new {
+            stream.inbox.push_back(Received::Headers(fields.list.clone()));
+        }
+        stream.is_ended |= ends;
+        stream.changed.notify_all();
+        drop(state);
+        if is_new {
+            accept(self.connection, id, fields.list);
+        }
+        Ok(())
+    }
+
+    fn data(&self, frame: &Frame) -> Result<(), Broken> {
+        let content = frame.content()?;
+        let mut state = self.connection.lock();
+        if frame.stream > state.highest {
+            return Err(Broken(error::PROTOCOL_ERROR));
+        }
+        if !planted(Mutant::LeaksWindowOfCancelled) {
+            give_back_to_all(&mut state, frame.length());
+        }
+        let Some(stream) = state.streams.get_mut(&frame.stream) else { return Ok(()) };
+        if stream.is_ended {
+            state.send(reset(frame.stream, error::STREAM_CLOSED));
+            return Ok(());
+        }
+        stream.inbox.push_back(Received::Data(content, frame.length()));
+        stream.is_ended |= frame.has(flag::END_STREAM);
+        stream.changed.notify_all();
+        Ok(())
+    }
+
+    fn reset(&self, frame: &Frame) -> Result<(), Broken> {
+        let code = u32::from_be_bytes(frame.fixed()?);
+        let mut state = self.connection.lock();
+        if frame.stream > state.highest {
+            return Err(Broken(error::PROTOCOL_ERROR));
+        }
+        if let Some(stream) = state.streams.get_mut(&frame.stream) {
+            stream.reset = Some(code);
+            stream.changed.notify_all();
+        }
+        drop(state);
+        if planted(Mutant::HangsUpAtReset) {
+            self.connection.abort(error::NO_ERROR);
+        }
+        Ok(())
+    }
+
+    fn settings(&self, frame: &Frame) -> Result<(), Broken> {
+        let payload = &frame.payload;
+        if frame.has(flag::ACK) {
+            return if payload.is_empty() { Ok(()) } else { Err(Broken(error::FRAME_SIZE_ERROR)) };
+        }
+        let (settings, rest) = payload.as_chunks::<6>();
+        if !rest.is_empty() {
+            return Err(Broken(error::FRAME_SIZE_ERROR));
+        }
+        let mut state = self.connection.lock();
+        for &[a, b, c, d, e, f] in settings {
+            apply(&mut state, u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f]))?;
+        }
+        state.partner.has_settings = true;
+        if !planted(Mutant::AcknowledgesNoSettings) {
+            state.send(settings_ack());
+        }
+        state.wake_all();
+        self.connection.changed.notify_all();
+        Ok(())
+    }
+
+    fn ping(&self, frame: &Frame) -> Result<(), Broken> {
+        let bytes: [u8; 8] = frame.fixed()?;
+        let answer = match () {
+            () if frame.has(flag::ACK) || planted(Mutant::AnswersNoPing) => return Ok(()),
+            () if planted(Mutant::AnswersPingWithZeros) => [0; 8],
+            () => bytes,
+        };
+        self.connection.lock().send(ping(flag::ACK, answer));
+        Ok(())
+    }
+
+    fn goaway(&self, frame: &Frame) -> Result<(), Broken> {
+        let Some(&last) = frame.payload.first_chunk::<4>() else {
+            return Err(Broken(error::FRAME_SIZE_ERROR));
+        };
+        let last = u32::from_be_bytes(last) & 0x7fff_ffff;
+        let mut state = self.connection.lock();
+        state.goaway = Some(last);
+        for (id, stream) in &mut state.streams {
+            stream.is_not_taken |= *id > last;
+            if planted(Mutant::GoawayEndsCalls) {
+                stream.is_gone = true;
+            }
+        }
+        state.wake_all();
+        self.connection.changed.notify_all();
+        Ok(())
+    }
+
+    fn window_update(&self, frame: &Frame) -> Result<(), Broken> {
+        let increment = u32::from_be_bytes(frame.fixed()?) & 0x7fff_ffff;
+        let mut state = self.connection.lock();
+        if frame.stream > state.highest {
+            return Err(Broken(error::PROTOCOL_ERROR));
+        }
+        let is_whole = frame.stream == 0;
+        let window = if is_whole {
+            state.send_window += i64::from(increment);
+            state.send_window
+        } else {
+            let Some(stream) = state.streams.get_mut(&frame.stream) else { return Ok(()) };
+            stream.send_window += i64::from(increment);
+            stream.changed.notify_all();
+            stream.send_window
+        };
+        let code = match increment {
+            0 => error::PROTOCOL_ERROR,
+            _ if window > MAX_WINDOW => error::FLOW_CONTROL_ERROR,
+            _ if is_whole => {
+                state.wake_all();
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        if is_whole {
+            return Err(Broken(code));
+        }
+        state.send(reset(frame.stream, code));
+        if let Some(stream) = state.streams.get_mut(&frame.stream) {
+            stream.reset = Some(code);
+        }
+        Ok(())
+    }
+}
+
+/// Heeds a setting of the other side.
+fn apply(state: &mut State, setting: u16, value: u32) -> Result<(), Broken> {
+    match setting {
+        MAX_CONCURRENT_STREAMS => {
+            state.partner.max_streams = usize::try_from(value).unwrap_or(usize::MAX);
+        }
+        INITIAL_WINDOW_SIZE => {
+            let value = i64::from(value);
+            if value > MAX_WINDOW {
+                return Err(Broken(error::FLOW_CONTROL_ERROR));
+            }
+            let more = value - state.partner.initial_window;
+            state.partner.initial_window = value;
+            for stream in state.streams.values_mut() {
+                stream.send_window += more;
+            }
+        }
+        MAX_FRAME_SIZE => {
+            if !(1 << 14..1 << 24).contains(&value) {
+                return Err(Broken(error::PROTOCOL_ERROR));
+            }
+            // Longer frames are never needed.
+        }
+        _ => {}
+    }
+    Ok(())
+}

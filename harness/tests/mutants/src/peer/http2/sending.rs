@@ -1,0 +1,190 @@
+//! How a call writes its stream.
+
+use std::time::Instant;
+
+use crosswire::wire::{
+    frame::{flag, kind},
+    write::{data, frame},
+};
+use mutants::{mutant::Mutant, planted::planted};
+
+use super::{
+    Fields,
+    connection::{Connection, disturbance},
+    state::{Ended, FIRST_STREAM, NEXT_STREAM, State},
+};
+
+/// Longer than any frame that is taken without a setting that says so.
+const LONG_FRAME_BYTES: usize = 40_000;
+
+/// How much of a stream comes in single bytes, if it does: enough to cut its first
+/// message's prefix at every place. More would look like an attack to h2.
+const SINGLE_BYTES: usize = 5;
+const ODD_BYTES: usize = 1009;
+
+impl Connection {
+    /// Opens a stream with a request's headers, once the server takes another.
+    ///
+    /// # Errors
+    /// The time is up, or the connection takes no more.
+    pub(crate) fn open(&self, fields: Fields, until: Option<Instant>) -> Result<u32, Ended> {
+        let mut state = self.lock();
+        loop {
+            if state.is_lost || state.output.is_none() {
+                return Err(Ended::Lost);
+            }
+            if state.goaway.is_some() && !planted(Mutant::StreamAfterGoaway) {
+                return Err(Ended::NotTaken);
+            }
+            let is_free = state.streams.len() < state.partner.max_streams
+                || planted(Mutant::IgnoresMaxStreams);
+            if state.partner.has_settings && is_free {
+                break;
+            }
+            state = self.wait(state, &self.changed, until)?;
+        }
+        let id = next_stream(state.highest);
+        state.highest = id;
+        state.add_stream(id);
+        let frames = state.blocks.frames(id, 0, fields);
+        state.send(frames);
+        state.send(disturbance(id));
+        Ok(id)
+    }
+
+    /// Sends a header block.
+    ///
+    /// # Errors
+    /// The stream has ended.
+    pub(crate) fn send_headers(&self, id: u32, fields: Fields, ends: bool) -> Result<(), Ended> {
+        let mut state = self.lock();
+        if let Some(ended) = state.ended(id).filter(|_| !planted(Mutant::IgnoresCancel)) {
+            return Err(ended);
+        }
+        let flags = if ends { flag::END_STREAM } else { 0 };
+        let frames = state.blocks.frames(id, flags, fields);
+        state.send(frames);
+        if !ends {
+            state.send(disturbance(id));
+        }
+        Ok(())
+    }
+
+    /// Sends DATA, as the windows allow. Says whether all of it was sent: not if the
+    /// other side ended the stream meanwhile, and waits for no more.
+    ///
+    /// # Errors
+    /// The stream has ended otherwise, or the time is up.
+    pub(crate) fn send_data(
+        &self,
+        id: u32,
+        content: &[u8],
+        ends: bool,
+        until: Option<Instant>,
+    ) -> Result<bool, Ended> {
+        let mut rest = content;
+        let mut state = self.lock();
+        loop {
+            if let Some(ended) = state.ended(id).filter(|_| !planted(Mutant::IgnoresCancel)) {
+                return Err(ended);
+            }
+            let Some(stream) = state.streams.get(&id) else { return Err(Ended::Lost) };
+            if stream.is_ended && self.role == crosswire::role::Role::Client {
+                return Ok(false);
+            }
+            if rest.is_empty() && !ends {
+                return Ok(true);
+            }
+            let room = room(&state, id);
+            if room == 0 && !rest.is_empty() {
+                let changed = stream.changed.clone();
+                state = self.wait(state, &changed, until)?;
+                continue;
+            }
+            let most = piece_bytes(stream.sent_bytes, state.partner.max_frame_bytes);
+            let (piece, after) = rest.split_at(rest.len().min(room).min(most));
+            rest = after;
+            let is_last = ends && rest.is_empty();
+            let is_apart = is_last && !piece.is_empty() && planted(Mutant::EndsWithEmptyData);
+            let flags = if is_last && !is_apart { flag::END_STREAM } else { 0 };
+            send_piece(&mut state, id, flags, piece);
+            if is_apart {
+                state.send(data(id, flag::END_STREAM, b""));
+            }
+            if is_last {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Sends DATA that has nothing in it, whatever the state of the stream.
+    pub(crate) fn send_empty_data(&self, id: u32) {
+        self.lock().send(data(id, 0, b""));
+    }
+
+    /// Whether the other side has ended a stream.
+    pub(crate) fn is_ended(&self, id: u32) -> bool {
+        self.lock().streams.get(&id).is_none_or(|stream| stream.is_ended)
+    }
+}
+
+/// How much DATA may be sent on a stream now, padding included.
+fn room(state: &State, id: u32) -> usize {
+    let Some(stream) = state.streams.get(&id) else { return 0 };
+    let least = match () {
+        () if planted(Mutant::IgnoresStreamWindow) => state.send_window,
+        () if planted(Mutant::IgnoresConnectionWindow) => stream.send_window,
+        () => stream.send_window.min(state.send_window),
+    };
+    let padding = if planted(Mutant::PadsData) { PADDING_BYTES + 1 } else { 0 };
+    usize::try_from(least).unwrap_or_default().saturating_sub(padding)
+}
+
+const PADDING_BYTES: usize = 5;
+
+/// How long the next DATA is at most.
+fn piece_bytes(sent: usize, max_frame_bytes: usize) -> usize {
+    match () {
+        () if planted(Mutant::SingleByteData) && sent < SINGLE_BYTES => 1,
+        () if planted(Mutant::OddPieces) => ODD_BYTES,
+        () if planted(Mutant::LongFrames) => LONG_FRAME_BYTES,
+        () if planted(Mutant::PadsData) => max_frame_bytes - PADDING_BYTES - 1,
+        () => max_frame_bytes,
+    }
+}
+
+fn send_piece(state: &mut State, id: u32, flags: u8, piece: &[u8]) {
+    let padded = planted(Mutant::PadsData) && !piece.is_empty();
+    let frames = if padded {
+        let length = u8::try_from(PADDING_BYTES).unwrap_or_default();
+        let payload = [&[length][..], piece, &[0; PADDING_BYTES]].concat();
+        frame(kind::DATA, flags | flag::PADDED, id, &payload)
+    } else {
+        data(id, flags, piece)
+    };
+    let taken = i64::try_from(piece.len() + if padded { PADDING_BYTES + 1 } else { 0 });
+    let taken = taken.unwrap_or(i64::MAX);
+    state.send_window -= taken;
+    if let Some(stream) = state.streams.get_mut(&id) {
+        stream.send_window -= taken;
+        stream.sent_bytes += piece.len();
+    }
+    state.send(frames);
+}
+
+fn next_stream(highest: u32) -> u32 {
+    match () {
+        () if planted(Mutant::EvenStreams) => highest + 2,
+        () if planted(Mutant::SkipsStreams) => {
+            if highest == 0 {
+                101
+            } else {
+                highest + 3 * NEXT_STREAM
+            }
+        }
+        () if highest == 0 => FIRST_STREAM,
+        () => highest + NEXT_STREAM,
+    }
+}

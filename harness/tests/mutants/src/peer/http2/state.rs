@@ -1,0 +1,157 @@
+//! What the threads of a connection share.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Condvar, mpsc::Sender},
+};
+
+use crosswire::{role::Role, wire::settings::DEFAULT_WINDOW_BYTES};
+use thiserror::Error;
+
+use super::{blocks::BlockWriter, receiving::Received};
+
+const DEFAULT_MAX_FRAME_BYTES: usize = 16_384;
+
+/// Why a stream ended before it was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum Ended {
+    /// The other side reset it, with this code.
+    #[error("the stream was reset with code {0}")]
+    Reset(u32),
+    /// The other side has not taken it and never will: it may be opened elsewhere.
+    #[error("the connection takes no more streams")]
+    NotTaken,
+    /// The connection is lost.
+    #[error("the connection is lost")]
+    Lost,
+    /// The time is up.
+    #[error("the deadline has passed")]
+    Late,
+}
+
+/// The state of a connection.
+pub(super) struct State {
+    /// To the thread that writes; `None` once nothing more is to be written.
+    pub(super) output: Option<Sender<Vec<u8>>>,
+    pub(super) blocks: BlockWriter,
+    pub(super) streams: BTreeMap<u32, Stream>,
+    /// How much DATA the other side takes on the whole connection.
+    pub(super) send_window: i64,
+    /// How much was received and not given back to the connection's window yet.
+    pub(super) owed_window: u32,
+    pub(super) partner: Partner,
+    /// The highest stream that the client has opened.
+    pub(super) highest: u32,
+    /// The last stream of a GOAWAY that came.
+    pub(super) goaway: Option<u32>,
+    pub(super) is_lost: bool,
+    /// We have said that it ends.
+    pub(super) is_ending: bool,
+}
+
+/// What the other side has announced.
+pub(super) struct Partner {
+    pub(super) has_settings: bool,
+    pub(super) initial_window: i64,
+    pub(super) max_frame_bytes: usize,
+    pub(super) max_streams: usize,
+}
+
+/// A stream.
+pub(super) struct Stream {
+    /// Woken when anything about it changes.
+    pub(super) changed: Arc<Condvar>,
+    pub(super) send_window: i64,
+    /// How much DATA was sent.
+    pub(super) sent_bytes: usize,
+    /// What came and was not read.
+    pub(super) inbox: VecDeque<Received>,
+    /// How much was read and not given back to its window yet.
+    pub(super) owed_window: u32,
+    /// The other side sends no more.
+    pub(super) is_ended: bool,
+    pub(super) reset: Option<u32>,
+    /// A GOAWAY has excluded it.
+    pub(super) is_not_taken: bool,
+    /// It was given up with its connection, and what came on it, too.
+    pub(super) is_gone: bool,
+}
+
+impl State {
+    pub(super) fn new(output: Sender<Vec<u8>>) -> Self {
+        Self {
+            output: Some(output),
+            blocks: BlockWriter::default(),
+            streams: BTreeMap::new(),
+            send_window: DEFAULT_WINDOW_BYTES.into(),
+            owed_window: 0,
+            partner: Partner {
+                has_settings: false,
+                initial_window: DEFAULT_WINDOW_BYTES.into(),
+                max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
+                max_streams: usize::MAX,
+            },
+            highest: 0,
+            goaway: None,
+            is_lost: false,
+            is_ending: false,
+        }
+    }
+
+    /// Hands frames to the thread that writes.
+    pub(super) fn send(&mut self, frames: Vec<u8>) {
+        if let Some(output) = &self.output {
+            // Who writes has gone only if the connection is lost, which is told apart.
+            let _ = output.send(frames);
+        }
+    }
+
+    pub(super) fn add_stream(&mut self, id: u32) {
+        let stream = Stream {
+            changed: Arc::default(),
+            send_window: self.partner.initial_window,
+            sent_bytes: 0,
+            inbox: VecDeque::new(),
+            owed_window: 0,
+            is_ended: false,
+            reset: None,
+            is_not_taken: false,
+            is_gone: false,
+        };
+        self.streams.insert(id, stream);
+    }
+
+    /// Why a stream cannot go on, if so.
+    pub(super) fn ended(&self, id: u32) -> Option<Ended> {
+        let stream = self.streams.get(&id);
+        match stream {
+            None => Some(Ended::Lost),
+            Some(Stream { reset: Some(code), .. }) => Some(Ended::Reset(*code)),
+            Some(Stream { is_not_taken: true, .. }) => Some(Ended::NotTaken),
+            Some(_) => self.is_lost.then_some(Ended::Lost),
+        }
+    }
+
+    pub(super) fn wake_all(&self) {
+        for stream in self.streams.values() {
+            stream.changed.notify_all();
+        }
+    }
+}
+
+/// The first id of a client's streams, and from one to the next.
+pub(super) const FIRST_STREAM: u32 = 1;
+pub(super) const NEXT_STREAM: u32 = 2;
+
+/// Whether streams of this id are opened by clients, who alone open any in gRPC.
+pub(super) const fn is_clients(id: u32) -> bool {
+    id % 2 == 1
+}
+
+/// What the log calls a connection.
+pub(super) const fn of(role: Role) -> &'static str {
+    match role {
+        Role::Server => "server",
+        Role::Client => "client",
+    }
+}

@@ -1,0 +1,247 @@
+//! One call, from its headers to its end.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crosswire::wire::{frame::error, headers::Field};
+use mutants::{mutant::Mutant, planted::planted};
+
+use super::{
+    directions::Directions,
+    padding::pad,
+    request::{Head, Refusal},
+    response::Response,
+};
+use crate::{
+    grpc::{
+        metadata::Entry,
+        status::{Status, code},
+    },
+    http2::{Connection, Ended},
+    services::{Answer, Method},
+};
+
+/// How many calls are being answered.
+static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
+
+/// The answer of the call before, for whoever takes one for the other.
+static ANOTHER: Mutex<Option<Vec<u8>>> = Mutex::new(None);
+
+/// How long an answer waits for another, so that they can be taken for each other.
+const MIX_UP: Duration = Duration::from_millis(3);
+
+/// The last stream before whoever ends connections from time to time does so.
+const LAST_BEFORE_END: u32 = 200;
+
+/// Headers that a server with a smaller limit than gRPC's still takes.
+const SMALL_HEADERS_BYTES: usize = 4096;
+
+/// Answers a call on a thread of its own.
+pub(super) fn start(connection: &Arc<Connection>, stream: u32, fields: Vec<Field>) {
+    let connection = Arc::clone(connection);
+    IN_FLIGHT.fetch_add(1, Ordering::Relaxed);
+    thread::spawn(move || {
+        let arrived = Instant::now();
+        let ended = Call::answer(&connection, stream, arrived, &fields);
+        if let Err(ended @ Ended::Reset(_)) = ended {
+            eprintln!("server: stream {stream}: {ended}");
+        }
+        connection.forget(stream);
+        IN_FLIGHT.fetch_sub(1, Ordering::Relaxed);
+        if planted(Mutant::AnnouncesEnd) && stream > LAST_BEFORE_END {
+            connection.end_gracefully();
+        }
+    });
+}
+
+struct Call<'a> {
+    response: Response<'a>,
+    directions: Directions,
+    method: Method,
+}
+
+impl Call<'_> {
+    fn answer(
+        connection: &Connection,
+        stream: u32,
+        arrived: Instant,
+        fields: &[Field],
+    ) -> Result<(), Ended> {
+        let mut response = Response::new(connection, stream);
+        let answered = Head::read(fields).and_then(|head| {
+            // What is no time any more is as good as none.
+            response.deadline = head.timeout.and_then(|timeout| arrived.checked_add(timeout));
+            let size: usize = fields.iter().map(|one| one.name.len() + one.value.len()).sum();
+            if planted(Mutant::TakesSmallHeaders) && size > SMALL_HEADERS_BYTES {
+                return Err(Refusal::Http(431));
+            }
+            let Some(method) = Method::of(&head.path) else { return Err(unknown_method()) };
+            let directions = Directions::read(&head.metadata, head.offers_gzip)?;
+            let request = head.message(connection, stream, response.deadline)?;
+            response.set_trailers(&directions.trailers);
+            response.offers_gzip = head.offers_gzip;
+            response.may_hold = directions.delay.is_zero();
+            Ok((directions, method, request))
+        });
+        let (directions, method, request) = match answered {
+            Ok(answered) => answered,
+            Err(Refusal::Status(status)) => {
+                response.end(&status)?;
+                return stop_request(connection, stream);
+            }
+            Err(Refusal::Http(status)) => return response.refuse(status),
+            Err(Refusal::Ended(Ended::Late)) => return response.end(&late()),
+            Err(Refusal::Ended(ended)) => return Err(ended),
+        };
+        let mut call = Call { response, directions, method };
+        match call.run(method.answer(&request)) {
+            Err(Ended::Late) => call.response.end(&late()),
+            ended => ended,
+        }
+    }
+
+    fn run(&mut self, mut answer: Answer) -> Result<(), Ended> {
+        if planted(Mutant::MixesAnswers) {
+            answer = mixed(answer);
+        }
+        let Directions { headers, gzip, .. } = &self.directions;
+        self.response.set_headers(headers, *gzip);
+        if planted(Mutant::HeadersAtOnce) {
+            self.response.begin()?;
+        }
+        if self.method.is_streaming() {
+            return self.stream(answer);
+        }
+        self.pause()?;
+        let message = answer.messages.next();
+        if let Some(text) = &self.directions.panic {
+            return self.response.end(&bug(text));
+        }
+        let directed = self.directions.status.clone();
+        let fails = directed.filter(|status| status.code != code::OK);
+        match (message, fails) {
+            (Some(_), Some(status)) => self.response.end(&status),
+            (Some(message), None) => {
+                if self.send(message.clone())? {
+                    if planted(Mutant::AnswersTwice) {
+                        self.send(message)?;
+                    }
+                    return self.response.end(&Status::ok());
+                }
+                Ok(())
+            }
+            (None, directed) => self.response.end(&directed.unwrap_or(answer.status)),
+        }
+    }
+
+    fn stream(&mut self, answer: Answer) -> Result<(), Ended> {
+        let mut messages = answer.messages;
+        if planted(Mutant::Buffers) {
+            let mut all = Vec::new();
+            for mut message in messages {
+                self.pause()?;
+                // What cannot be made so long is told when it is sent.
+                let _ = pad(&mut message, self.directions.size);
+                all.push(message);
+            }
+            messages = Box::new(all.into_iter());
+            self.directions.delay = Duration::ZERO;
+        }
+        for message in messages {
+            self.pause()?;
+            if !self.send(message)? {
+                return Ok(());
+            }
+        }
+        if let Some(text) = &self.directions.panic {
+            return self.response.end(&bug(text));
+        }
+        let status = self.directions.status.clone().unwrap_or(answer.status);
+        self.response.end(&status)
+    }
+
+    /// Sends a message as directed. Says whether it could be made so.
+    fn send(&mut self, mut message: Vec<u8>) -> Result<bool, Ended> {
+        if let Err(status) = pad(&mut message, self.directions.size) {
+            self.response.end(&status)?;
+            return Ok(false);
+        }
+        self.response.message(&message, self.directions.gzip)?;
+        Ok(true)
+    }
+
+    fn pause(&self) -> Result<(), Ended> {
+        let Response { connection, stream, deadline, .. } = self.response;
+        if self.directions.delay.is_zero() {
+            return Ok(());
+        }
+        match connection.pause(stream, self.directions.delay, deadline) {
+            Err(Ended::Reset(_)) if planted(Mutant::IgnoresCancel) => {
+                thread::sleep(self.directions.delay);
+                Ok(())
+            }
+            paused => paused,
+        }
+    }
+}
+
+/// What is left of the request is not needed (RFC 9113, section 8.1).
+fn stop_request(connection: &Connection, stream: u32) -> Result<(), Ended> {
+    if !connection.is_ended(stream) && !planted(Mutant::EndsEarlyWithoutReset) {
+        connection.reset(stream, error::NO_ERROR);
+    }
+    Ok(())
+}
+
+fn unknown_method() -> Refusal {
+    match () {
+        () if planted(Mutant::UnknownMethodIs404) => Refusal::Http(404),
+        () if planted(Mutant::UnknownMethodIsNotFound) => {
+            Status::new(code::NOT_FOUND, "no such method").into()
+        }
+        () => Status::new(code::UNIMPLEMENTED, "no such method").into(),
+    }
+}
+
+fn late() -> Status {
+    Status::new(code::DEADLINE_EXCEEDED, "the deadline has passed")
+}
+
+/// What a handler's bug becomes.
+fn bug(text: &str) -> Status {
+    if planted(Mutant::BugEndsProcess) {
+        eprintln!("{text}");
+        std::process::abort();
+    }
+    match () {
+        () if planted(Mutant::BugTextLeaks) => Status::new(code::UNKNOWN, text),
+        () if planted(Mutant::BugIsInternal) => Status::new(code::INTERNAL, "the handler failed"),
+        () => Status::new(code::UNKNOWN, "the handler failed"),
+    }
+}
+
+/// The answer with another call's message, if there is another call.
+fn mixed(answer: Answer) -> Answer {
+    thread::sleep(MIX_UP);
+    let Answer { mut messages, status } = answer;
+    let first = messages.next();
+    let mut another = ANOTHER.lock().unwrap_or_else(PoisonError::into_inner);
+    let taken = std::mem::replace(&mut *another, first.clone());
+    let has_company = IN_FLIGHT.load(Ordering::Relaxed) > 1;
+    let first = if has_company { taken.or(first) } else { first };
+    Answer { messages: Box::new(first.into_iter().chain(messages)), status }
+}
+
+/// Entries as they are sent back.
+pub(super) fn sent_back(entries: &[Entry]) -> Vec<Entry> {
+    if planted(Mutant::ReordersMetadata) {
+        return entries.iter().rev().cloned().collect();
+    }
+    entries.to_vec()
+}

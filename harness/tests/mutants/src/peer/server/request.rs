@@ -1,0 +1,117 @@
+//! A request: what its headers say, and its one message.
+
+use std::time::{Duration, Instant};
+
+use crosswire::wire::headers::Field;
+use mutants::{mutant::Mutant, planted::planted};
+
+use crate::{
+    grpc::{
+        compression::too_long,
+        messages::Messages,
+        metadata::{self, Entry},
+        status::{Status, code},
+        timeout,
+    },
+    http2::{Connection, Ended, Received, value},
+};
+
+/// The headers of a request.
+pub(super) struct Head {
+    pub(super) path: Vec<u8>,
+    pub(super) metadata: Vec<Entry>,
+    pub(super) offers_gzip: bool,
+    encoding: Option<Vec<u8>>,
+    /// How long it may take.
+    pub(super) timeout: Option<Duration>,
+}
+
+/// Why a request is refused.
+pub(super) enum Refusal {
+    /// With a status.
+    Status(Status),
+    /// It is no gRPC: with an HTTP status.
+    Http(u16),
+    /// Nobody waits for an answer.
+    Ended(Ended),
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
+impl From<Ended> for Refusal {
+    fn from(ended: Ended) -> Self {
+        Self::Ended(ended)
+    }
+}
+
+impl Head {
+    /// # Errors
+    /// The headers are not those of a call.
+    pub(super) fn read(fields: &[Field]) -> Result<Self, Refusal> {
+        if value(fields, ":method") != Some(b"POST") {
+            return Err(Refusal::Http(405));
+        }
+        let content_type = value(fields, "content-type").unwrap_or_default();
+        let codec = content_type.strip_prefix(b"application/grpc");
+        if !codec.is_some_and(|codec| matches!(codec.first(), None | Some(b'+' | b';'))) {
+            return Err(Refusal::Http(415));
+        }
+        let malformed =
+            || Status::new(code::INTERNAL, "grpc-timeout is not 1 to 8 digits and a unit");
+        let timeout = match value(fields, "grpc-timeout") {
+            None => None,
+            Some(value) => Some(timeout::parse(value).ok_or_else(malformed)?),
+        };
+        let offers = value(fields, "grpc-accept-encoding").unwrap_or_default();
+        let encoding = value(fields, "grpc-encoding").map(<[u8]>::to_vec);
+        if encoding.as_deref().is_some_and(|one| one != b"gzip" && one != b"identity") {
+            return Err(Status::new(code::UNIMPLEMENTED, "an unknown grpc-encoding").into());
+        }
+        Ok(Self {
+            path: value(fields, ":path").unwrap_or_default().to_vec(),
+            metadata: metadata::read(fields),
+            offers_gzip: offers.split(|byte| *byte == b',').any(|one| one.trim_ascii() == b"gzip"),
+            encoding,
+            timeout: timeout.filter(|_| !planted(Mutant::IgnoresDeadline)),
+        })
+    }
+
+    /// The one message of the request.
+    ///
+    /// # Errors
+    /// There is none, or more than one, or it is not taken.
+    pub(super) fn message(
+        &self,
+        connection: &Connection,
+        stream: u32,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let mut messages = Messages::new(self.encoding.as_deref());
+        let mut request = None;
+        loop {
+            match connection.receive(stream, deadline)? {
+                Received::Data(content, _) => messages.push(&content),
+                // Trailers of a request say nothing.
+                Received::Headers(_) => {}
+                Received::End => break,
+            }
+            if planted(Mutant::RefusesEarly) && messages.is_too_long() {
+                return Err(too_long().into());
+            }
+            while let Some(message) = messages.next() {
+                if request.replace(message?).is_some() {
+                    let text = "more than one message; the method takes one";
+                    return Err(Status::new(code::INTERNAL, text).into());
+                }
+            }
+        }
+        if messages.has_fragment() {
+            return Err(Status::new(code::INTERNAL, "the request ends within a message").into());
+        }
+        request.ok_or_else(|| Status::new(code::INTERNAL, "the request has no message").into())
+    }
+}

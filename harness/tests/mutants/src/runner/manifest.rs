@@ -1,0 +1,174 @@
+//! The manifest: the reference peer, and a peer for each mutant, in the roles in which
+//! it deviates.
+
+use std::{fmt, path::Path};
+
+use mutants::mutant::{Entry, Layer, Mutant, Sides};
+
+/// The name of the reference peer.
+pub(crate) const REFERENCE: &str = "rust";
+
+/// A peer under test.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Subject {
+    /// The correct base of all mutants.
+    Correct,
+    /// A mutant.
+    Mutant(&'static Entry),
+}
+
+/// A role of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Server,
+    Client,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        })
+    }
+}
+
+impl Subject {
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Correct => "none".to_owned(),
+            Self::Mutant(entry) => entry.name(),
+        }
+    }
+
+    pub(crate) fn has(&self, role: Role) -> bool {
+        let Self::Mutant(entry) = self else { return true };
+        match entry.sides {
+            Sides::Server => role == Role::Server,
+            Sides::Client => role == Role::Client,
+            Sides::Both => true,
+        }
+    }
+
+    /// Whether no trial of it may fail.
+    pub(crate) fn is_lawful(&self) -> bool {
+        match self {
+            Self::Correct => true,
+            Self::Mutant(entry) => entry.is_equivalent,
+        }
+    }
+
+    fn takes_vectors(&self) -> bool {
+        match self {
+            Self::Correct => true,
+            Self::Mutant(entry) => entry.is_equivalent || entry.layer == Layer::Detector,
+        }
+    }
+
+    /// The cases that it is spared.
+    fn spared(&self) -> Vec<&'static str> {
+        let Self::Mutant(entry) = self else { return Vec::new() };
+        if entry.is_equivalent {
+            return Vec::new();
+        }
+        let but =
+            |kept: &[&str]| SUITES.iter().copied().filter(|suite| !kept.contains(suite)).collect();
+        match (entry.mutant, entry.layer) {
+            // Each call of theirs may wait for its deadline, and some are tried alone.
+            (Mutant::NoHalfClose, _) => but(&["fibonacci/**"]),
+            (Mutant::NeverWidensWindows | Mutant::LeaksWindowOfCancelled, _) => {
+                but(&["connection/reader/**", "size/**"])
+            }
+            (_, Layer::Detector) => but(&["outliers/**"]),
+            (_, Layer::Fibonacci) => but(&["connection/reader/**", "fibonacci/**"]),
+            // Whoever hangs would hang for a day.
+            (_, Layer::Messages | Layer::Grpc | Layer::Http2) => vec!["deadline/sent/one-day"],
+        }
+    }
+}
+
+/// What can be spared. A suite that is not here is tried with all.
+const SUITES: [&str; 17] = [
+    "cancellation/**",
+    "compression/**",
+    "connection/goaway/**",
+    "connection/idle",
+    "connection/lost/**",
+    "connection/ping/**",
+    "connection/reader/**",
+    "connection/reset/**",
+    "connection/streams/**",
+    "connection/wire/**",
+    "deadline/**",
+    "fibonacci/**",
+    "in-flight/**",
+    "metadata/**",
+    "outliers/**",
+    "size/**",
+    "status/**",
+];
+
+/// Each mutant meets the reference and the harness's scripts alone. The reference meets
+/// itself, for comparison. The detector's vectors are most of all cases, and for those
+/// who can tell something by them.
+pub(crate) fn filter(subjects: &[Subject]) -> String {
+    let mut vectors = vec!["server(rust) & client(rust)".to_owned()];
+    for subject in subjects.iter().filter(|subject| subject.takes_vectors()) {
+        let roles = [Role::Server, Role::Client].into_iter().filter(|role| subject.has(*role));
+        vectors.extend(roles.map(|role| format!("{role}({})", subject.name())));
+    }
+    let vectors = vectors.join(" | ");
+    format!(
+        "(server(rust) | client(rust) | server(scripted) | client(scripted)) \
+         & (!case(vectors/**) | {vectors})"
+    )
+}
+
+/// The manifest's text. Binaries stand together in one folder.
+pub(crate) fn text(root: &Path, binaries: &Path, subjects: &[Subject]) -> String {
+    let mut text = format!(
+        r#"# Written by `make mutants`.
+schema = 1
+protos = {protos:?}
+suites = {suites:?}
+contract = {contract:?}
+# A mutant that hangs hangs often; the machine may be busy all the same.
+limits = {{ start = "20s", answer_grace = "3s", stop = "1s" }}
+
+[[peer]]
+name = {REFERENCE:?}
+language = "Rust"
+features = ["directions", "gzip"]
+server = {{ cmd = [{server:?}, "--listen", "{{listen}}"] }}
+client = {{ cmd = [{client:?}, "drive"] }}
+"#,
+        protos = root.join("proto"),
+        suites = root.join("harness/suites"),
+        contract = root.join("docs/contract.md"),
+        server = binaries.join("server"),
+        client = binaries.join("client"),
+    );
+    let peer = binaries.join("mutant-peer");
+    for subject in subjects {
+        let name = subject.name();
+        let mut add = |line: String| {
+            text.push_str(&line);
+            text.push('\n');
+        };
+        add(format!("\n[[peer]]\nname = {name:?}\nfeatures = [\"directions\", \"gzip\"]"));
+        let spared = subject.spared().into_iter();
+        let spared: Vec<String> = spared
+            .map(|suite| format!("{{ case = {suite:?}, why = \"not for this mutant\" }}"))
+            .collect();
+        add(format!("unsupported = [{}]", spared.join(", ")));
+        if subject.has(Role::Server) {
+            let words = format!(r#""server", "--listen", "{{listen}}", "--mutant", {name:?}"#);
+            add(format!("server = {{ cmd = [{peer:?}, {words}] }}"));
+        }
+        if subject.has(Role::Client) {
+            let words = format!(r#""client", "drive", "--mutant", {name:?}"#);
+            add(format!("client = {{ cmd = [{peer:?}, {words}] }}"));
+        }
+    }
+    text
+}

@@ -1,0 +1,94 @@
+//! What came of one mutant in one role.
+
+use crate::{
+    manifest::{Role, Subject},
+    run::Trial,
+};
+
+/// The verdicts that count against a peer.
+const FAILURES: [&str; 3] = ["fail", "hung", "crashed"];
+
+/// A mutant in a role, and what the harness made of it.
+pub(crate) struct Row {
+    pub(crate) subject: Subject,
+    pub(crate) role: Role,
+    /// How many trials there were.
+    pub(crate) trials: usize,
+    pub(crate) failed: usize,
+    pub(crate) outcome: Outcome,
+}
+
+/// What the harness made of a mutant.
+pub(crate) enum Outcome {
+    /// It was found, and blamed.
+    Killed(Killer),
+    /// Nothing failed.
+    Passed,
+    /// Something failed, and nobody was blamed.
+    BlamedNobody(Killer),
+    /// Somebody else was blamed.
+    BlamedWrongly(Killer),
+    /// It was not tried.
+    NotTried,
+}
+
+/// The first case that found it.
+pub(crate) struct Killer {
+    pub(crate) case: String,
+    pub(crate) rule: String,
+    pub(crate) reason: String,
+}
+
+impl Row {
+    /// What the trials of a subject in a role say.
+    pub(crate) fn of(subject: &Subject, role: Role, results: &[Trial]) -> Self {
+        let name = subject.name();
+        let is_its = |trial: &&Trial| match role {
+            Role::Server => trial.server == name,
+            Role::Client => trial.client == name,
+        };
+        let is_tried = |trial: &&Trial| trial.verdict == "pass" || has_failed(trial);
+        let tried: Vec<&Trial> = results.iter().filter(is_its).filter(is_tried).collect();
+        let failed: Vec<&Trial> = tried.iter().copied().filter(has_failed).collect();
+        let blamed = |side: String| {
+            let is_it = move |trial: &&&Trial| trial.blame.as_deref() == Some(side.as_str());
+            failed.iter().find(is_it).map(|trial| Killer::of(trial, role))
+        };
+        let other = if role == Role::Server { Role::Client } else { Role::Server };
+        let outcome = match (blamed(other.to_string()), blamed(role.to_string()), failed.first()) {
+            (Some(wrong), _, _) => Outcome::BlamedWrongly(wrong),
+            (None, Some(right), _) => Outcome::Killed(right),
+            (None, None, Some(first)) => Outcome::BlamedNobody(Killer::of(first, role)),
+            (None, None, None) if tried.is_empty() => Outcome::NotTried,
+            (None, None, None) => Outcome::Passed,
+        };
+        Self { subject: *subject, role, trials: tried.len(), failed: failed.len(), outcome }
+    }
+
+    /// Whether that is what should come of it.
+    pub(crate) fn is_right(&self) -> bool {
+        match self.outcome {
+            Outcome::Killed(_) => !self.subject.is_lawful(),
+            Outcome::Passed => self.subject.is_lawful(),
+            _ => false,
+        }
+    }
+}
+
+impl Killer {
+    /// The rule is that of the wire which the mutant broke, or else the case's own.
+    fn of(trial: &Trial, role: Role) -> Self {
+        let side = role.to_string();
+        let broken = trial.violations.iter().find(|one| one.side == side && one.level == "MUST");
+        Self {
+            case: trial.case.clone(),
+            rule: broken.map_or_else(|| trial.rule.clone(), |broken| broken.rule.clone()),
+            reason: trial.reason.clone(),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "it is a filter's predicate")]
+fn has_failed(trial: &&Trial) -> bool {
+    FAILURES.contains(&trial.verdict.as_str())
+}
