@@ -27,8 +27,8 @@ pub(super) fn judge(case: &Case, played: &Played) -> Judgement {
 
 fn mismatch(endings: &[&Ending], method: &Method, played: &Played) -> Option<String> {
     // Whatever came before: what cannot be read is no HTTP/2.
-    let is_allowed = played.unreadable.is_none()
-        && endings.iter().any(|ending| allows(ending, method, played));
+    let is_allowed =
+        played.unreadable.is_none() && endings.iter().any(|ending| allows(ending, method, played));
     let stalled = played.stalled.as_ref().filter(|stalled| !is_allowed || !stalled.was_ended);
     if is_allowed && stalled.is_none() {
         return None;

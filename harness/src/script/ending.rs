@@ -33,9 +33,9 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
         }
         // After a response that is whole, NO_ERROR only says that the rest of the request
         // is not needed (RFC 9113, section 8.1): the response is what came of it.
-        EndingKind::Reset(codes) => seen.reset.is_some_and(|code| {
-            codes.allow(code) && !(seen.has_ended && code == error::NO_ERROR)
-        }),
+        EndingKind::Reset(codes) => seen
+            .reset
+            .is_some_and(|code| codes.allow(code) && !(seen.has_ended && code == error::NO_ERROR)),
         EndingKind::GoAway(codes) => played.goaway.is_some_and(|code| codes.allow(code)),
         EndingKind::Closed => played.is_closed,
         EndingKind::Silence => {
