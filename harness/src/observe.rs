@@ -131,6 +131,14 @@ pub struct Played {
     pub beside: Vec<Self>,
 }
 
+impl Played {
+    /// Whether nothing more can be seen of the server.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.is_closed || self.unreadable.is_some()
+    }
+}
+
 /// Why a script did not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stalled {

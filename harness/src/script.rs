@@ -15,3 +15,6 @@ mod server;
 pub use client::play_client;
 pub use ending::{allows, describe};
 pub use server::ScriptedServer;
+
+#[cfg(test)]
+mod tests;

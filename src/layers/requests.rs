@@ -1,5 +1,7 @@
 //! Limits the messages of a request: a longer one than gRPC takes by default is
-//! RESOURCE_EXHAUSTED, a second one for a method that has one is INTERNAL.
+//! RESOURCE_EXHAUSTED, a second one for a method that has one is INTERNAL. So are
+//! trailers, which a request of gRPC does not have, and the library under tonic would
+//! take with pseudo-headers in them.
 
 use futures_util::stream;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -55,6 +57,9 @@ impl Limited {
             Ok(frame) => frame,
             Err(status) => return Some(Err(status)),
         };
+        if frame.is_trailers() {
+            return Some(Err(Status::internal("a request has no trailers")));
+        }
         let read = frame.data_ref().map_or(Ok(()), |data| self.reader.read(data));
         Some(Ok(match read {
             Ok(()) => frame,

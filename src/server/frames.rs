@@ -5,6 +5,7 @@ pub(super) const PREFACE_BYTES: usize = 24;
 
 pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
+pub(super) const SETTINGS: u8 = 4;
 pub(super) const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 

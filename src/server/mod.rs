@@ -2,6 +2,7 @@
 //! for instance by [`StopRequests`].
 
 mod frames;
+mod greeting;
 mod listen;
 mod pings;
 mod run;

@@ -14,6 +14,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
 use tower::Layer;
 
+use super::greeting::Greeted;
 use super::pings::PingLimit;
 use crate::directions::Directed;
 use crate::layers::binary::BinaryEntries;
@@ -103,14 +104,18 @@ pub async fn run(
 /// Small messages leave at once: Nagle's algorithm would hold the second of two
 /// until the first was acknowledged.
 ///
-/// Only what is not encrypted can be watched for PINGs: the library makes the TLS.
+/// Only what is not encrypted can be watched, for PINGs and for how it begins: the
+/// library makes the TLS.
 fn incoming(
     listener: TcpListener,
     is_encrypted: bool,
-) -> impl Stream<Item = io::Result<PingLimit<TcpStream>>> {
-    let limited = if is_encrypted { PingLimit::none } else { PingLimit::new };
+) -> impl Stream<Item = io::Result<Greeted<PingLimit<TcpStream>>>> {
+    let watched = move |stream| match is_encrypted {
+        true => Greeted::encrypted(PingLimit::none(stream)),
+        false => Greeted::new(PingLimit::new(stream)),
+    };
     let accepted = TcpIncoming::from(listener).with_nodelay(Some(true));
-    accepted.map(move |stream| stream.map(limited))
+    accepted.map(move |stream| stream.map(watched))
 }
 
 /// What stands around every service, from the outermost on.

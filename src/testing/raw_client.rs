@@ -15,6 +15,7 @@ pub(crate) struct RawRequest {
     path: &'static str,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
+    trailers: Option<HeaderMap>,
 }
 
 /// What came back.
@@ -38,6 +39,7 @@ impl RawRequest {
             path,
             headers: headers.map(|(name, value)| (name, value.to_owned())).to_vec(),
             body: Vec::new(),
+            trailers: None,
         };
         request.message(message)
     }
@@ -58,6 +60,11 @@ impl RawRequest {
     /// With these bytes instead of messages.
     pub(crate) fn body(self, body: &[u8]) -> Self {
         Self { body: body.to_vec(), ..self }
+    }
+
+    /// With trailers after the messages.
+    pub(crate) fn trailers(self, trailers: HeaderMap) -> Self {
+        Self { trailers: Some(trailers), ..self }
     }
 
     /// With one more header.
@@ -91,7 +98,10 @@ impl RawRequest {
         let request = request.body(()).expect("a request");
         let (response, mut sender) = client.send_request(request, false).expect("a stream");
         // The server may have answered already, and want no more.
-        let _ = sender.send_data(Bytes::from(self.body.clone()), true);
+        let _ = sender.send_data(Bytes::from(self.body.clone()), self.trailers.is_none());
+        if let Some(trailers) = &self.trailers {
+            let _ = sender.send_trailers(trailers.clone());
+        }
 
         let (head, body) = response.await.expect("a response").into_parts();
         let mut answer = Answer {

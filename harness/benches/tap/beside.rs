@@ -35,6 +35,7 @@ pub(super) enum Between {
 pub(super) struct Beside {
     case: Arc<Case>,
     server: Server,
+    address: String,
     client: Client,
     forwarder: String,
     tap: Arc<Tap>,
@@ -50,10 +51,12 @@ impl Beside {
         };
         let server = Server::start(bench.server(), &[], setting("server.log")?).await?;
         let client = Client::start(bench.client(), setting("client.log")?).await?;
+        let address = server.address.clone().ok_or("the server has no address")?;
         Ok(Self {
             case: Arc::clone(&bench.case),
-            forwarder: forwarder::start(server.address.parse()?)?.to_string(),
-            tap: Arc::new(Tap::start(&server.address, Behaviour::default()).await?),
+            forwarder: forwarder::start(address.parse()?)?.to_string(),
+            tap: Arc::new(Tap::start(&address, Behaviour::default()).await?),
+            address,
             server,
             client,
             next_id: 1,
@@ -70,7 +73,7 @@ impl Beside {
     pub(super) async fn turn(&mut self, between: Between, in_flight: usize) -> Result<Duration> {
         let began = Instant::now();
         let target = match between {
-            Between::Nothing => self.server.address.clone(),
+            Between::Nothing => self.address.clone(),
             Between::Forwarder => self.forwarder.clone(),
             Between::Tap => self.tap.address().to_string(),
         };
@@ -113,7 +116,7 @@ impl Beside {
         self.next_id += 1;
         let value = id.to_string();
         let mark = is_marked.then_some((CALL_ENTRY, value.as_str()));
-        let errand = Errand { id, case: &self.case.name, target, mark, tls: None };
+        let errand = Errand { id, case: &self.case, target, mark, tls: None };
         self.client.call(errand, &self.case.calls[0]);
     }
 

@@ -152,6 +152,6 @@ fn peer() -> Result<Peer> {
         features: Default::default(),
         unsupported: Vec::new(),
         server: Some(ServerSpec { start, tls: Vec::new(), mutual_tls: Vec::new() }),
-        client: Some(ClientSpec { cmd: command("client", &["drive"])? }),
+        client: Some(ClientSpec::Command { cmd: command("client", &["drive"])? }),
     })
 }

@@ -10,13 +10,14 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::mpsc,
-    task::AbortHandle,
+    task::JoinHandle,
+    time::{Instant, timeout_at},
 };
 
 use crate::{
     observe::{Played, StreamSeen},
     role::Role,
-    suite::{Awaited, Cut, Habit, Script},
+    suite::{Awaited, Habit, Script},
     wire::{
         frame::{Frame, FrameReader, HEADER_BYTES, PREFACE, flag, kind},
         headers::{Field, HeaderDecoder},
@@ -52,12 +53,13 @@ const MAX_ANSWERS: usize = 1 << 20;
 pub(super) struct Link {
     role: Role,
     omits: Vec<Habit>,
-    reads: OwnedReadHalf,
+    /// `None` once we have reset the connection.
+    reads: Option<OwnedReadHalf>,
     buffer: BytesMut,
     writes: mpsc::UnboundedSender<Write>,
     /// What waits to be sent with what follows it.
     held: Option<Vec<u8>>,
-    _writer: Writer,
+    writer: Writer,
     frames: FrameReader,
     decoder: HeaderDecoder,
     table_bytes: u32,
@@ -126,11 +128,11 @@ impl Link {
         Self {
             role,
             omits,
-            reads,
+            reads: Some(reads),
             buffer: BytesMut::new(),
             writes,
             held: None,
-            _writer: writer,
+            writer,
             frames: FrameReader::new(other),
             decoder: HeaderDecoder::default(),
             table_bytes: DEFAULT_HEADER_TABLE_BYTES,
@@ -197,13 +199,20 @@ impl Link {
         let _ = self.writes.send(Write::Bytes(bytes));
     }
 
-    /// Ends our side of the connection.
-    pub(super) fn close(&mut self, cut: Cut) {
+    /// Ends our side of the connection, once all before it is sent.
+    pub(super) fn close(&mut self) {
         self.hold(false);
-        let _ = self.writes.send(match cut {
-            Cut::Close => Write::End,
-            Cut::Reset => Write::Abort,
-        });
+        let _ = self.writes.send(Write::End);
+    }
+
+    /// Ends the connection by a reset, likewise. Nothing is heard of the other side any more.
+    pub(super) async fn reset(&mut self, until: Instant) {
+        self.hold(false);
+        let _ = self.writes.send(Write::Abort);
+        let _ = timeout_at(until, &mut self.writer.0).await;
+        // The last half that is dropped closes the socket.
+        self.reads = None;
+        self.seen.is_closed = true;
     }
 
     /// SETTINGS and PING wait for an answer, which a script may wait for, too.
@@ -292,16 +301,16 @@ impl Link {
 
     /// Whether nothing more can be seen of the other side.
     pub(super) const fn is_over(&self) -> bool {
-        self.seen.is_closed || self.seen.unreadable.is_some()
+        self.seen.is_over()
     }
 
     /// Reads what comes next. May be dropped while it waits.
     pub(super) async fn read(&mut self) {
-        if self.is_over() {
+        let Some(reads) = self.reads.as_mut().filter(|_| !self.seen.is_over()) else {
             return std::future::pending().await;
-        }
+        };
         self.buffer.reserve(BUFFER_BYTES);
-        match self.reads.read_buf(&mut self.buffer).await {
+        match reads.read_buf(&mut self.buffer).await {
             Ok(0) | Err(_) => self.seen.is_closed = true,
             Ok(_) => {
                 self.frames.push(&self.buffer);
@@ -461,7 +470,7 @@ impl Link {
 }
 
 /// The task that writes.
-struct Writer(AbortHandle);
+struct Writer(JoinHandle<()>);
 
 impl Drop for Writer {
     /// Nobody waits for what is not written yet, which a side that does not read would
@@ -491,6 +500,8 @@ fn write_all(mut writes: OwnedWriteHalf) -> (mpsc::UnboundedSender<Write>, Write
                 Write::Abort => {
                     // A socket that refuses is closed in the ordinary way.
                     let _ = writes.as_ref().set_zero_linger();
+                    // Dropped, it would end its direction in the ordinary way first.
+                    writes.forget();
                     return;
                 }
             };
@@ -500,5 +511,5 @@ fn write_all(mut writes: OwnedWriteHalf) -> (mpsc::UnboundedSender<Write>, Write
             }
         }
     });
-    (sender, Writer(writer.abort_handle()))
+    (sender, Writer(writer))
 }

@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout_at};
 use super::link::Link;
 use crate::{
     observe::Stalled,
-    suite::{Awaited, Step, StreamRef},
+    suite::{Awaited, Cut, Step, StreamRef},
     wire::{
         frame::{flag, kind},
         write,
@@ -76,10 +76,8 @@ pub(super) async fn play(
                 let end = Instant::now() + *pause;
                 while timeout_at(end.min(until), link.read()).await.is_ok() {}
             }
-            Step::Close(cut) => {
-                link.close(*cut);
-                link.seen.is_closed |= *cut == crate::suite::Cut::Reset;
-            }
+            Step::Close(Cut::Close) => link.close(),
+            Step::Close(Cut::Reset) => link.reset(until).await,
         }
     }
     Ok(())

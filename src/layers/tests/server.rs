@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tokio::task;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::body::Body;
-use tonic::codegen::http::{self, Method};
+use tonic::codegen::http::{self, HeaderMap, Method};
 use tonic::server::{Grpc, NamedService, ServerStreamingService, UnaryService};
 use tonic::service::LayerExt as _;
 use tonic::transport::Server;
@@ -230,6 +230,7 @@ async fn requests_have_one_message_of_up_to_four_mebibytes() {
         (echo_call().message(&[8, 9]), "13"),
         (echo_call().body(&[]), "13"),
         (echo_call().body(&[0, 0, 0, 0, 9, 8]), "13"),
+        (echo_call().trailers(HeaderMap::new()), "13"),
     ];
     for (request, expected) in table {
         let answer = request.send(&server).await;

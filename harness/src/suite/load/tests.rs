@@ -2,6 +2,8 @@ use std::fs;
 
 use super::*;
 
+mod script;
+
 const PROTO: &str = r#"
 syntax = "proto3";
 package t;

@@ -1,0 +1,399 @@
+//! Scripts against sides that a test plays: what is seen of them, what is allowed, and
+//! that nothing they do keeps a script from its end.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    time::{Instant, timeout},
+};
+
+use super::{allows, describe, play_client};
+use crate::{
+    observe::{Played, StreamSeen},
+    role::Role,
+    rules::samples::get_sequence,
+    suite::{
+        Awaited, Beside, Call, Code, Codes, Cut, Ending, EndingKind, ErrorCode, Script, Step,
+        StreamRef,
+    },
+    wire::{
+        frame::{flag, kind},
+        headers, message, write,
+    },
+};
+
+/// Far more than any of this takes, and less than a test may hang.
+const LIMIT: Duration = Duration::from_secs(20);
+
+const RESPONSE: &[(&str, &str)] = &[(":status", "200"), ("content-type", "application/grpc")];
+
+fn script(steps: Vec<Step>, kinds: Vec<EndingKind>) -> Script {
+    Script {
+        role: Role::Client,
+        steps_again: steps.clone(),
+        steps,
+        greets: true,
+        omits: Vec::new(),
+        endings: kinds.into_iter().map(Ending::of).collect(),
+        beside: None,
+    }
+}
+
+fn request() -> Step {
+    Step::Headers {
+        opens: true,
+        stream: StreamRef::Current,
+        block: headers::encode(&[(":method", "POST")]),
+        flags: flag::END_STREAM,
+        ends_block: true,
+        pieces: Vec::new(),
+        padding: None,
+        has_priority: false,
+    }
+}
+
+fn data(bytes: usize) -> Step {
+    Step::Data {
+        stream: StreamRef::Current,
+        content: vec![0; bytes],
+        ends_stream: false,
+        pieces: Vec::new(),
+        padding: None,
+        heeds_windows: true,
+    }
+}
+
+fn call(timeout: Duration) -> Call {
+    Call { timeout, ..get_sequence() }
+}
+
+/// A server that answers the first bytes with these, and whatever it does then.
+async fn server<Rest: Future<Output = ()> + Send + 'static>(
+    answer: Vec<u8>,
+    then: impl Fn(TcpStream) -> Rest + Send + 'static,
+) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut some = [0; 24];
+            let _ = stream.read_exact(&mut some).await;
+            let _ = stream.write_all(&answer).await;
+            tokio::spawn(then(stream));
+        }
+    });
+    address
+}
+
+/// Reads until the other side has closed.
+async fn drain(mut stream: TcpStream) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(1..) = stream.read(&mut buffer).await {}
+}
+
+async fn stall(stream: TcpStream) {
+    tokio::time::sleep(LIMIT).await;
+    drop(stream);
+}
+
+async fn leave(stream: TcpStream) {
+    drop(stream);
+}
+
+async fn played(address: &str, script: &Script, limit: Duration) -> Played {
+    let call = call(limit);
+    timeout(LIMIT, play_client(address, script, &call)).await.expect("the script comes to its end")
+}
+
+fn answer_with(frames: &[Vec<u8>]) -> Vec<u8> {
+    [write::settings(&[]), frames.concat()].concat()
+}
+
+fn ended_with(fields: &[(&str, &str)]) -> Vec<u8> {
+    write::headers(1, flag::END_STREAM, &[RESPONSE, fields].concat())
+}
+
+#[tokio::test]
+async fn a_script_ends_as_soon_as_an_allowed_outcome_is_there() {
+    let status = |code| EndingKind::Status(vec![Code(code)]);
+    let any = || EndingKind::Reset(Codes::Any);
+    for (name, answer, kind) in [
+        ("a status", ended_with(&[("grpc-status", "13")]), status(13)),
+        ("a reset", write::reset(1, 8), any()),
+        ("GOAWAY", write::goaway(0, 1), EndingKind::GoAway(Codes::Any)),
+    ] {
+        let address = server(answer_with(&[answer]), stall).await;
+        let script = script(vec![request()], vec![kind]);
+        let began = Instant::now();
+        let played = played(&address, &script, LIMIT).await;
+        assert!(allows(&script.endings[0], &get_sequence().method, &played), "{name}: {played:?}");
+        assert!(began.elapsed() < LIMIT / 2, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_over_ends_a_script_that_wants_something_else_of_it() {
+    let address = server(answer_with(&[ended_with(&[("grpc-status", "0")])]), stall).await;
+    let script = script(vec![request()], vec![EndingKind::Reset(Codes::Any)]);
+    let played = played(&address, &script, LIMIT).await;
+    assert!(played.streams[&1].has_ended && !played.is_late);
+}
+
+#[tokio::test]
+async fn another_stream_of_an_outcome_is_waited_for() {
+    let answer = answer_with(&[write::reset(3, 7), write::reset(1, 8)]);
+    let address = server(answer, stall).await;
+    let mut script = script(vec![request(), request()], vec![EndingKind::Reset(Codes::Any)]);
+    let also = Ending::of(EndingKind::Reset(Codes::These(vec![ErrorCode(8)])));
+    script.endings[0].also = vec![Ending { stream: Some(1), ..also }];
+    let played = played(&address, &script, LIMIT).await;
+    assert!(allows(&script.endings[0], &get_sequence().method, &played), "{played:?}");
+    let described = describe(&[1, 3], &get_sequence().method, &played);
+    assert_eq!(described, "on stream 1: RST_STREAM CANCEL, on stream 3: RST_STREAM REFUSED_STREAM");
+}
+
+#[tokio::test]
+async fn silence_is_only_what_lasts_until_the_time_is_over() {
+    let limit = Duration::from_millis(50);
+    let silence = script(vec![request()], vec![EndingKind::Silence]);
+    let is_silent = |played: &Played| allows(&silence.endings[0], &get_sequence().method, played);
+    let quiet = server(answer_with(&[]), stall).await;
+    assert!(is_silent(&played(&quiet, &silence, limit).await));
+    let closing = server(answer_with(&[]), leave).await;
+    assert!(!is_silent(&played(&closing, &silence, limit).await));
+    let answering = server(answer_with(&[write::reset(1, 2)]), stall).await;
+    assert!(!is_silent(&played(&answering, &silence, limit).await));
+}
+
+#[tokio::test]
+async fn what_is_waited_for_in_vain_is_said() {
+    let reset = || EndingKind::Reset(Codes::Any);
+    let wait = |awaited| script(vec![request(), Step::WaitFor(awaited)], vec![reset()]);
+    let limit = Duration::from_millis(50);
+    let stalled = |played: Played| played.stalled.map(|stalled| (stalled.why, stalled.was_ended));
+
+    let quiet = server(answer_with(&[]), stall).await;
+    let seen = stalled(played(&quiet, &wait(Awaited::PingAck), limit).await);
+    assert_eq!(seen, None, "no PING was sent, so none waits for its answer");
+    let seen = stalled(played(&quiet, &wait(Awaited::Messages(2)), limit).await);
+    let why = "waited in vain for 2 messages (step 1): the time was over";
+    assert_eq!(seen, Some((why.to_owned(), false)));
+
+    let leaving = server(answer_with(&[]), leave).await;
+    let seen = stalled(played(&leaving, &wait(Awaited::WindowUpdate), LIMIT).await);
+    let why = "waited in vain for WINDOW_UPDATE (step 1): the connection ended";
+    assert_eq!(seen, Some((why.to_owned(), true)));
+
+    let resetting = server(answer_with(&[write::reset(1, 8)]), stall).await;
+    let seen = stalled(played(&resetting, &wait(Awaited::Headers), LIMIT).await);
+    let why = "waited in vain for HEADERS (step 1): the stream ended";
+    assert_eq!(seen, Some((why.to_owned(), true)));
+}
+
+#[tokio::test]
+async fn room_is_waited_for_no_longer_than_the_stream_lives() {
+    // More than the window, which nobody opens.
+    let steps = || vec![request(), data(70_000)];
+    let resetting = server(answer_with(&[write::reset(1, 0)]), drain).await;
+    let script_of = |kind| script(steps(), vec![kind]);
+    let seen = played(&resetting, &script_of(EndingKind::Reset(Codes::Any)), LIMIT).await;
+    assert!(seen.stalled.is_none() && !seen.is_late, "{seen:?}");
+    let quiet = server(answer_with(&[]), drain).await;
+    let limit = Duration::from_millis(50);
+    let seen = played(&quiet, &script_of(EndingKind::Silence), limit).await;
+    assert!(seen.stalled.is_some_and(|stalled| !stalled.was_ended));
+    let opening = server(
+        answer_with(&[write::window_update(0, 10_000), write::window_update(1, 10_000)]),
+        drain,
+    )
+    .await;
+    let seen = played(&opening, &script_of(EndingKind::Silence), limit).await;
+    assert_eq!(seen.stalled, None);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_read_keeps_no_script_from_its_end() {
+    let address = server(answer_with(&[write::goaway(0, 11)]), stall).await;
+    let flood = Step::Frame {
+        kind: kind::PING,
+        flags: 0,
+        stream: StreamRef::Number(0),
+        payload: vec![0; 16_000],
+    };
+    let script = script(vec![flood; 2000], vec![EndingKind::GoAway(Codes::Any)]);
+    let played = played(&address, &script, LIMIT).await;
+    assert_eq!(played.goaway, Some(11));
+}
+
+#[tokio::test]
+async fn a_reset_comes_after_all_that_was_sent_before_and_is_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let read = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut all = Vec::new();
+        let error = stream.read_to_end(&mut all).await.expect_err("no ordinary end");
+        (all.len(), error.kind())
+    });
+    let steps = vec![Step::Bytes(vec![7; 500]), Step::Close(Cut::Reset)];
+    let script = Script { greets: false, ..script(steps, vec![EndingKind::Closed]) };
+    let played = played(&address, &script, LIMIT).await;
+    assert!(played.is_closed && played.stalled.is_none());
+    let (_, kind) = timeout(LIMIT, read).await.unwrap().unwrap();
+    assert_eq!(kind, std::io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_server_that_nobody_reaches_has_closed_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let script = script(vec![request()], vec![EndingKind::Closed]);
+    let stalled = played(&address, &script, LIMIT).await.stalled.expect("a reason");
+    assert!(stalled.why.starts_with("could not connect: "), "{}", stalled.why);
+    assert!(!stalled.was_ended);
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_http2_end_a_script() {
+    let broken = write::frame(kind::HEADERS, flag::END_HEADERS, 1, &[0x80]);
+    let lost = write::frame(kind::CONTINUATION, flag::END_HEADERS, 1, &[]);
+    for answer in [broken, lost] {
+        let address = server(answer_with(&[answer]), stall).await;
+        let script = script(vec![request()], vec![EndingKind::Closed]);
+        let played = played(&address, &script, LIMIT).await;
+        assert!(played.unreadable.is_some() && !played.is_late, "{played:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_stops_is_bounded() {
+    let endless = |mut stream: TcpStream| async move {
+        let frame = write::data(1, 0, &[0; 16_384]);
+        while stream.write_all(&frame).await.is_ok() {}
+    };
+    let address = server(answer_with(&[]), endless).await;
+    let script = script(vec![request()], vec![EndingKind::Closed]);
+    let played = played(&address, &script, LIMIT).await;
+    let why = played.unreadable.expect("too much");
+    assert!(why.starts_with("more than "), "{why}");
+}
+
+#[tokio::test]
+async fn the_first_reset_of_a_stream_counts() {
+    let answer = answer_with(&[write::reset(1, 7), write::reset(1, 5), write::goaway(0, 0)]);
+    let address = server(answer, stall).await;
+    let script = script(vec![request()], vec![EndingKind::GoAway(Codes::Any)]);
+    assert_eq!(played(&address, &script, LIMIT).await.streams[&1].reset, Some(7));
+}
+
+#[tokio::test]
+async fn the_call_beside_a_script_is_made_meanwhile_and_afterwards() {
+    let address = server(answer_with(&[ended_with(&[("grpc-status", "0")])]), stall).await;
+    let ending =
+        Ending { message_count: Some(0), ..Ending::of(EndingKind::Status(vec![Code::OK])) };
+    let beside = Beside { steps: vec![request()], ending: ending.clone(), limit: LIMIT };
+    let script = Script { beside: Some(beside), ..script(vec![], vec![EndingKind::Silence]) };
+    let played = played(&address, &script, Duration::from_millis(50)).await;
+    assert_eq!(played.beside.len(), 2);
+    for beside in &played.beside {
+        assert!(allows(&ending, &get_sequence().method, beside), "{beside:?}");
+    }
+}
+
+#[test]
+fn outcomes_are_told_apart() {
+    let fields = |fields: &[(&str, &str)]| -> Vec<(String, String)> {
+        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let message = |payload: &'static [u8]| message::Message {
+        flag: 0,
+        length: payload.len() as u32,
+        payload: Some(payload.into()),
+    };
+    let ok = StreamSeen {
+        blocks: vec![fields(RESPONSE), fields(&[("grpc-status", "0")])],
+        messages: vec![message(b"")],
+        has_ended: true,
+        ..StreamSeen::default()
+    };
+    let open = StreamSeen { has_ended: false, ..ok.clone() };
+    let courteous = StreamSeen { reset: Some(0), ..ok.clone() };
+    let late = StreamSeen { reset: Some(5), ..ok.clone() };
+    let reset = StreamSeen { reset: Some(0), ..StreamSeen::default() };
+    let http = StreamSeen {
+        blocks: vec![fields(&[(":status", "103")]), fields(&[(":status", "415")])],
+        has_ended: true,
+        ..StreamSeen::default()
+    };
+    let bare =
+        StreamSeen { blocks: vec![fields(RESPONSE)], has_ended: true, ..StreamSeen::default() };
+    let odd = StreamSeen {
+        blocks: vec![fields(&[(":status", "200"), ("grpc-status", "abc")])],
+        has_ended: true,
+        ..StreamSeen::default()
+    };
+    let status = |code| EndingKind::Status(vec![Code(code)]);
+    let any = || EndingKind::Reset(Codes::Any);
+    let these = |code| EndingKind::Reset(Codes::These(vec![ErrorCode(code)]));
+    for (name, kind, seen, expected) in [
+        ("OK", status(0), &ok, true),
+        ("another status", status(2), &ok, false),
+        ("a response without its end", status(0), &open, false),
+        ("a response without a status", status(0), &bare, false),
+        ("a status that is none", status(0), &odd, false),
+        ("an HTTP status", EndingKind::Http(vec![415]), &http, true),
+        ("an informational one", EndingKind::Http(vec![103]), &http, false),
+        ("200 with a status", EndingKind::Http(vec![415]), &ok, false),
+        ("any reset", any(), &reset, true),
+        ("no reset", any(), &ok, false),
+        ("a reset that says that the rest is not needed", any(), &courteous, false),
+        ("the same by its code", these(0), &courteous, false),
+        ("a reset after the answer", these(5), &late, true),
+        ("another reset", these(7), &late, false),
+        ("closed", EndingKind::Closed, &ok, false),
+        ("GOAWAY", EndingKind::GoAway(Codes::Any), &ok, false),
+        ("silence", EndingKind::Silence, &ok, false),
+    ] {
+        let streams = [(1, seen.clone())].into();
+        let played = Played { last_stream: 1, streams, is_late: true, ..Played::default() };
+        let method = get_sequence().method;
+        assert_eq!(allows(&Ending::of(kind), &method, &played), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_details_of_an_outcome_count() {
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let seen = StreamSeen {
+        blocks: vec![
+            vec![field(":status", "200"), field("a", "1")],
+            vec![field("grpc-status", "0"), field("b", "2")],
+        ],
+        has_ended: true,
+        ..StreamSeen::default()
+    };
+    let played = Played { last_stream: 3, streams: [(3, seen)].into(), ..Played::default() };
+    let ok = || Ending::of(EndingKind::Status(vec![Code::OK]));
+    let closed = || Ending::of(EndingKind::Closed);
+    for (name, ending, expected) in [
+        ("the last stream", ok(), true),
+        ("another stream", Ending { stream: Some(1), ..ok() }, false),
+        ("no messages", Ending { message_count: Some(0), messages: Some(vec![]), ..ok() }, true),
+        ("one message", Ending { message_count: Some(1), ..ok() }, false),
+        (
+            "fields of both blocks",
+            Ending { fields: vec![field("a", "1"), field("b", "2")], ..ok() },
+            true,
+        ),
+        ("another value", Ending { fields: vec![field("a", "2")], ..ok() }, false),
+        ("a field that is not there", Ending { lacks: vec!["c".to_owned()], ..ok() }, true),
+        ("a field that is", Ending { lacks: vec!["b".to_owned()], ..ok() }, false),
+        ("itself, too", Ending { also: vec![ok()], ..ok() }, true),
+        ("what is not there, too", Ending { also: vec![closed()], ..ok() }, false),
+    ] {
+        assert_eq!(allows(&ending, &get_sequence().method, &played), expected, "{name}");
+    }
+}

@@ -1,0 +1,232 @@
+//! Every step and outcome of a script is read, and what makes no sense is an error that
+//! says where and what to do.
+
+use super::{NAMED, toml_suite};
+use crate::{
+    role::Role,
+    suite::{Habit, Script},
+};
+
+/// The script of a case with these fields beside its name.
+fn read(fields: &str) -> Result<Script, String> {
+    let suites = toml_suite(&format!("{NAMED}{fields}"))?;
+    Ok((**suites[0].cases[0].script.as_ref().expect("a script")).clone())
+}
+
+fn client(script: &str, expect: &str) -> Result<Script, String> {
+    read(&format!(
+        "method = \"t.S/Unary\"\nscripted = \"client\"\nscript = [{script}]\nexpect = {expect}"
+    ))
+}
+
+fn server(script: &str) -> Result<Script, String> {
+    read(&format!(
+        "method = \"t.S/Unary\"\nrequest = {{}}\nscripted = \"server\"\nscript = [{script}]\n\
+         expect = {{ code = \"INTERNAL\" }}"
+    ))
+}
+
+const CLOSED: &str = "{ closed = true }";
+
+#[test]
+fn every_step_is_read() {
+    for (step, expected) in [
+        (
+            "{ headers = \"request\", end = true }",
+            "HEADERS: :method=POST :scheme=http :path=/t.S/Unary :authority=localhost te=trailers content-type=application/grpc, END_STREAM",
+        ),
+        (
+            "{ headers = \"none\", add = [[\"a\", \"1\"]], first = [[\"b\", \"2\"]], stream = 3 }",
+            "HEADERS on stream 3: b=2 a=1",
+        ),
+        (
+            "{ headers = \"none\", set = { a = \"1\" }, block_hex = \"82\" }",
+            "HEADERS: a=1 :method=GET",
+        ),
+        (
+            "{ headers = \"none\", table_size = 0, open_block = true, with_priority = true }",
+            "HEADERS: , without END_HEADERS",
+        ),
+        (
+            "{ headers = \"none\", pieces = [0, 5], padding = 2 }",
+            "HEADERS: , in pieces of 0, 5 bytes, 2 bytes of padding",
+        ),
+        ("{ message = { x = 0 } }", "DATA: 00 00 00 00 00"),
+        (
+            "{ message_hex = \"ff\", flag = 2, length = 9, end = true }",
+            "DATA: 02 00 00 00 09 ff, END_STREAM",
+        ),
+        (
+            "{ data_hex = \"\", stream = 5, overrun = true }",
+            "DATA on stream 5: nothing, whatever the windows are",
+        ),
+        ("{ rst_stream = \"CANCEL\" }", "RST_STREAM: CANCEL"),
+        ("{ goaway = 99, last_stream = 7 }", "GOAWAY: error code 99, last stream 7"),
+        (
+            "{ settings = { max_frame_size = 1, \"0x99\" = 2 } }",
+            "SETTINGS: max_frame_size = 1, 0x0099 = 2",
+        ),
+        ("{ window_update = 4294967295, stream = 1 }", "WINDOW_UPDATE on stream 1: 4294967295"),
+        ("{ ping = \"12345678\" }", "PING: 31 32 33 34 35 36 37 38"),
+        ("{ priority = 3 }", "PRIORITY: 00 00 00 03 0f"),
+        (
+            "{ frame = { kind = 9, flags = 4, payload_hex = \"00\" }, stream = 1 }",
+            "CONTINUATION on stream 1, flags 0x04: 00",
+        ),
+        ("{ bytes = \"ab\" }", "2 bytes as they are: 61 62"),
+        ("{ bytes_hex = \"6162\" }", "2 bytes as they are: 61 62"),
+        ("{ wait_for = \"messages\", count = 2 }", "wait for 2 messages"),
+        ("{ wait_for = \"data-bytes\" }", "wait for 1 bytes of DATA"),
+        ("{ pause = \"5ms\" }", "pause for 5 ms"),
+        ("{ close = \"reset\" }", "reset the connection"),
+    ] {
+        let script = client(step, CLOSED).unwrap_or_else(|why| panic!("{step}: {why}"));
+        assert_eq!(script.steps[0].to_string(), expected, "{step}");
+    }
+    let preface = client("{ preface = true }", CLOSED).unwrap();
+    assert!(preface.steps[0].to_string().starts_with("24 bytes as they are: 50 52 49"));
+    let fields = |step: &str| server(step).unwrap().steps[0].to_string();
+    let response = "HEADERS: :status=200 content-type=application/grpc";
+    assert_eq!(fields("{ headers = \"response\" }"), response);
+    assert_eq!(fields("{ headers = \"trailers\" }"), "HEADERS: grpc-status=0, END_STREAM");
+}
+
+#[test]
+fn steps_that_make_no_sense_are_refused() {
+    for (step, expected) in [
+        ("{}", "nothing is done"),
+        ("{ preface = false }", "nothing is done"),
+        ("{ ping = \"x\", pause = \"1ms\" }", "a step does one thing; here are ping and pause"),
+        ("{ pong = \"x\" }", "unknown field `pong`"),
+        ("{ ping = \"123456789\" }", "more than 8 bytes; give `frame`"),
+        ("{ pause = \"soon\" }", "pause: "),
+        ("{ pause = \"6s\" }", "the script pauses for 6 s, and the `timeout` is 5 s"),
+        ("{ rst_stream = \"WRONG\" }", "`WRONG` is no HTTP/2 error code"),
+        ("{ settings = { wrong = 1 } }", "`wrong` is no setting of HTTP/2"),
+        ("{ settings = { \"0x1\" = 1 }, stream = 1 }", "give `frame` for SETTINGS on one"),
+        ("{ wait_for = \"end\", stream = 1 }", "`stream` belongs to frames of a stream"),
+        ("{ close = \"close\", stream = 1 }", "`stream` belongs to frames of a stream"),
+        ("{ wait_for = \"dinner\" }", "unknown variant `dinner`"),
+        ("{ wait_for = \"request\" }", "a client is sent no request"),
+        ("{ wait_for = \"end\", count = 1 }", "`count` belongs to"),
+        ("{ message = { wrong = 1 } }", "message"),
+        ("{ message = {}, data_hex = \"\" }", "one of `message`, `message_hex` and `data_hex`"),
+        ("{ data_hex = \"0\" }", "odd number of digits"),
+        ("{ data_hex = \"\", flag = 1 }", "`flag`, `length` and `gzip` belong to `message`"),
+        ("{ data_hex = \"\", pieces = 0 }", "give 1 or more"),
+        ("{ data_hex = \"\", pieces = [] }", "give 1 or more"),
+        ("{ data_hex = \"\", pieces = [3, 0] }", "give 1 or more"),
+        ("{ data_hex = \"\", pieces = 16777216 }", "more than a frame's length can say"),
+        ("{ headers = \"none\", pieces = 0 }", "give 1 or more"),
+        ("{ headers = \"request\", drop = [\"x\"] }", "there is no field `x`"),
+        ("{ headers = \"request\", set = { te = 1 } }", "a field's value is a text"),
+        ("{ headers = \"request\", overrun = true }", "`overrun` belongs to DATA"),
+        ("{ ping = \"\", end = true }", "`end`, `pieces` and `padding` belong to"),
+        ("{ ping = \"\", add = [[\"a\", \"b\"]] }", "belong to `headers`"),
+        ("{ ping = \"\", last_stream = 1 }", "`last_stream` belongs to `goaway`"),
+        (
+            "{ frame = { kind = 0, payload_hex = { \"$repeat\" = 16777216, of = \"00\" } } }",
+            "more than a frame's length can say",
+        ),
+    ] {
+        let error = client(step, CLOSED).expect_err(step);
+        assert!(error.contains("case `c`") && error.contains("a.toml:5"), "{step}: {error}");
+        assert!(error.contains(expected), "{step}: {error}");
+    }
+}
+
+#[test]
+fn outcomes_are_read_and_shown() {
+    for (expect, expected) in [
+        ("{ status = \"OK\", messages = [{ y = 1 }] }", "status OK, messages [{\"y\":1}]"),
+        ("{ status = [\"INTERNAL\", \"UNKNOWN\"] }", "status INTERNAL or UNKNOWN"),
+        ("{ http = [400, 405], stream = 3 }", "HTTP 400 or 405, on stream 3"),
+        ("{ rst_stream = \"any\" }", "RST_STREAM"),
+        ("{ goaway = [\"NO_ERROR\", 99] }", "GOAWAY NO_ERROR or error code 99"),
+        ("{ silence = true, message_count = 1 }", "nothing, 1 message"),
+        (
+            "{ closed = true, fields = [[\"a\", \"b\"]], lacks = [\"c\"] }",
+            "a closed connection, a: b, no c",
+        ),
+        (
+            "{ closed = true, also = [{ rst_stream = \"CANCEL\", stream = 1 }] }",
+            "a closed connection and RST_STREAM CANCEL, on stream 1",
+        ),
+    ] {
+        let script = client("", expect).unwrap_or_else(|why| panic!("{expect}: {why}"));
+        assert_eq!(script.endings[0].to_string(), expected, "{expect}");
+    }
+}
+
+#[test]
+fn outcomes_that_make_no_sense_are_refused() {
+    for (expect, expected) in [
+        ("[]", "no outcome is allowed"),
+        ("{}", "an outcome is one of"),
+        ("{ closed = false }", "an outcome is one of"),
+        ("{ closed = true, silence = true }", "an outcome is one of"),
+        ("{ status = \"OK\" }", "OK with nothing checked"),
+        ("[{ closed = true }, { status = [\"INTERNAL\", \"OK\"] }]", "expect[1]: OK with nothing"),
+        ("{ status = [] }", "an empty list"),
+        ("{ status = \"FINE\" }", "FINE"),
+        ("{ rst_stream = \"WRONG\" }", "`WRONG` is no HTTP/2 error code"),
+        ("{ http = \"many\" }", "expect[0]"),
+        ("{ closed = true, stream = 0 }", "`stream` 0 is the connection"),
+        ("{ closed = true, messages = [{ wrong = 1 }] }", "messages[0]"),
+        ("{ closed = true, also = [{ status = \"OK\" }] }", "also[0]: OK with nothing checked"),
+        ("{ closed = true, code = \"OK\" }", "unknown field `code`"),
+    ] {
+        let error = client("", expect).expect_err(expect);
+        assert!(error.contains(expected), "{expect}: {error}");
+    }
+}
+
+#[test]
+fn fields_of_a_script_belong_to_one_side() {
+    let script = |fields: &str| read(&format!("method = \"t.S/Unary\"\nscript = []\n{fields}"));
+    for (fields, expected) in [
+        ("expect = { closed = true }", "scripted"),
+        ("scripted = \"client\"", "give the allowed outcomes"),
+        (
+            "scripted = \"client\"\nexpect = { closed = true }\nmetadata = [[\"a\", \"b\"]]",
+            "`metadata` in a case of a scripted client",
+        ),
+        (
+            "scripted = \"client\"\nexpect = { closed = true }\nscript_again = []",
+            "makes one connection",
+        ),
+        (
+            "scripted = \"client\"\nexpect = { closed = true }\nfault = { cut = \"close\" }",
+            "in a scripted case",
+        ),
+        (
+            "scripted = \"client\"\nexpect = { closed = true }\nbeside = { messages = [{ wrong = 1 }] }",
+            "beside.messages",
+        ),
+        (
+            "scripted = \"client\"\nexpect = { closed = true }\nomits = [\"manners\"]",
+            "unknown variant `manners`",
+        ),
+        (
+            "scripted = \"server\"\nrequest = {}\nexpect = { code = \"INTERNAL\" }\nbeside = { messages = [] }",
+            "`beside` needs a scripted client",
+        ),
+        (
+            "scripted = \"server\"\nrequest = {}\nexpect = { code = \"INTERNAL\" }\nscript_again = [{}]",
+            "script_again: step 0",
+        ),
+    ] {
+        let error = script(fields).expect_err(fields);
+        assert!(error.contains(expected), "{fields}: {error}");
+    }
+    let full = script(
+        "scripted = \"client\"\nexpect = { closed = true }\ngreeting = false\n\
+         omits = [\"ping-ack\"]\nrequest = { x = 1 }\nbeside = { messages = [{ y = 1 }] }",
+    )
+    .unwrap();
+    assert_eq!((full.role, full.greets), (Role::Client, false));
+    assert_eq!(full.omits, [Habit::PingAck]);
+    assert_eq!(full.beside.unwrap().steps.len(), 2);
+    let twice = server("{ ping = \"\" }").unwrap();
+    assert_eq!(twice.steps_again, twice.steps, "the same on every connection");
+}
