@@ -41,7 +41,7 @@ pub(super) fn check(
 
 fn of_http(status: StatusCode) -> Code {
     match status {
-        StatusCode::BAD_REQUEST => Code::Internal,
+        StatusCode::BAD_REQUEST | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Code::Internal,
         StatusCode::UNAUTHORIZED => Code::Unauthenticated,
         StatusCode::FORBIDDEN => Code::PermissionDenied,
         StatusCode::NOT_FOUND => Code::Unimplemented,

@@ -185,6 +185,7 @@ async fn http_statuses_are_translated() {
         ("403", Code::PermissionDenied),
         ("404", Code::Unimplemented),
         ("429", Code::Unavailable),
+        ("431", Code::Internal),
         ("500", Code::Unknown),
         ("502", Code::Unavailable),
         ("503", Code::Unavailable),
