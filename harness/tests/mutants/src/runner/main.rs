@@ -84,14 +84,22 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
 fn subjects(names: &[String]) -> Result<Vec<Subject>, Failure> {
     if names.is_empty() {
         let mutants = TABLE.iter().map(Subject::Mutant);
-        return Ok(std::iter::once(Subject::Correct).chain(mutants).collect());
+        return Ok(with_correct(mutants.collect()));
     }
     let subject = |name: &String| match mutant::find(name) {
-        _ if name == "none" => Ok(Subject::Correct),
+        _ if *name == Subject::Correct.name() => Ok(Subject::Correct),
         Some(entry) => Ok(Subject::Mutant(entry)),
         None => Err(Failure::Unknown(name.clone())),
     };
-    names.iter().map(subject).collect()
+    let others: Vec<Subject> = names.iter().map(subject).collect::<Result<_, _>>()?;
+    let is_mutant = |subject: &Subject| matches!(subject, Subject::Mutant(_));
+    Ok(with_correct(others.into_iter().filter(is_mutant).collect()))
+}
+
+/// The correct peer is always there, for comparison.
+fn with_correct(mut others: Vec<Subject>) -> Vec<Subject> {
+    others.insert(0, Subject::Correct);
+    others
 }
 
 /// The folder of the repository.

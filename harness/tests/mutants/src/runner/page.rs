@@ -17,8 +17,9 @@ What the harness finds. `harness/tests/mutants` is a peer with a stack of its ow
 HTTP/2 frames to the two services, that deviates at one place when it is told to: a
 *mutant* has one planted defect, an *equivalent* is unusual and lawful. Each meets the
 Rust reference peer, as the server, as the client, or as both, in one run of the suites
-over plaintext; equivalents, and mutants that no well-behaved partner can tell, meet the
-harness's scripts too. A mutant is killed if a trial fails, the side that it is on is blamed,
+over plaintext; mutants that no well-behaved partner can tell meet the harness's
+scripts too. So does the peer without a defect, `none`: a script that it fails tells
+nothing. A mutant is killed if a trial fails, the side that it is on is blamed,
 and the other side never is; an equivalent passes if nothing fails. `make mutants` runs
 all of it, ends with an error if anything is not as it should be, and writes this page.
 `make mutants ARGS='ddof-one pads-data'` runs some of them and leaves the page alone.

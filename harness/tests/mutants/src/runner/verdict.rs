@@ -1,5 +1,7 @@
 //! What came of one mutant in one role.
 
+use crosswire::manifest::SCRIPTED;
+
 use crate::{
     manifest::{Role, Subject},
     run::Trial,
@@ -51,7 +53,20 @@ impl Row {
             Role::Server => trial.server == name,
             Role::Client => trial.client == name,
         };
-        let is_tried = |trial: &&Trial| trial.verdict == "pass" || has_failed(trial);
+        // A case that the correct peer fails says nothing about others, and a script that
+        // it fails nothing about itself: some of them have little time.
+        let says_nothing = |trial: &Trial| {
+            let is_scripted = [&trial.server, &trial.client].contains(&&SCRIPTED.to_owned());
+            let correct = Subject::Correct.name();
+            let fails_correct = |other: &Trial| {
+                other.case == trial.case
+                    && has_failed(&other)
+                    && [&other.server, &other.client].contains(&&correct)
+            };
+            is_scripted && (name == correct || results.iter().any(fails_correct))
+        };
+        let is_tried =
+            |trial: &&Trial| trial.verdict == "pass" || has_failed(trial) && !says_nothing(trial);
         let tried: Vec<&Trial> = results.iter().filter(is_its).filter(is_tried).collect();
         let failed: Vec<&Trial> = tried.iter().copied().filter(has_failed).collect();
         let blamed = |side: String| {

@@ -47,7 +47,7 @@ impl Connection {
         state.add_stream(id);
         let frames = state.blocks.frames(id, 0, fields);
         state.send(frames);
-        state.send(disturbance(id));
+        state.send(disturbance(self.role, id));
         Ok(id)
     }
 
@@ -64,7 +64,7 @@ impl Connection {
         let frames = state.blocks.frames(id, flags, fields);
         state.send(frames);
         if !ends {
-            state.send(disturbance(id));
+            state.send(disturbance(self.role, id));
         }
         Ok(())
     }
