@@ -105,6 +105,8 @@ pub enum Listed {
     Cases,
     /// The rules of the contract, with the number of their cases
     Rules,
+    /// The known failures, with the number of their trials in the selection
+    Known,
 }
 
 /// `crosswire show`

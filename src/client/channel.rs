@@ -8,12 +8,18 @@ use tower::service_fn;
 
 use crate::address::Address;
 use crate::layers::channel::MendedChannel;
+use crate::layers::settings::CheckedSettings;
 use crate::tls::{ClientTls, TlsError};
 
 /// How much of a response HTTP/2 lets the server send before the client reads on:
 /// HTTP/2's own default. The library's is so large that a slow reader would hold
 /// nobody back.
 const STREAM_WINDOW_BYTES: u32 = 65_535;
+
+/// How long the headers or the trailers of a response may be. The library's own limit
+/// is 16 KiB, beyond which it says INTERNAL, and a little later ends the connection
+/// with all of its calls.
+const HEADER_LIST_BYTES: u32 = 256 << 10;
 
 /// A channel to the server, over HTTP/2, that connects on its first call and again
 /// whenever the connection was lost. It is plaintext without `tls`.
@@ -27,20 +33,33 @@ const STREAM_WINDOW_BYTES: u32 = 65_535;
 ///
 /// [`TlsError`]: a file of `tls` cannot be used.
 pub fn open_channel(server: &Address, tls: Option<&ClientTls>) -> Result<MendedChannel, TlsError> {
-    let endpoint = match tls {
-        None => endpoint(uri("http", server)),
-        Some(tls) => secured(server, tls)?,
+    let address = server.clone();
+    let channel = match tls {
+        None => {
+            let connector = service_fn(move |_: Uri| {
+                let address = address.clone();
+                async move {
+                    Ok::<_, io::Error>(TokioIo::new(CheckedSettings::new(connect(&address).await?)))
+                }
+            });
+            endpoint(uri("http", server)).connect_with_connector_lazy(connector)
+        }
+        // What the server says is encrypted where this could look at it.
+        Some(tls) => {
+            let connector = service_fn(move |_: Uri| {
+                let address = address.clone();
+                async move { connect(&address).await.map(TokioIo::new) }
+            });
+            secured(server, tls)?.connect_with_connector_lazy(connector)
+        }
     };
-    if !server.is_localhost() {
-        return Ok(MendedChannel::new(endpoint.connect_lazy()));
-    }
-    let server = server.clone();
-    let connector = service_fn(move |_: Uri| loopback(server.clone()));
-    Ok(MendedChannel::new(endpoint.connect_with_connector_lazy(connector)))
+    Ok(MendedChannel::new(channel))
 }
 
 fn endpoint(uri: Uri) -> Endpoint {
-    Endpoint::from(uri).tcp_nodelay(true).initial_stream_window_size(STREAM_WINDOW_BYTES)
+    Endpoint::from(uri)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .http2_max_header_list_size(HEADER_LIST_BYTES)
 }
 
 fn secured(server: &Address, tls: &ClientTls) -> Result<Endpoint, TlsError> {
@@ -57,14 +76,18 @@ fn uri(scheme: &str, server: &Address) -> Uri {
     format!("{scheme}://{server}").parse().expect("an address makes a URI")
 }
 
-async fn loopback(server: Address) -> io::Result<TokioIo<TcpStream>> {
-    let connect = async |server: Address| TcpStream::connect(server.socket()).await;
-    let stream = match connect(server.on_host(Ipv4Addr::LOCALHOST)).await {
-        Ok(stream) => stream,
-        Err(_) => connect(server.on_host(Ipv6Addr::LOCALHOST)).await?,
+async fn connect(server: &Address) -> io::Result<TcpStream> {
+    let connect = async |server: &Address| TcpStream::connect(server.socket()).await;
+    let stream = if server.is_localhost() {
+        match connect(&server.on_host(Ipv4Addr::LOCALHOST)).await {
+            Ok(stream) => stream,
+            Err(_) => connect(&server.on_host(Ipv6Addr::LOCALHOST)).await?,
+        }
+    } else {
+        connect(server).await?
     };
     stream.set_nodelay(true)?;
-    Ok(TokioIo::new(stream))
+    Ok(stream)
 }
 
 #[cfg(test)]

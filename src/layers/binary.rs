@@ -6,7 +6,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::http::{HeaderMap, HeaderValue, Request, Response};
+use tonic::codegen::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 
 use super::middleware::{Handler, Middleware};
 
@@ -39,6 +39,31 @@ impl Middleware for BinaryEntries {
     }
 }
 
+/// The headers of a response with its `-bin` entries apart. What is not base64 stays:
+/// whoever asks for it will see. So do the details of a status, which are one entry.
+pub(super) fn split(headers: HeaderMap) -> HeaderMap {
+    let is_joined = |(name, value): (&HeaderName, &HeaderValue)| {
+        name.as_str().ends_with("-bin")
+            && name != Status::GRPC_STATUS_DETAILS
+            && value.as_bytes().contains(&b',')
+    };
+    if !headers.iter().any(is_joined) {
+        return headers;
+    }
+    let mut apart = HeaderMap::with_capacity(headers.len());
+    for (name, value) in &headers {
+        if !is_joined((name, value)) {
+            apart.append(name.clone(), value.clone());
+            continue;
+        }
+        for text in value.as_bytes().split(|byte| *byte == b',') {
+            let text = HeaderValue::from_bytes(text.trim_ascii());
+            apart.append(name.clone(), text.expect("a part of a value is one"));
+        }
+    }
+    apart
+}
+
 fn taken_apart(headers: &HeaderMap) -> Result<HeaderMap, Status> {
     let mut apart = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
@@ -59,7 +84,6 @@ fn taken_apart(headers: &HeaderMap) -> Result<HeaderMap, Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tonic::codegen::http::HeaderName;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let pair =
@@ -78,6 +102,25 @@ mod tests {
             ("a", "b,c"),
         ]);
         assert_eq!(taken_apart(&joined).expect("base64"), expected);
+    }
+
+    #[test]
+    fn of_a_response_only_what_is_joined_changes() {
+        let joined = headers(&[
+            ("a-bin", "AP8=, %,"),
+            ("a", "b,c"),
+            ("grpc-status-details-bin", "A,B"),
+            ("b-bin", "AQ=="),
+        ]);
+        let expected = headers(&[
+            ("a-bin", "AP8="),
+            ("a-bin", "%"),
+            ("a-bin", ""),
+            ("a", "b,c"),
+            ("grpc-status-details-bin", "A,B"),
+            ("b-bin", "AQ=="),
+        ]);
+        assert_eq!(split(joined), expected);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tonic::codegen::http::{Request, Response};
 use tonic::transport::Channel;
 use tower::{Service, ServiceExt as _};
 
+use super::binary::split;
 use super::messages::MessageReader;
 use super::transport::{NotTaken, status_of};
 use super::{ending, head};
@@ -42,12 +43,16 @@ impl MendedChannel {
         let (mut head, body) = answer.map_err(status)?.into_parts();
         head::check(head.status, &head.headers, &offered)?;
         head::mend_status(&mut head.headers);
+        head.headers = split(head.headers);
         let is_trailers_only =
             head.headers.contains_key(Status::GRPC_STATUS) && body.is_end_stream();
         let body = if is_trailers_only {
+            // Nothing is encoded, and tonic would say that it cannot read it.
+            head.headers.remove("grpc-encoding");
             body
         } else {
-            ending::checked(body, MessageReader::new(self.max_messages))
+            let early = head::take_status(&mut head.headers);
+            ending::checked(body, MessageReader::new(self.max_messages), early)
         };
         Ok(Response::from_parts(head, body))
     }

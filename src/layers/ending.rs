@@ -9,13 +9,15 @@ use tonic::body::Body;
 use tonic::codegen::http::HeaderMap;
 use tonic::{Code, Status};
 
+use super::binary::split;
 use super::head::mend_status;
 use super::messages::MessageReader;
 use super::transport::{of_reset, status_of};
 
-/// The body of a response that has one, with its messages and its end checked.
-pub(super) fn checked(body: Body, reader: MessageReader) -> Body {
-    let checked = Checked { body, reader, state: State::Reading };
+/// The body of a response that has one, with its messages and its end checked. `early`
+/// is the status in its headers, which do not end it.
+pub(super) fn checked(body: Body, reader: MessageReader, early: Option<Status>) -> Body {
+    let checked = Checked { body, reader, early, state: State::Reading };
     let frames = stream::unfold(checked, |mut checked| async {
         let frame = checked.next().await?;
         Some((frame, checked))
@@ -26,6 +28,7 @@ pub(super) fn checked(body: Body, reader: MessageReader) -> Body {
 struct Checked {
     body: Body,
     reader: MessageReader,
+    early: Option<Status>,
     state: State,
 }
 
@@ -65,6 +68,7 @@ impl Checked {
 
     fn trailers(&self, mut trailers: HeaderMap) -> Result<Frame<Bytes>, Status> {
         mend_status(&mut trailers);
+        let trailers = split(trailers);
         let code = trailers.get(Status::GRPC_STATUS).map(|code| Code::from_bytes(code.as_bytes()));
         if code == Some(Code::Ok) && self.reader.is_within() {
             return Err(Status::internal("the response ended within a message"));
@@ -72,10 +76,16 @@ impl Checked {
         Ok(Frame::trailers(trailers))
     }
 
+    /// A failure that the headers told stands if nothing else came.
+    ///
     /// The library tells of a reset with NO_ERROR as of an end, but knows that the
     /// stream did not end itself.
-    fn ended_without_status(&self) -> Status {
+    fn ended_without_status(&mut self) -> Status {
         if self.body.is_end_stream() {
+            let early = self.early.take().filter(|early| early.code() != Code::Ok);
+            if let Some(early) = early.filter(|_| self.reader.is_unused()) {
+                return early;
+            }
             return Status::unknown("the response ended without a status");
         }
         Status::new(of_reset(Reason::NO_ERROR), "the stream was reset: NO_ERROR")

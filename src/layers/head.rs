@@ -41,7 +41,7 @@ pub(super) fn check(
 
 fn of_http(status: StatusCode) -> Code {
     match status {
-        StatusCode::BAD_REQUEST => Code::Internal,
+        StatusCode::BAD_REQUEST | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Code::Internal,
         StatusCode::UNAUTHORIZED => Code::Unauthenticated,
         StatusCode::FORBIDDEN => Code::PermissionDenied,
         StatusCode::NOT_FOUND => Code::Unimplemented,
@@ -53,16 +53,29 @@ fn of_http(status: StatusCode) -> Code {
     }
 }
 
+/// Takes a status out of headers that do not end the response. It counts for nothing
+/// beside that of the trailers, while tonic would look no further.
+pub(super) fn take_status(headers: &mut HeaderMap) -> Option<Status> {
+    let status = Status::from_header_map(headers);
+    for own in [Status::GRPC_STATUS, Status::GRPC_MESSAGE, Status::GRPC_STATUS_DETAILS] {
+        headers.remove(own);
+    }
+    status
+}
+
 /// Mends a status that tonic could not read: it would panic over details that are
-/// no base64, and would take the code of a message that is no UTF-8 for UNKNOWN.
+/// no base64, would take the code of a message that is no UTF-8 for UNKNOWN, and the
+/// first of several codes for the only one.
 pub(super) fn mend_status(headers: &mut HeaderMap) {
+    let mut codes = headers.get_all(Status::GRPC_STATUS).iter();
+    let first = codes.next();
+    if codes.any(|code| Some(code) != first) {
+        refuse_status(headers, "there are several grpc-status, which differ");
+        return;
+    }
     let details = headers.get(Status::GRPC_STATUS_DETAILS);
     if details.is_some_and(|details| BASE64.decode(details.as_bytes()).is_err()) {
-        headers.remove(Status::GRPC_STATUS_DETAILS);
-        // Nothing in it needs more than ASCII.
-        let why = HeaderValue::from_static("grpc-status-details-bin is not base64");
-        headers.insert(Status::GRPC_MESSAGE, why);
-        headers.insert(Status::GRPC_STATUS, HeaderValue::from(i32::from(Code::Internal)));
+        refuse_status(headers, "grpc-status-details-bin is not base64");
         return;
     }
     let Some(message) = headers.get(Status::GRPC_MESSAGE) else {
@@ -75,4 +88,11 @@ pub(super) fn mend_status(headers: &mut HeaderMap) {
         let encoded = HeaderValue::try_from(encoded).expect("what is percent-encoded is ASCII");
         headers.insert(Status::GRPC_MESSAGE, encoded);
     }
+}
+
+/// Puts INTERNAL in the place of a status, with a reason in ASCII.
+fn refuse_status(headers: &mut HeaderMap, why: &'static str) {
+    headers.remove(Status::GRPC_STATUS_DETAILS);
+    headers.insert(Status::GRPC_MESSAGE, HeaderValue::from_static(why));
+    headers.insert(Status::GRPC_STATUS, HeaderValue::from(i32::from(Code::Internal)));
 }

@@ -68,6 +68,11 @@ impl MessageReader {
         }
     }
 
+    /// Whether nothing has come.
+    pub(super) fn is_unused(&self) -> bool {
+        self.messages == 0 && self.prefix_read == 0
+    }
+
     /// Whether a message has begun that has not ended.
     pub(super) fn is_within(&self) -> bool {
         self.missing > 0 || self.prefix_read > 0

@@ -9,7 +9,7 @@
 //! * [`binary`]: takes `-bin` entries apart
 //! * [`requests`]: limits the messages of a request
 //!
-//! A client's is [`channel`].
+//! A client's are [`channel`], and [`settings`] around its connection.
 
 pub mod middleware;
 
@@ -24,6 +24,7 @@ pub mod requests;
 pub mod channel;
 mod ending;
 mod head;
+pub mod settings;
 mod transport;
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use super::{CommandError, print, selection};
 use crate::{
     command_line::{ListArgs, Listed},
     exit::Exit,
+    known::Known,
     manifest::ServerStart,
+    plan::{Cell, Plan, Trial},
     project::Project,
     rules,
     run::missing_programs,
@@ -17,14 +19,17 @@ pub(super) fn list(project: &Project, arguments: &ListArgs) -> Result<Exit, Comm
     match arguments.what {
         Listed::Peers => print(&peers(project))?,
         Listed::Rules => print(&rules(project))?,
+        Listed::Known => {
+            let selection = selection(project, &arguments.select)?;
+            print(&known(project, &project.plan(&selection)))?;
+        }
         Listed::Cases => {
             let selection = selection(project, &arguments.select)?;
             let plan = project.plan(&selection);
             let mut text = String::new();
             for case in project.cases() {
-                let is_planned = |cell: &crate::plan::Cell| {
-                    cell.trials.iter().any(|trial| trial.case.name == case.name)
-                };
+                let is_planned =
+                    |cell: &Cell| cell.trials.iter().any(|trial| trial.case.name == case.name);
                 if plan.cells.iter().any(is_planned) {
                     text.push_str(&format!(
                         "{}  {}  {}\n",
@@ -59,6 +64,24 @@ fn peers(project: &Project) -> String {
             text.push_str(&format!("  blocked: {why}"));
         }
         text.push('\n');
+    }
+    text
+}
+
+/// Each entry that covers a trial of the plan, with its cause.
+fn known(project: &Project, plan: &Plan) -> String {
+    let trials = || plan.cells.iter().flat_map(|cell| &cell.trials);
+    let mut text = String::new();
+    for entry in &project.known.entries {
+        let is_of_it =
+            |trial: &&Trial| trial.known.as_ref().is_some_and(|known| known.place == entry.place);
+        let covered = trials().filter(is_of_it).count();
+        if covered > 0 {
+            let Known { server, client, case, reason, link, .. } = &**entry;
+            let trials = count(covered, "trial");
+            text.push_str(&format!("server {server}, client {client}: {case}  {trials}\n"));
+            text.push_str(&format!("    {} ({})\n", printable(reason), printable(link)));
+        }
     }
     text
 }

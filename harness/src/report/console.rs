@@ -25,6 +25,9 @@ use crate::{
 /// How many failures are shown whole; the rest is in the files.
 const MOST_BLOCKS: usize = 20;
 
+/// How many known failures are named; of more, only their number is said.
+const MOST_KNOWN: usize = 10;
+
 /// How much of an expected or actual value is shown.
 const SHOWN_VALUE: usize = 400;
 
@@ -218,9 +221,16 @@ impl<W: Write> Console<'_, W> {
 fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
     let of = |verdict| records.iter().filter(move |record| record.judgement.verdict == verdict);
     let mut remarks = Vec::new();
-    for group in grouped(of(Verdict::Known)) {
+    let known = grouped(of(Verdict::Known));
+    if known.len() > MOST_KNOWN {
+        let trials = count(known.iter().map(Vec::len).sum(), "trial");
+        remarks.push(format!(
+            "{ODD}known{ODD:#}: {trials}; `crosswire list known` says of what and why"
+        ));
+    }
+    for group in known.iter().filter(|_| known.len() <= MOST_KNOWN) {
         let known = group[0].known.map(|known| format!("{} ({})", known.reason, known.link));
-        let (name, place) = (&group[0].case.name, cells_of(&group));
+        let (name, place) = (&group[0].case.name, cells_of(group));
         let known = printable(&known.unwrap_or_default());
         remarks.push(format!("{ODD}known{ODD:#}: {name} with {place}: {known}"));
     }

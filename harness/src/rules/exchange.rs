@@ -28,6 +28,11 @@ pub struct Exchange<'a> {
     pub answer: Option<&'a Answer>,
 }
 
+/// Fields of the connection, which HTTP/2 does not have: a message with one of them is
+/// malformed (RFC 9113, sections 8.2.2 and 8.1.1).
+const OF_CONNECTION: [&str; 5] =
+    ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
+
 impl<'a> Exchange<'a> {
     /// The request's header block.
     pub(super) fn request(&self) -> Option<Block<'a>> {
@@ -47,6 +52,13 @@ impl<'a> Exchange<'a> {
     /// Whether the server sent a status, right or wrong.
     pub(super) fn has_status(&self) -> bool {
         self.transcript.blocks(Role::Server).any(|block| block.value("grpc-status").is_some())
+    }
+
+    /// Whether the response is malformed HTTP/2, so that whoever reads it may refuse it
+    /// with an error of the stream.
+    pub(super) fn is_malformed_http2(&self) -> bool {
+        let mut blocks = self.transcript.blocks(Role::Server);
+        blocks.any(|block| OF_CONNECTION.iter().any(|name| block.value(name).is_some()))
     }
 
     /// The call's deadline, counted from when the client wrote its request.

@@ -140,16 +140,9 @@ fn is_large(exchange: &Exchange<'_>) -> bool {
         })
 }
 
-/// Fields of the connection, which HTTP/2 does not have: a message with one of them is
-/// malformed, and whoever reads it may treat it as an error (RFC 9113, sections 8.2.2 and
-/// 8.1.1).
-const OF_CONNECTION: [&str; 5] =
-    ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
-
 /// Whether the server keeps to every other rule.
 fn is_lawful(exchange: &Exchange<'_>) -> bool {
-    let mut blocks = exchange.transcript.blocks(Role::Server);
-    if blocks.any(|block| OF_CONNECTION.iter().any(|name| block.value(name).is_some())) {
+    if exchange.is_malformed_http2() {
         return false;
     }
     let others = RULES.iter().filter(|rule| rule.level == Level::Must && rule.id != "WIRE-44");

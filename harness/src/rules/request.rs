@@ -202,6 +202,10 @@ pub(super) fn is_not_repeated(exchange: &Exchange<'_>) -> Vec<Breach> {
 pub(super) fn giving_up_is_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
     let Exchange { transcript, call, answer, .. } = exchange;
     let Some(answer) = answer else { return Vec::new() };
+    if exchange.is_malformed_http2() {
+        // It is given up for another reason, and RST_STREAM says so.
+        return Vec::new();
+    }
     let reported = answer.messages.len();
     let cancels = call.cancel_after_messages.is_some_and(|count| reported >= count as usize);
     let is_late = answer.code == Code::DEADLINE_EXCEEDED && !exchange.has_status();

@@ -41,6 +41,11 @@ const MOST_REPETITIONS: usize = 100;
 /// or what is not read yet would grow with the run.
 const MOST_ENDING: usize = 256;
 
+/// How many trials with a scripted server may be in flight. Each makes a connection of its
+/// own, which costs a client far more than a call; with hundreds at once their deadlines
+/// would pass before they are connected.
+const MOST_SCRIPTED: usize = 8;
+
 /// What ended a pump before its queue was empty.
 #[derive(Debug)]
 pub(super) struct Incident {
@@ -225,6 +230,7 @@ impl<'a> Pump<'a> {
                 || self.streams.len() >= MOST_ENDING
                 || case.calls.len() > free
                 || (case.is_alone && !is_idle)
+                || (case.scripted() == Some(Role::Server) && self.in_flight.len() >= MOST_SCRIPTED)
                 || self.runs_alone()
             {
                 return;

@@ -11,7 +11,7 @@ use crate::{
     observe::Wire,
     role::Role,
     script::ScriptedServer,
-    suite::Case,
+    suite::{Case, TIME_AFTER_DEADLINE},
     tap::{Behaviour, Key, Tap},
     wire::transcript::Transcript,
 };
@@ -60,8 +60,7 @@ impl Tapped {
         let Some(script) = case.script.clone().filter(|script| script.role == Role::Server) else {
             return Ok(None);
         };
-        // What comes after a deadline is a case, too.
-        ScriptedServer::start(script, case.longest() + STREAM_END_LIMIT).await.map(Some)
+        ScriptedServer::start(script, case.longest() + TIME_AFTER_DEADLINE).await.map(Some)
     }
 
     /// What the calls of a trial will pass.

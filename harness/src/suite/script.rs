@@ -17,6 +17,10 @@ use {ending::RawEnding, step::StepReader};
 
 use crate::role::Role;
 
+/// How long a scripted server goes on after the last deadline of its calls: what comes
+/// then is a case, too.
+pub const TIME_AFTER_DEADLINE: Duration = Duration::from_secs(2);
+
 /// What one side does in the place of a peer.
 #[derive(Debug, Clone)]
 pub struct Script {

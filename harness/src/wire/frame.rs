@@ -272,6 +272,18 @@ impl FrameReader {
         self.buffer.len()
     }
 
+    /// The length and the type of the next frame, once its header has come: whoever
+    /// refuses it need not wait for the rest.
+    #[must_use]
+    pub fn announced(&self) -> Option<(u32, u8)> {
+        match self.buffer.first_chunk::<HEADER_BYTES>() {
+            Some(&[a, b, c, kind, ..]) if !self.awaits_preface => {
+                Some((u32::from_be_bytes([0, a, b, c]), kind))
+            }
+            _ => None,
+        }
+    }
+
     /// The next frame, once it is whole.
     ///
     /// # Errors
@@ -344,6 +356,17 @@ mod tests {
             assert_eq!(read(Role::Client, &bytes, piece).unwrap(), whole, "pieces of {piece}");
         }
         assert_eq!(read(Role::Server, &bytes[24..], 5).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_header_is_known_before_its_frame_is_whole() {
+        let mut reader = FrameReader::new(Role::Client);
+        reader.push(PREFACE);
+        reader.push(&[0x48, 0x54, 0x54, 0x50]);
+        assert_eq!(reader.next_frame(), Ok(None));
+        assert_eq!(reader.announced(), None);
+        reader.push(b"/1.1 ");
+        assert_eq!(reader.announced(), Some((0x48_54_54, 0x50)));
     }
 
     #[test]

@@ -77,6 +77,10 @@ fn trailers(status: &str) -> Step {
     LastHeaders(pairs(&[("grpc-status", status)]))
 }
 
+fn two_statuses(first: &str, second: &str) -> Step {
+    LastHeaders(pairs(&[("grpc-status", first), ("grpc-status", second)]))
+}
+
 /// A message as it is sent: the field of this number, which `u32` decodes to its
 /// value.
 fn message(value: u8) -> Vec<u8> {
@@ -181,6 +185,7 @@ async fn http_statuses_are_translated() {
         ("403", Code::PermissionDenied),
         ("404", Code::Unimplemented),
         ("429", Code::Unavailable),
+        ("431", Code::Internal),
         ("500", Code::Unknown),
         ("502", Code::Unavailable),
         ("503", Code::Unavailable),
@@ -208,6 +213,11 @@ async fn heads_are_read_as_grpc_has_them() {
         let all = [(":status", "502"), ("content-type", "application/grpc"), ("grpc-status", code)];
         LastHeaders(pairs(&all))
     };
+    let encoded_nothing = || {
+        let all = [(":status", "200"), ("content-type", "application/grpc")];
+        let rest = [("grpc-encoding", "snappy"), ("grpc-status", "5")];
+        LastHeaders(pairs(&[all, rest].concat()))
+    };
     let rest = || [Data(message(7)), trailers("0")];
     let whole = |head: Step| [vec![head], rest().to_vec()].concat();
     assert_streams(vec![
@@ -218,6 +228,7 @@ async fn heads_are_read_as_grpc_has_them() {
         ("identity", whole(head_with("grpc-encoding", "identity")), &[7], Code::Ok),
         ("gzip", whole(head_with("grpc-encoding", "gzip")), &[7], Code::Ok),
         ("another encoding", whole(head_with("grpc-encoding", "snappy")), &[], Code::Internal),
+        ("another encoding of nothing", vec![encoded_nothing()], &[], Code::NotFound),
     ])
     .await;
 }
@@ -230,6 +241,43 @@ async fn endings_are_read_as_grpc_has_them() {
         ("no trailers", vec![head(), LastData(message(7))], &[7], Code::Unknown),
         ("nothing", vec![head(), LastData(vec![])], &[], Code::Unknown),
         ("no status", vec![head(), LastHeaders(pairs(&[("a", "b")]))], &[], Code::Unknown),
+        (
+            "success and failure",
+            vec![head(), Data(message(7)), two_statuses("0", "5")],
+            &[7],
+            Code::Internal,
+        ),
+        ("success twice", vec![head(), Data(message(7)), two_statuses("0", "0")], &[7], Code::Ok),
+        (
+            "a success that is taken back",
+            vec![head_with("grpc-status", "0"), Data(message(7)), trailers("5")],
+            &[7],
+            Code::NotFound,
+        ),
+        (
+            "a failure that is taken back",
+            vec![head_with("grpc-status", "5"), Data(message(7)), trailers("0")],
+            &[7],
+            Code::Ok,
+        ),
+        (
+            "an early failure, and an end",
+            vec![head_with("grpc-status", "5"), LastData(vec![])],
+            &[],
+            Code::NotFound,
+        ),
+        (
+            "an early failure, a message, and an end",
+            vec![head_with("grpc-status", "5"), LastData(message(7))],
+            &[7],
+            Code::Unknown,
+        ),
+        (
+            "an early success, and an end",
+            vec![head_with("grpc-status", "0"), LastData(vec![])],
+            &[],
+            Code::Unknown,
+        ),
         ("no number", vec![head(), trailers("abc")], &[], Code::Unknown),
         ("a leading zero", vec![head(), trailers("03")], &[], Code::Unknown),
         ("within a message", vec![head(), Data(vec![0; 3]), trailers("0")], &[], Code::Internal),

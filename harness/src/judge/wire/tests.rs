@@ -1,11 +1,11 @@
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use super::*;
 use crate::{
     input::Place,
     judge::{Observation, Strictness},
     rules::samples::{answer, get_sequence, with},
-    suite::Call,
+    suite::{Call, Script},
     wire::{
         frame::flag,
         sample::{REQUEST, RESPONSE, TRAILERS, Wire as Sample, data, headers, message, reset},
@@ -64,6 +64,33 @@ fn all_violations_are_kept_beside_a_wrong_answer() {
     assert_eq!(rules, ["WIRE-1", "WIRE-3"]);
     assert!(both.reason.starts_with("expected 2 messages, got 1; WIRE-1"), "{}", both.reason);
     assert!(both.reason.ends_with("; and 1 violation more"), "{}", both.reason);
+}
+
+#[test]
+fn a_case_of_a_scripted_server_says_what_a_client_may_report() {
+    let script = Script {
+        role: Role::Server,
+        steps: Vec::new(),
+        steps_again: Vec::new(),
+        greets: true,
+        omits: Vec::new(),
+        endings: Vec::new(),
+        beside: None,
+    };
+    let judged = |script: Option<&Script>, codes: &[Code]| {
+        let mut call = get_sequence();
+        call.expect.codes = codes.to_vec();
+        let mut case = case(vec![call]);
+        case.script = script.cloned().map(Arc::new);
+        let wire = Wire { calls: vec![exchange(REQUEST).calls()], ..Wire::default() };
+        judged(&case, vec![answer(13, 0)], wire, Strictness::Must)
+    };
+    let both = [Code::OK, Code::INTERNAL];
+    assert_eq!(judged(Some(&script), &both).verdict, Verdict::Pass);
+    for other in [judged(None, &both), judged(Some(&script), &[Code::OK])] {
+        let rules: Vec<&str> = other.violations.iter().map(|(_, found)| found.rule).collect();
+        assert_eq!(rules, ["WIRE-44"], "{}", other.reason);
+    }
 }
 
 #[test]

@@ -6,7 +6,9 @@ use prost_reflect::MethodDescriptor;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Beside, Ending, EndingKind, Habit, RawEnding, Script, Step, StepReader};
+use super::{
+    Beside, Ending, EndingKind, Habit, RawEnding, Script, Step, StepReader, TIME_AFTER_DEADLINE,
+};
 use crate::{
     role::Role,
     suite::{
@@ -114,10 +116,12 @@ impl RawScript {
             .collect::<Result<Vec<Ending>, _>>()?;
         let beside = self.beside.map(|raw| beside(raw, &reader, call)).transpose()?;
         check_waits(self.scripted, &steps)?;
-        // A server may well pause beyond its client's deadline.
-        if self.scripted == Role::Client {
-            check_pauses(&steps, call)?;
-        }
+        let limit = match self.scripted {
+            Role::Client => call.timeout,
+            Role::Server => call.timeout + TIME_AFTER_DEADLINE,
+        };
+        check_pauses(&steps, limit)?;
+        check_pauses(&steps_again, limit).map_err(|why| format!("script_again: {why}"))?;
         Ok(Script {
             role: self.scripted,
             steps,
@@ -149,17 +153,17 @@ fn beside(raw: RawBeside, reader: &StepReader<'_>, call: &Call) -> Result<Beside
 }
 
 /// Pauses that leave no time for anything else.
-fn check_pauses(steps: &[Step], call: &Call) -> Result<(), String> {
+fn check_pauses(steps: &[Step], limit: Duration) -> Result<(), String> {
     let pauses = steps.iter().filter_map(|step| match step {
         Step::Pause(pause) => Some(*pause),
         _ => None,
     });
     let pauses: Duration = pauses.sum();
-    if pauses < call.timeout {
+    if pauses < limit {
         return Ok(());
     }
-    let (pauses, timeout) = (text::duration(pauses), text::duration(call.timeout));
-    Err(format!("the script pauses for {pauses}, and the `timeout` is {timeout}"))
+    let (pauses, limit) = (text::duration(pauses), text::duration(limit));
+    Err(format!("the script pauses for {pauses}, and is over after {limit}"))
 }
 
 /// A wait for what that side never does.

@@ -159,7 +159,7 @@ mutants! {
         MalformedIsInvalid Messages Server "answers INVALID_ARGUMENT to a malformed message"
         ChecksTimes Messages Server "refuses a time that no calendar has"
         ReadsOnlyPacked Messages Client "does not read repeated numbers one by one"
-        ExpectsFieldsInOrder Messages Server "passes over fields that come out of order"
+        ExpectsFieldsInOrder Messages Client "passes over fields that come out of order"
         KeepsFirstField Messages Server "keeps the first of a field that comes twice"
         RefusesLongVarints Messages Server "refuses varints with bytes to spare"
         DropsEmptyMessages Messages Server "does not send a message of no bytes"
@@ -303,7 +303,6 @@ mutants! {
         NoUserAgent Grpc Client "does not say who it is"
         TimeoutInMicroseconds Grpc Client "sends its deadline in microseconds"
         TimeoutWithZeros Grpc Client "sends its deadline with leading zeros"
-        RefusesEarly Grpc Server "refuses a long message when it has read its length"
         EndsEarlyWithoutReset Grpc Server "answers early and resets nothing"
 
         PadsData Http2 Both "pads its DATA"

@@ -6,6 +6,7 @@
 
 mod blocks;
 mod connection;
+mod malformed;
 mod reading;
 mod receiving;
 mod sending;

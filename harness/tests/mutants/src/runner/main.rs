@@ -24,7 +24,7 @@ struct Arguments {
     /// Only these; `none` is the correct peer. The page is written if there are none
     names: Vec<String>,
     /// How many cells run at once: most of their time, they wait
-    #[arg(short, long, default_value_t = 6)]
+    #[arg(short, long, default_value_t = 8)]
     jobs: u16,
     /// Where the manifest and the report go [default: target/mutants]
     #[arg(long, value_name = "DIR")]
@@ -64,28 +64,42 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
     let folder = arguments.folder.clone().unwrap_or_else(|| root.join("target/mutants"));
     fs::create_dir_all(&folder)?;
     let results = run::crosswire(&root, &folder, &subjects, arguments.jobs)?;
+    let page_path = root.join("docs/detection.md");
+    let page = fs::read_to_string(&page_path).unwrap_or_default();
     let rows: Vec<Row> = subjects
         .iter()
         .flat_map(Subject::roles)
-        .map(|(subject, role)| Row::of(subject, role, &results))
+        .map(|(subject, role)| {
+            let named = page::named(&page, &subject.name(), role);
+            Row::of(subject, role, &results, named)
+        })
         .collect();
     print!("{}", page::console(&rows));
     if arguments.names.is_empty() {
-        fs::write(root.join("docs/detection.md"), page::markdown(&rows))?;
+        fs::write(page_path, page::markdown(&rows))?;
     }
     Ok(rows.iter().all(Row::is_right))
 }
 
 fn subjects(names: &[String]) -> Result<Vec<Subject>, Failure> {
     if names.is_empty() {
-        return Ok(TABLE.iter().map(Subject::Mutant).collect());
+        let mutants = TABLE.iter().map(Subject::Mutant);
+        return Ok(with_correct(mutants.collect()));
     }
     let subject = |name: &String| match mutant::find(name) {
-        _ if name == "none" => Ok(Subject::Correct),
+        _ if *name == Subject::Correct.name() => Ok(Subject::Correct),
         Some(entry) => Ok(Subject::Mutant(entry)),
         None => Err(Failure::Unknown(name.clone())),
     };
-    names.iter().map(subject).collect()
+    let others: Vec<Subject> = names.iter().map(subject).collect::<Result<_, _>>()?;
+    let is_mutant = |subject: &Subject| matches!(subject, Subject::Mutant(_));
+    Ok(with_correct(others.into_iter().filter(is_mutant).collect()))
+}
+
+/// The correct peer is always there, for comparison.
+fn with_correct(mut others: Vec<Subject>) -> Vec<Subject> {
+    others.insert(0, Subject::Correct);
+    others
 }
 
 /// The folder of the repository.

@@ -65,6 +65,25 @@ impl Subject {
         }
     }
 
+    /// Whether only the harness's scripts can tell: no well-behaved partner gives it the
+    /// occasion.
+    fn takes_scripts(&self) -> bool {
+        let Self::Mutant(entry) = self else { return true };
+        matches!(
+            entry.mutant,
+            Mutant::DeadlineForEachMessage
+                | Mutant::ExpectsFieldsInOrder
+                | Mutant::Http404IsNotFound
+                | Mutant::HttpStatusIsInternal
+                | Mutant::IgnoresConnectionWindow
+                | Mutant::KeepsFirstField
+                | Mutant::NoStatusIsSuccess
+                | Mutant::ReadsOnlyPacked
+                | Mutant::RefusesLongVarints
+                | Mutant::RefusesUnknownFields
+        )
+    }
+
     /// The cases that it is spared.
     fn spared(&self) -> Vec<&'static str> {
         let Self::Mutant(entry) = self else { return Vec::new() };
@@ -75,7 +94,7 @@ impl Subject {
             |kept: &[&str]| SUITES.iter().copied().filter(|suite| !kept.contains(suite)).collect();
         match (entry.mutant, entry.layer) {
             // Each call of theirs may wait for its deadline, and some are tried alone.
-            (Mutant::NoHalfClose, _) => but(&["fibonacci/**"]),
+            (Mutant::NoHalfClose | Mutant::TrailersWithoutEnd, _) => but(&["fibonacci/**"]),
             (Mutant::NeverWidensWindows | Mutant::LeaksWindowOfCancelled, _) => {
                 but(&["connection/reader/**", "size/**"])
             }
@@ -108,19 +127,25 @@ const SUITES: [&str; 17] = [
     "status/**",
 ];
 
-/// Each mutant meets the reference and the harness's scripts alone. The reference meets
-/// itself, for comparison. The detector's vectors are most of all cases, and for those
-/// who can tell something by them.
+/// Each mutant meets the reference, which meets itself, for comparison. The detector's
+/// vectors and the harness's scripts are most of all cases, and for those who can tell
+/// something by them.
 pub(crate) fn filter(subjects: &[Subject]) -> String {
-    let mut vectors = vec!["server(rust) & client(rust)".to_owned()];
-    for subject in subjects.iter().filter(|subject| subject.takes_vectors()) {
-        let roles = [Role::Server, Role::Client].into_iter().filter(|role| subject.has(*role));
-        vectors.extend(roles.map(|role| format!("{role}({})", subject.name())));
-    }
-    let vectors = vectors.join(" | ");
+    let names = |takes: fn(&Subject) -> bool| {
+        let mut names = Vec::new();
+        for subject in subjects.iter().filter(|subject| takes(subject)) {
+            let roles = [Role::Server, Role::Client].into_iter().filter(|role| subject.has(*role));
+            names.extend(roles.map(|role| format!("{role}({})", subject.name())));
+        }
+        // Nobody has this name, and an empty list is no filter.
+        names.push("server(-)".to_owned());
+        names.join(" | ")
+    };
+    let (vectors, scripts) = (names(Subject::takes_vectors), names(Subject::takes_scripts));
     format!(
-        "(server(rust) | client(rust) | server(scripted) | client(scripted)) \
-         & (!case(vectors/**) | {vectors})"
+        "(server(rust) | client(rust)) & !server(scripted) & !client(scripted) \
+         & (!case(vectors/**) | server(rust) & client(rust) | {vectors}) \
+         | (server(scripted) | client(scripted)) & ({scripts})"
     )
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use mutants::mutant::Layer;
 
 use crate::{
-    manifest::Subject,
+    manifest::{Role, Subject},
     verdict::{Outcome, Row},
 };
 
@@ -17,13 +17,16 @@ What the harness finds. `harness/tests/mutants` is a peer with a stack of its ow
 HTTP/2 frames to the two services, that deviates at one place when it is told to: a
 *mutant* has one planted defect, an *equivalent* is unusual and lawful. Each meets the
 Rust reference peer, as the server, as the client, or as both, in one run of the suites
-over plaintext. A mutant is killed if a trial fails, the side that it is on is blamed,
+over plaintext; mutants that no well-behaved partner can tell meet the harness's
+scripts too. So does the peer without a defect, `none`: a script that it fails tells
+nothing. A mutant is killed if a trial fails, the side that it is on is blamed,
 and the other side never is; an equivalent passes if nothing fails. `make mutants` runs
 all of it, ends with an error if anything is not as it should be, and writes this page.
 `make mutants ARGS='ddof-one pads-data'` runs some of them and leaves the page alone.
 
-The case is the first in the suites' order that finds the mutant; the rule is that of
-the wire that it broke there, or else the case's own ([the contract](contract.md)).
+The case is one that finds the mutant, in general the first in the suites' order; the
+rule is that of the wire that it broke there, or else the case's own
+([the contract](contract.md)).
 ";
 
 /// The page.
@@ -48,6 +51,17 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
         let _ = writeln!(page, "| {name} | {layer} | {} | {} | {outcome} |", row.role, what(row));
     }
     page
+}
+
+/// The case and the rule that the page names for a mutant in a role.
+pub(crate) fn named<'a>(page: &'a str, name: &str, role: Role) -> Option<(&'a str, &'a str)> {
+    let row = page.lines().find_map(|line| {
+        let line = line.strip_prefix("| ")?.strip_prefix(name)?.strip_prefix(" | ")?;
+        line.strip_prefix(&role.to_string())?.strip_prefix(" | ")
+    })?;
+    let mut cells = row.trim_end_matches(" |").rsplit(" | ");
+    let (rule, case) = (cells.next()?, cells.next()?);
+    Some((case, rule))
 }
 
 /// The tables for whoever waits for them, with how many trials failed, and then what

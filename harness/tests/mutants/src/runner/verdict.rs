@@ -1,5 +1,7 @@
 //! What came of one mutant in one role.
 
+use crosswire::manifest::SCRIPTED;
+
 use crate::{
     manifest::{Role, Subject},
     run::Trial,
@@ -7,6 +9,9 @@ use crate::{
 
 /// The verdicts that count against a peer.
 const FAILURES: [&str; 3] = ["fail", "hung", "crashed"];
+
+/// The case and the rule that the page names for a mutant in a role.
+pub(crate) type Named<'a> = Option<(&'a str, &'a str)>;
 
 /// A mutant in a role, and what the harness made of it.
 pub(crate) struct Row {
@@ -40,19 +45,39 @@ pub(crate) struct Killer {
 }
 
 impl Row {
-    /// What the trials of a subject in a role say.
-    pub(crate) fn of(subject: &Subject, role: Role, results: &[Trial]) -> Self {
+    /// What the trials of a subject in a role say. Which cases find a mutant can depend on
+    /// time, so the one that the page names stays as long as it is among them.
+    pub(crate) fn of(subject: &Subject, role: Role, results: &[Trial], named: Named<'_>) -> Self {
         let name = subject.name();
         let is_its = |trial: &&Trial| match role {
             Role::Server => trial.server == name,
             Role::Client => trial.client == name,
         };
-        let is_tried = |trial: &&Trial| trial.verdict == "pass" || has_failed(trial);
+        // A case that the correct peer fails says nothing about others, and a script that
+        // it fails nothing about itself: some of them have little time.
+        let says_nothing = |trial: &Trial| {
+            let is_scripted = [&trial.server, &trial.client].contains(&&SCRIPTED.to_owned());
+            let correct = Subject::Correct.name();
+            let fails_correct = |other: &Trial| {
+                other.case == trial.case
+                    && has_failed(&other)
+                    && [&other.server, &other.client].contains(&&correct)
+            };
+            is_scripted && (name == correct || results.iter().any(fails_correct))
+        };
+        let is_tried =
+            |trial: &&Trial| trial.verdict == "pass" || has_failed(trial) && !says_nothing(trial);
         let tried: Vec<&Trial> = results.iter().filter(is_its).filter(is_tried).collect();
         let failed: Vec<&Trial> = tried.iter().copied().filter(has_failed).collect();
         let blamed = |side: String| {
             let is_it = move |trial: &&&Trial| trial.blame.as_deref() == Some(side.as_str());
-            failed.iter().find(is_it).map(|trial| Killer::of(trial, role))
+            let mut killers = failed.iter().filter(is_it).map(|trial| Killer::of(trial, role));
+            let first = killers.next()?;
+            let is_named = |killer: &Killer| named == Some((&*killer.case, &*killer.rule));
+            if is_named(&first) {
+                return Some(first);
+            }
+            Some(killers.find(is_named).unwrap_or(first))
         };
         let other = if role == Role::Server { Role::Client } else { Role::Server };
         let outcome = match (blamed(other.to_string()), blamed(role.to_string()), failed.first()) {

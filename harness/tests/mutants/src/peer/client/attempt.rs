@@ -138,7 +138,7 @@ impl Attempt {
                 continue;
             }
             match connection.receive(stream, deadline)? {
-                Received::Headers(fields) => response.block(&fields, observed)?,
+                Received::Headers(fields, ends) => response.block(&fields, ends, observed)?,
                 Received::Data(content, _) => response.data(&content)?,
                 Received::End => return Ok(response.end(observed)?),
             }

@@ -98,7 +98,7 @@ fn run(
             .and_then(|connection| attempt.make(&connection, observed));
         let is_not_taken = match &made {
             Err(Failure::Ended(Ended::NotTaken | Ended::Reset(error::REFUSED_STREAM))) => {
-                observed.messages.is_empty() && observed.headers.is_empty()
+                !observed.has_begun
             }
             Err(Failure::Ended(Ended::Lost)) => planted(Mutant::RetriesLostCalls),
             Ok(status) => planted(Mutant::RetriesFailures) && status.code != code::OK,

@@ -9,4 +9,6 @@ pub(super) struct Observed {
     pub(super) messages: Vec<Vec<u8>>,
     pub(super) headers: Vec<Entry>,
     pub(super) trailers: Vec<Entry>,
+    /// A response has begun.
+    pub(super) has_begun: bool,
 }

@@ -6,6 +6,7 @@ use mutants::{mutant::Mutant, planted::planted};
 use super::{attempt::is_known, observed::Observed, types::Stub};
 use crate::{
     grpc::{
+        compression::too_long,
         messages::Messages,
         metadata,
         status::{Status, code},
@@ -37,11 +38,12 @@ impl Response {
     pub(super) fn block(
         &mut self,
         fields: &[Field],
+        ends: bool,
         observed: &mut Observed,
     ) -> Result<(), Status> {
         if self.messages.is_some() {
             observed.trailers = metadata::read(fields);
-            self.status = Status::read(fields).or(self.status.take());
+            self.status = Status::read(fields);
             return Ok(());
         }
         let http = value(fields, ":status").unwrap_or_default();
@@ -55,13 +57,13 @@ impl Response {
         if http != b"200" || !is_grpc {
             return Err(status.unwrap_or_else(|| of_http(http)));
         }
-        if status.is_some() {
-            // Trailers alone.
+        observed.has_begun = true;
+        if ends {
             observed.trailers = metadata::read(fields);
+            self.status = status;
         } else {
             observed.headers = metadata::read(fields);
         }
-        self.status = status;
         self.messages = Some(Messages::new(value(fields, "grpc-encoding")));
         Ok(())
     }
@@ -72,6 +74,9 @@ impl Response {
             return Err(Status::new(code::INTERNAL, "DATA before the response's headers"));
         };
         messages.push(content);
+        if messages.is_too_long() && !planted(Mutant::LimitsNoSize) {
+            return Err(too_long());
+        }
         Ok(())
     }
 
@@ -83,6 +88,11 @@ impl Response {
             let text = "more than one message; the method answers one";
             return Some(Err(Status::new(code::INTERNAL, text)));
         }
+        // What the server may refuse to do, the client cannot.
+        let message = message.map_err(|status| match status.code {
+            code::UNIMPLEMENTED => Status::new(code::INTERNAL, status.message),
+            _ => status,
+        });
         let malformed = |_| Status::new(code::INTERNAL, "the response is malformed");
         Some(message.and_then(|message| self.stub.response(message).map_err(malformed)))
     }

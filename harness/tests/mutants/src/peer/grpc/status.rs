@@ -72,8 +72,12 @@ impl Status {
 
     /// The status that trailers say, if they say one.
     pub(crate) fn read(trailers: &[Field]) -> Option<Self> {
-        let code = value(trailers, "grpc-status")?;
+        let mut codes = trailers.iter().filter(|field| field.name == "grpc-status");
+        let code = &codes.next()?.value;
+        // Who says two things has said nothing.
+        let is_one = codes.all(|other| other.value == code);
         let code = std::str::from_utf8(code).ok().and_then(|code| code.parse().ok());
+        let code = code.filter(|_| is_one);
         let message = unescape(value(trailers, "grpc-message").unwrap_or_default());
         let details = value(trailers, "grpc-status-details-bin").and_then(decode);
         Some(Self {

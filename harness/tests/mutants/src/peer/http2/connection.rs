@@ -216,12 +216,13 @@ fn greeting(role: Role) -> Vec<u8> {
 }
 
 /// What some equivalents put between a stream's own frames.
-pub(super) fn disturbance(stream: u32) -> Vec<u8> {
+pub(super) fn disturbance(role: Role, stream: u32) -> Vec<u8> {
     let mut frames = Vec::new();
     if planted(Mutant::UnknownFrames) {
         frames.extend(frame(UNKNOWN_KIND, flag::END_STREAM, stream, b"what nobody knows"));
     }
-    if planted(Mutant::PingsOften) {
+    // A server may hang up on a client that pings more (gRFC A8).
+    if planted(Mutant::PingsOften) && (role == Role::Server || stream == 1) {
         frames.extend(ping(0, stream.to_be_bytes().repeat(2)));
     }
     if planted(Mutant::PriorityFrames) {

@@ -8,15 +8,19 @@ use crosswire::{
     wire::{
         frame::{Frame, FrameError, FrameReader, error, flag, kind},
         headers::{Field, HeaderDecoder},
-        write::{ping, reset, settings_ack},
+        write::{ping, settings_ack},
     },
 };
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
-    connection::{Connection, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE},
+    connection::{
+        Connection, ENABLE_PUSH, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE,
+    },
+    malformed::{self, Block},
     receiving::{Received, give_back_to_all},
-    state::{State, is_clients, of},
+    state::{Ended, State, is_clients, of},
+    value,
 };
 
 /// What everybody takes, and all that is taken here unless a setting said more.
@@ -24,6 +28,9 @@ const MAX_FRAME_BYTES: u32 = 16_384;
 
 /// The longest header block that is put together, far beyond what gRPC sends.
 const MAX_BLOCK_BYTES: usize = 1 << 20;
+
+/// How many PINGs in a row are answered while there is no call.
+const MOST_IDLE_PINGS: u32 = 2;
 
 const MAX_WINDOW: i64 = (1 << 31) - 1;
 
@@ -50,7 +57,13 @@ pub(super) fn read(
         Role::Client => Role::Server,
     };
     let mut frames = FrameReader::new(partner);
-    let mut reading = Reading { connection, decoder: HeaderDecoder::default(), block: None };
+    let mut reading = Reading {
+        connection,
+        decoder: HeaderDecoder::default(),
+        block: None,
+        has_begun: false,
+        idle_pings: 0,
+    };
     let mut bytes = vec![0; 1 << 16];
     loop {
         match socket.read(&mut bytes) {
@@ -58,7 +71,11 @@ pub(super) fn read(
             Ok(length) => frames.push(&bytes[..length]),
         }
         loop {
+            let announced = frames.announced();
             let taken = match frames.next_frame() {
+                Ok(None) if announced.is_some_and(is_refused) => {
+                    Err(Broken(error::FRAME_SIZE_ERROR))
+                }
                 Ok(None) => break,
                 Ok(Some(frame)) => reading.take(&frame, &accept),
                 Err(_) => Err(Broken(error::PROTOCOL_ERROR)),
@@ -72,11 +89,18 @@ pub(super) fn read(
     }
 }
 
+/// Whether a frame with this length and type is not waited for.
+fn is_refused((length, _): (u32, u8)) -> bool {
+    length > MAX_FRAME_BYTES && !planted(Mutant::TakesLongFrames)
+}
+
 struct Reading<'a> {
     connection: &'a Arc<Connection>,
     decoder: HeaderDecoder,
     /// The block that has begun: its stream, whether it ends it, and its bytes.
     block: Option<(u32, bool, Vec<u8>)>,
+    has_begun: bool,
+    idle_pings: u32,
 }
 
 impl Reading<'_> {
@@ -85,8 +109,12 @@ impl Reading<'_> {
         frame: &Frame,
         accept: &impl Fn(&Arc<Connection>, u32, Vec<Field>),
     ) -> Result<(), Broken> {
-        if frame.length() > MAX_FRAME_BYTES && !planted(Mutant::TakesLongFrames) {
+        if is_refused((frame.length(), frame.kind)) {
             return Err(Broken(error::FRAME_SIZE_ERROR));
+        }
+        let is_greeting = frame.kind == kind::SETTINGS && !frame.has(flag::ACK);
+        if !std::mem::replace(&mut self.has_begun, true) && !is_greeting {
+            return Err(Broken(error::PROTOCOL_ERROR));
         }
         let is_within = self.block.as_ref().is_some_and(|block| block.0 == frame.stream);
         if self.block.is_some() != (frame.kind == kind::CONTINUATION)
@@ -140,24 +168,46 @@ impl Reading<'_> {
         let Some((id, ends, bytes)) = self.block.take() else { return Ok(()) };
         let fields = self.decoder.decode(&bytes).map_err(|_| Broken(error::COMPRESSION_ERROR))?;
         let mut state = self.connection.lock();
-        let is_new = self.connection.role == Role::Server && id > state.highest;
-        if self.connection.role == Role::Server && !is_clients(id) {
+        let is_server = self.connection.role == Role::Server;
+        let is_new = is_server && id > state.highest;
+        if !is_clients(id) || !is_new && !state.opened.contains(&id) {
             return Err(Broken(error::PROTOCOL_ERROR));
         }
         if is_new {
-            state.highest = id;
             state.add_stream(id);
         }
         let Some(stream) = state.streams.get_mut(&id) else {
             // Of a stream that is over: it may have been under way.
             return Ok(());
         };
+        if stream.failed.is_some() {
+            return Ok(());
+        }
         if stream.is_ended {
-            state.send(reset(id, error::STREAM_CLOSED));
+            state.fail(id, error::STREAM_CLOSED);
+            return Ok(());
+        }
+        let block = match stream.has_head {
+            true => Block::Trailers,
+            false if is_server => Block::Request,
+            false => Block::Response,
+        };
+        if block.is_malformed(&fields.list) || block == Block::Trailers && !ends {
+            state.fail(id, error::PROTOCOL_ERROR);
+            return Ok(());
+        }
+        let is_interim = block == Block::Response
+            && value(&fields.list, ":status").is_some_and(|status| status.starts_with(b"1"));
+        if !stream.has_head && !is_interim {
+            stream.has_head = true;
+            stream.missing = malformed::length(&fields.list).flatten();
+        }
+        if ends && stream.missing.is_some_and(|missing| missing > 0) {
+            state.fail(id, error::PROTOCOL_ERROR);
             return Ok(());
         }
         if !is_new {
-            stream.inbox.push_back(Received::Headers(fields.list.clone()));
+            stream.inbox.push_back(Received::Headers(fields.list.clone(), ends));
         }
         stream.is_ended |= ends;
         stream.changed.notify_all();
@@ -171,19 +221,31 @@ impl Reading<'_> {
     fn data(&self, frame: &Frame) -> Result<(), Broken> {
         let content = frame.content()?;
         let mut state = self.connection.lock();
-        if frame.stream > state.highest {
+        if !state.opened.contains(&frame.stream) {
             return Err(Broken(error::PROTOCOL_ERROR));
         }
         if !planted(Mutant::LeaksWindowOfCancelled) {
             give_back_to_all(&mut state, frame.length());
         }
         let Some(stream) = state.streams.get_mut(&frame.stream) else { return Ok(()) };
-        if stream.is_ended {
-            state.send(reset(frame.stream, error::STREAM_CLOSED));
+        if stream.failed.is_some() {
             return Ok(());
         }
+        if stream.is_ended {
+            state.fail(frame.stream, error::STREAM_CLOSED);
+            return Ok(());
+        }
+        let ends = frame.has(flag::END_STREAM);
+        if let Some(missing) = stream.missing {
+            let rest = missing.checked_sub(content.len() as u64);
+            if rest.is_none_or(|rest| ends && rest > 0) {
+                state.fail(frame.stream, error::PROTOCOL_ERROR);
+                return Ok(());
+            }
+            stream.missing = rest;
+        }
         stream.inbox.push_back(Received::Data(content, frame.length()));
-        stream.is_ended |= frame.has(flag::END_STREAM);
+        stream.is_ended |= ends;
         stream.changed.notify_all();
         Ok(())
     }
@@ -191,7 +253,7 @@ impl Reading<'_> {
     fn reset(&self, frame: &Frame) -> Result<(), Broken> {
         let code = u32::from_be_bytes(frame.fixed()?);
         let mut state = self.connection.lock();
-        if frame.stream > state.highest {
+        if !state.opened.contains(&frame.stream) {
             return Err(Broken(error::PROTOCOL_ERROR));
         }
         if let Some(stream) = state.streams.get_mut(&frame.stream) {
@@ -216,7 +278,12 @@ impl Reading<'_> {
         }
         let mut state = self.connection.lock();
         for &[a, b, c, d, e, f] in settings {
-            apply(&mut state, u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f]))?;
+            let (setting, value) = (u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f]));
+            let most = u32::from(self.connection.role == Role::Server);
+            if setting == ENABLE_PUSH && value > most {
+                return Err(Broken(error::PROTOCOL_ERROR));
+            }
+            apply(&mut state, setting, value)?;
         }
         state.partner.has_settings = true;
         if !planted(Mutant::AcknowledgesNoSettings) {
@@ -227,8 +294,11 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn ping(&self, frame: &Frame) -> Result<(), Broken> {
+    fn ping(&mut self, frame: &Frame) -> Result<(), Broken> {
         let bytes: [u8; 8] = frame.fixed()?;
+        if !frame.has(flag::ACK) {
+            self.count_ping()?;
+        }
         let answer = match () {
             () if frame.has(flag::ACK) || planted(Mutant::AnswersNoPing) => return Ok(()),
             () if planted(Mutant::AnswersPingWithZeros) => [0; 8],
@@ -238,17 +308,31 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// A client that pings again and again, and has no call, wants too much (gRFC A8).
+    fn count_ping(&mut self) -> Result<(), Broken> {
+        let is_idle = self.connection.lock().streams.is_empty();
+        self.idle_pings = if is_idle { self.idle_pings + 1 } else { 0 };
+        if self.connection.role == Role::Server && self.idle_pings > MOST_IDLE_PINGS {
+            return Err(Broken(error::ENHANCE_YOUR_CALM));
+        }
+        Ok(())
+    }
+
     fn goaway(&self, frame: &Frame) -> Result<(), Broken> {
-        let Some(&last) = frame.payload.first_chunk::<4>() else {
+        let Some(&[a, b, c, d, ..]) = frame.payload.first_chunk::<8>() else {
             return Err(Broken(error::FRAME_SIZE_ERROR));
         };
-        let last = u32::from_be_bytes(last) & 0x7fff_ffff;
+        if self.connection.role == Role::Server {
+            // It is about the streams that a server opens, which has none.
+            return Ok(());
+        }
+        let last = u32::from_be_bytes([a, b, c, d]) & 0x7fff_ffff;
         let mut state = self.connection.lock();
         state.goaway = Some(last);
         for (id, stream) in &mut state.streams {
             stream.is_not_taken |= *id > last;
             if planted(Mutant::GoawayEndsCalls) {
-                stream.is_gone = true;
+                stream.failed = Some(Ended::Lost);
             }
         }
         state.wake_all();
@@ -259,10 +343,10 @@ impl Reading<'_> {
     fn window_update(&self, frame: &Frame) -> Result<(), Broken> {
         let increment = u32::from_be_bytes(frame.fixed()?) & 0x7fff_ffff;
         let mut state = self.connection.lock();
-        if frame.stream > state.highest {
+        let is_whole = frame.stream == 0;
+        if !is_whole && !state.opened.contains(&frame.stream) {
             return Err(Broken(error::PROTOCOL_ERROR));
         }
-        let is_whole = frame.stream == 0;
         let window = if is_whole {
             state.send_window += i64::from(increment);
             state.send_window
@@ -284,10 +368,7 @@ impl Reading<'_> {
         if is_whole {
             return Err(Broken(code));
         }
-        state.send(reset(frame.stream, code));
-        if let Some(stream) = state.streams.get_mut(&frame.stream) {
-            stream.reset = Some(code);
-        }
+        state.fail(frame.stream, code);
         Ok(())
     }
 }
@@ -307,6 +388,9 @@ fn apply(state: &mut State, setting: u16, value: u32) -> Result<(), Broken> {
             state.partner.initial_window = value;
             for stream in state.streams.values_mut() {
                 stream.send_window += more;
+                if stream.send_window > MAX_WINDOW {
+                    return Err(Broken(error::FLOW_CONTROL_ERROR));
+                }
             }
         }
         MAX_FRAME_SIZE => {

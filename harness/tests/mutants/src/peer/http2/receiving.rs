@@ -16,8 +16,8 @@ const WINDOW_STEP_BYTES: u32 = 16_384;
 
 /// What comes on a stream.
 pub(crate) enum Received {
-    /// A header block.
-    Headers(Vec<Field>),
+    /// A header block, and whether it ends the stream.
+    Headers(Vec<Field>, bool),
     /// The content of DATA, and how much of the window it took, padding included.
     Data(Bytes, u32),
     /// Nothing more comes.
@@ -33,8 +33,8 @@ impl Connection {
         let mut state = self.lock();
         loop {
             let Some(stream) = state.streams.get_mut(&id) else { return Err(Ended::Lost) };
-            if stream.is_gone {
-                return Err(Ended::Lost);
+            if let Some(ended) = stream.failed {
+                return Err(ended);
             }
             if let Some(received) = stream.inbox.pop_front() {
                 if let Received::Data(_, size) = received {

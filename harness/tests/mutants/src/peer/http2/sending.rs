@@ -44,11 +44,10 @@ impl Connection {
             state = self.wait(state, &self.changed, until)?;
         }
         let id = next_stream(state.highest);
-        state.highest = id;
         state.add_stream(id);
         let frames = state.blocks.frames(id, 0, fields);
         state.send(frames);
-        state.send(disturbance(id));
+        state.send(disturbance(self.role, id));
         Ok(id)
     }
 
@@ -65,7 +64,7 @@ impl Connection {
         let frames = state.blocks.frames(id, flags, fields);
         state.send(frames);
         if !ends {
-            state.send(disturbance(id));
+            state.send(disturbance(self.role, id));
         }
         Ok(())
     }

@@ -1,11 +1,14 @@
 //! What the threads of a connection share.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Condvar, mpsc::Sender},
 };
 
-use crosswire::{role::Role, wire::settings::DEFAULT_WINDOW_BYTES};
+use crosswire::{
+    role::Role,
+    wire::{settings::DEFAULT_WINDOW_BYTES, write::reset},
+};
 use thiserror::Error;
 
 use super::{blocks::BlockWriter, receiving::Received};
@@ -42,6 +45,8 @@ pub(super) struct State {
     pub(super) partner: Partner,
     /// The highest stream that the client has opened.
     pub(super) highest: u32,
+    /// The streams that it has opened.
+    pub(super) opened: BTreeSet<u32>,
     /// The last stream of a GOAWAY that came.
     pub(super) goaway: Option<u32>,
     pub(super) is_lost: bool,
@@ -73,8 +78,12 @@ pub(super) struct Stream {
     pub(super) reset: Option<u32>,
     /// A GOAWAY has excluded it.
     pub(super) is_not_taken: bool,
-    /// It was given up with its connection, and what came on it, too.
-    pub(super) is_gone: bool,
+    /// It was given up here, with what came on it.
+    pub(super) failed: Option<Ended>,
+    /// The block that begins what the other side says has come.
+    pub(super) has_head: bool,
+    /// How much DATA is still to come, if content-length says it.
+    pub(super) missing: Option<u64>,
 }
 
 impl State {
@@ -92,6 +101,7 @@ impl State {
                 max_streams: usize::MAX,
             },
             highest: 0,
+            opened: BTreeSet::new(),
             goaway: None,
             is_lost: false,
             is_ending: false,
@@ -107,6 +117,8 @@ impl State {
     }
 
     pub(super) fn add_stream(&mut self, id: u32) {
+        self.highest = self.highest.max(id);
+        self.opened.insert(id);
         let stream = Stream {
             changed: Arc::default(),
             send_window: self.partner.initial_window,
@@ -116,7 +128,9 @@ impl State {
             is_ended: false,
             reset: None,
             is_not_taken: false,
-            is_gone: false,
+            failed: None,
+            has_head: false,
+            missing: None,
         };
         self.streams.insert(id, stream);
     }
@@ -126,9 +140,19 @@ impl State {
         let stream = self.streams.get(&id);
         match stream {
             None => Some(Ended::Lost),
+            Some(Stream { failed: Some(ended), .. }) => Some(*ended),
             Some(Stream { reset: Some(code), .. }) => Some(Ended::Reset(*code)),
             Some(Stream { is_not_taken: true, .. }) => Some(Ended::NotTaken),
             Some(_) => self.is_lost.then_some(Ended::Lost),
+        }
+    }
+
+    /// Resets a stream for an error of the other side's; nothing more of it is used.
+    pub(super) fn fail(&mut self, id: u32, code: u32) {
+        self.send(reset(id, code));
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.failed = Some(Ended::Reset(code));
+            stream.changed.notify_all();
         }
     }
 

@@ -49,7 +49,12 @@ pub(crate) struct SequenceElement {
 impl SequenceElement {
     pub(crate) fn read(message: &[u8]) -> Result<Self, Malformed> {
         let mut read_so_far = Self::default();
+        let mut highest = 0;
         read(message, |number, value| {
+            if planted(Mutant::ExpectsFieldsInOrder) && number < highest {
+                return Ok(());
+            }
+            highest = number;
             match (number, value) {
                 (1, Value::Varint(value)) => read_so_far.element = narrowed(value.cast_signed()),
                 (2, Value::Varint(_)) if planted(Mutant::DropsSecondField) => {}

@@ -51,12 +51,7 @@ impl OutliersRequest {
 impl Metric {
     fn read(message: &[u8]) -> Result<Self, Malformed> {
         let mut metric = Self::default();
-        let mut highest = 0;
         read(message, |number, value| {
-            if planted(Mutant::ExpectsFieldsInOrder) && number < highest {
-                return Ok(());
-            }
-            highest = number;
             match (number, value) {
                 (1, Value::Bytes(bytes)) => {
                     // A message that comes in parts is one (proto3, "last one wins").

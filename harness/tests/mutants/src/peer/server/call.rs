@@ -81,6 +81,9 @@ impl Call<'_> {
             if planted(Mutant::TakesSmallHeaders) && size > SMALL_HEADERS_BYTES {
                 return Err(Refusal::Http(431));
             }
+            if response.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Err(Refusal::Ended(Ended::Late));
+            }
             let Some(method) = Method::of(&head.path) else { return Err(unknown_method()) };
             let directions = Directions::read(&head.metadata, head.offers_gzip)?;
             let request = head.message(connection, stream, response.deadline)?;

@@ -7,7 +7,8 @@ use crate::grpc::{
     status::{Status, code},
 };
 
-const MAX_CODE: u64 = 16;
+/// One more than gRPC has, which is UNKNOWN then.
+const MAX_CODE: u64 = 17;
 const MAX_DELAY_MS: u64 = 24 * 60 * 60 * 1000;
 const MAX_SIZE_BYTES: u64 = 64 << 20;
 
@@ -55,8 +56,13 @@ impl Directions {
                 _ => {}
             }
         }
-        // At most 16.
-        directions.status = status.map(|code| Status { code: code as i32, message, details });
+        let known =
+            |code: u64| i32::try_from(code).ok().filter(|code| *code <= code::UNAUTHENTICATED);
+        directions.status = status.map(|code| Status {
+            code: known(code).unwrap_or(code::UNKNOWN),
+            message,
+            details,
+        });
         Ok(directions)
     }
 }

@@ -180,8 +180,7 @@ fn head() -> Fields {
         add("x-extra", "1");
         add("x-extra", "2");
     }
-    if planted(Mutant::OffersEncodings) {
-        add("grpc-accept-encoding", "identity,gzip");
-    }
+    let offers = if planted(Mutant::OffersEncodings) { "identity,gzip" } else { "gzip" };
+    add("grpc-accept-encoding", offers);
     fields
 }
