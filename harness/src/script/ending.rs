@@ -147,7 +147,8 @@ fn described_stream(method: &Method, seen: &StreamSeen) -> Vec<String> {
     parts
 }
 
-/// The status of the last header block that is a final one: HTTP allows others before.
+/// The status of the first header block that is no interim one (1xx), which HTTP allows
+/// before it.
 fn http_status(seen: &StreamSeen) -> Option<&str> {
     let statuses = seen.blocks.iter().flatten().filter(|field| field.0 == ":status");
     statuses.map(|field| field.1.as_str()).find(|status| !status.starts_with('1'))

@@ -6,7 +6,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{AbortHandle, JoinSet},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -14,6 +14,13 @@ use super::{
     play::{Stage, play},
 };
 use crate::suite::{Awaited, Script};
+
+/// How long to leave a listener alone that gives an error, such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// How many connections are served at once. A client that makes more of them for one
+/// trial is refused.
+const MAX_CONNECTIONS: usize = 64;
 
 /// A server that plays one case's script. Dropped, it closes its port and connections.
 #[derive(Debug)]
@@ -84,8 +91,14 @@ async fn accept(
     let mut connections = JoinSet::new();
     let mut is_first = true;
     loop {
-        // An error here is one of a connection that is gone already.
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= MAX_CONNECTIONS {
+            continue;
+        }
         let (script, progress) = (Arc::clone(&script), Arc::clone(&progress));
         let told = std::mem::take(&mut is_first).then_some(progress);
         connections.spawn(async move { serve(stream, &script, limit, told.as_deref()).await });

@@ -18,7 +18,7 @@ use super::{
     expand::expand,
     fault::{Action, Fault},
     json::{described, read_message},
-    script::{RawScript, SCRIPT_FIELDS},
+    script::RawScript,
     tls::{Tls, TlsTap},
 };
 use crate::{
@@ -339,22 +339,17 @@ impl CaseReader<'_> {
             own.extend(fields.remove_entry(key));
         }
         let raw: RawCase = from_json(Value::Object(own))?;
-        let mut script = Map::new();
-        for key in SCRIPT_FIELDS {
-            script.extend(fields.remove_entry(key));
-        }
-        let script: Option<RawScript> = match script.is_empty() {
-            true => None,
-            false => Some(from_json(Value::Object(script))?),
-        };
-        let is_shaped = raw.fault.is_some() || raw.tls.is_some() || raw.pristine;
-        if script.is_some() && is_shaped {
-            return Err("`fault`, `tls` or `pristine` in a scripted case".to_owned());
+        let script = RawScript::take(&mut fields)?;
+        if let Some(script) = &script {
+            check_scripted(&raw, script.role())?;
         }
         let endings = script.as_ref().map(|script| script.take_endings(&mut fields)).transpose()?;
         check_name("case", &raw.name)?;
         if self.contract.rule(&raw.rule).is_none() {
-            return Err(format!("rule `{}` is not in the contract", raw.rule));
+            return Err(format!(
+                "rule `{}` is not in the contract; `crosswire list rules` shows what there is",
+                raw.rule
+            ));
         }
         let calls: Vec<Call> = match raw.calls {
             None => vec![self.read_call(fields)?],
@@ -472,6 +467,22 @@ impl CaseReader<'_> {
             }
             _ => Ok(Method { path: path.to_owned(), descriptor }),
         }
+    }
+}
+
+/// What a scripted case cannot have.
+fn check_scripted(raw: &RawCase, role: Role) -> Result<(), String> {
+    let fields = [
+        ("fault", raw.fault.is_some()),
+        ("tls", raw.tls.is_some()),
+        ("pristine", raw.pristine),
+        ("calls", raw.calls.is_some() && role == Role::Client),
+    ];
+    match fields.iter().find(|(_, is_given)| *is_given) {
+        Some((field, _)) => Err(format!(
+            "`{field}` in a case of a scripted {role}; leave it out: the script says what passes"
+        )),
+        None => Ok(()),
     }
 }
 

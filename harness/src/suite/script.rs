@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use ending::{Codes, Ending, EndingKind};
-pub(super) use read::{RawScript, SCRIPT_FIELDS};
+pub(super) use read::RawScript;
 pub use step::{Awaited, Step, StreamRef};
 use {ending::RawEnding, step::StepReader};
 

@@ -37,7 +37,14 @@ impl Scripted {
 
     /// Plays the script of the call's case.
     pub(super) fn call(&mut self, errand: Errand<'_>, call: &Call) {
-        while self.running.try_join_next().is_some() {}
+        while let Some(ended) = self.running.try_join_next() {
+            // A defect of ours must not be taken for the server's.
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
         let Some(script) = errand.case.script.clone() else { return };
         let (id, target, call) = (errand.id, errand.target.to_owned(), call.clone());
         let sender = self.sender.clone();

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Beside, Ending, EndingKind, Habit, RawEnding, Script, Step, StepReader, TIME_AFTER_DEADLINE,
+    Awaited, Beside, Ending, EndingKind, Habit, RawEnding, Script, Step, StepReader,
+    TIME_AFTER_DEADLINE,
 };
 use crate::{
     role::Role,
@@ -20,19 +21,12 @@ use crate::{
 };
 
 /// The fields that a script is made of.
-pub(in crate::suite) const SCRIPT_FIELDS: [&str; 6] =
+const SCRIPT_FIELDS: [&str; 6] =
     ["scripted", "script", "script_again", "greeting", "omits", "beside"];
 
 /// The fields of a call that a scripted client does not make.
-const CALL_FIELDS: [&str; 7] = [
-    "calls",
-    "request_hex",
-    "metadata",
-    "compression",
-    "cancel_after_messages",
-    "read_delay",
-    "pause",
-];
+const CALL_FIELDS: [&str; 6] =
+    ["request_hex", "metadata", "compression", "cancel_after_messages", "read_delay", "pause"];
 
 /// A script as it is written.
 #[derive(Deserialize)]
@@ -54,6 +48,26 @@ struct RawBeside {
 }
 
 impl RawScript {
+    /// The script among a case's fields, which are taken out; `None` in an ordinary case.
+    pub(in crate::suite) fn take(fields: &mut Map<String, Value>) -> Result<Option<Self>, String> {
+        let mut own = Map::new();
+        for key in SCRIPT_FIELDS {
+            own.extend(fields.remove_entry(key));
+        }
+        let Some(first) = own.keys().next() else { return Ok(None) };
+        if !own.contains_key("scripted") {
+            return Err(format!(
+                "`{first}` without `scripted`; give `scripted = \"client\"` or `\"server\"`, whose place the harness takes"
+            ));
+        }
+        from_json(Value::Object(own)).map(Some)
+    }
+
+    /// Whose place the harness takes.
+    pub(in crate::suite) const fn role(&self) -> Role {
+        self.scripted
+    }
+
     /// Takes the outcomes of a scripted client out of the case's fields, and puts there
     /// what its one call has in their place.
     pub(in crate::suite) fn take_endings(
@@ -61,7 +75,11 @@ impl RawScript {
         fields: &mut Map<String, Value>,
     ) -> Result<Vec<RawEnding>, String> {
         if self.scripted == Role::Server {
-            return Ok(Vec::new());
+            return match fields.get("expect") {
+                Some(Value::Array(_)) => Err("expect: one table in a case of a scripted server; a list of outcomes belongs to a scripted client".to_owned()),
+                Some(expect) if expect.get("status").is_some() => Err("expect: `status` belongs to a scripted client; what a real client reports is `code`".to_owned()),
+                _ => Ok(Vec::new()),
+            };
         }
         if let Some(field) = CALL_FIELDS.iter().find(|field| fields.contains_key(**field)) {
             return Err(format!("`{field}` in a case of a scripted client, which makes no call"));
@@ -82,7 +100,12 @@ impl RawScript {
         if !fields.contains_key("timeout") {
             fields.insert("timeout".to_owned(), "5s".into());
         }
-        let read = |(index, ending)| {
+        let read = |(index, ending): (usize, Value)| {
+            if ending.get("code").is_some() {
+                return Err(format!(
+                    "expect[{index}]: `code` belongs to a scripted server; the outcome of a scripted client is `status`"
+                ));
+            }
             from_json(ending).map_err(|why: String| format!("expect[{index}]: {why}"))
         };
         endings.into_iter().enumerate().map(read).collect()
@@ -115,7 +138,8 @@ impl RawScript {
             })
             .collect::<Result<Vec<Ending>, _>>()?;
         let beside = self.beside.map(|raw| beside(raw, &reader, call)).transpose()?;
-        check_waits(self.scripted, &steps)?;
+        check_streams(self.scripted, &steps)?;
+        check_streams(self.scripted, &steps_again).map_err(|why| format!("script_again: {why}"))?;
         let limit = match self.scripted {
             Role::Client => call.timeout,
             Role::Server => call.timeout + TIME_AFTER_DEADLINE,
@@ -166,15 +190,22 @@ fn check_pauses(steps: &[Step], limit: Duration) -> Result<(), String> {
     Err(format!("the script pauses for {pauses}, and is over after {limit}"))
 }
 
-/// A wait for what that side never does.
-fn check_waits(role: Role, steps: &[Step]) -> Result<(), String> {
-    use super::Awaited::Request;
-    let is_of_request =
-        |step: &Step| matches!(step, Step::WaitFor(Request) | Step::MayWaitFor(Request));
-    match steps.iter().position(is_of_request) {
-        Some(index) if role == Role::Client => {
-            Err(format!("step {index} of the script: a client is sent no request"))
-        }
-        _ => Ok(()),
+/// A wait for what that side never does, and steps about a stream that is not there.
+fn check_streams(role: Role, steps: &[Step]) -> Result<(), String> {
+    let first_request = steps.iter().position(|step| *step == Step::WaitFor(Awaited::Request));
+    if role == Role::Client {
+        return match first_request {
+            Some(index) => Err(format!(
+                "step {index} of the script: `wait_for = \"request\"` belongs to a scripted server; a client is sent none"
+            )),
+            None => Ok(()),
+        };
+    }
+    let before = &steps[..first_request.unwrap_or(steps.len())];
+    match before.iter().position(Step::is_about_the_current_stream) {
+        Some(index) => Err(format!(
+            "step {index} of the script: a server has no stream before the first `wait_for = \"request\"`; wait for it, or give `stream`"
+        )),
+        None => Ok(()),
     }
 }

@@ -10,7 +10,11 @@ use serde_json::{Map, Value};
 use crate::{
     input::parse_duration,
     role::Role,
-    suite::{Cut, ErrorCode, Settings, json::read_message, load::read_hex},
+    suite::{
+        Cut, ErrorCode, Settings,
+        json::read_message,
+        load::{from_json, read_hex},
+    },
     wire::{
         frame::{PREFACE, kind},
         headers,
@@ -93,6 +97,18 @@ pub enum Step {
     Pause(Duration),
     /// Ends the connection.
     Close(Cut),
+}
+
+impl Step {
+    /// Whether it sends something on the stream that was opened last.
+    pub(super) const fn is_about_the_current_stream(&self) -> bool {
+        let (Self::Headers { stream, .. } | Self::Data { stream, .. } | Self::Frame { stream, .. }) =
+            self
+        else {
+            return false;
+        };
+        matches!(stream, StreamRef::Current)
+    }
 }
 
 /// Which stream a step is about.
@@ -297,7 +313,7 @@ impl StepReader<'_> {
     }
 
     fn read(&self, value: Value) -> Result<Step, String> {
-        let raw: RawStep = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        let raw: RawStep = from_json(value)?;
         let stream = raw.stream.map_or(StreamRef::Current, StreamRef::Number);
         let frame = |kind, flags, stream, payload| Step::Frame { kind, flags, stream, payload };
         let of_connection = raw.stream.map_or(StreamRef::Number(0), StreamRef::Number);

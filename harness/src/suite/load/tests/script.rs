@@ -85,7 +85,8 @@ fn every_step_is_read() {
     }
     let preface = client("{ preface = true }", CLOSED).unwrap();
     assert!(preface.steps[0].to_string().starts_with("24 bytes as they are: 50 52 49"));
-    let fields = |step: &str| server(step).unwrap().steps[0].to_string();
+    let after_request = |step: &str| format!("{{ wait_for = \"request\" }}, {step}");
+    let fields = |step: &str| server(&after_request(step)).unwrap().steps[1].to_string();
     let response = "HEADERS: :status=200 content-type=application/grpc";
     assert_eq!(fields("{ headers = \"response\" }"), response);
     assert_eq!(fields("{ headers = \"trailers\" }"), "HEADERS: grpc-status=0, END_STREAM");
@@ -100,14 +101,14 @@ fn steps_that_make_no_sense_are_refused() {
         ("{ pong = \"x\" }", "unknown field `pong`"),
         ("{ ping = \"123456789\" }", "more than 8 bytes; give `frame`"),
         ("{ pause = \"soon\" }", "pause: "),
-        ("{ pause = \"6s\" }", "the script pauses for 6 s, and the `timeout` is 5 s"),
+        ("{ pause = \"6s\" }", "the script pauses for 6 s, and is over after 5 s"),
         ("{ rst_stream = \"WRONG\" }", "`WRONG` is no HTTP/2 error code"),
         ("{ settings = { wrong = 1 } }", "`wrong` is no setting of HTTP/2"),
         ("{ settings = { \"0x1\" = 1 }, stream = 1 }", "give `frame` for SETTINGS on one"),
         ("{ wait_for = \"end\", stream = 1 }", "`stream` belongs to frames of a stream"),
         ("{ close = \"close\", stream = 1 }", "`stream` belongs to frames of a stream"),
         ("{ wait_for = \"dinner\" }", "unknown variant `dinner`"),
-        ("{ wait_for = \"request\" }", "a client is sent no request"),
+        ("{ wait_for = \"request\" }", "a client is sent none"),
         ("{ wait_for = \"end\", count = 1 }", "`count` belongs to"),
         ("{ message = { wrong = 1 } }", "message"),
         ("{ message = {}, data_hex = \"\" }", "one of `message`, `message_hex` and `data_hex`"),
@@ -174,7 +175,7 @@ fn outcomes_that_make_no_sense_are_refused() {
         ("{ closed = true, stream = 0 }", "`stream` 0 is the connection"),
         ("{ closed = true, messages = [{ wrong = 1 }] }", "messages[0]"),
         ("{ closed = true, also = [{ status = \"OK\" }] }", "also[0]: OK with nothing checked"),
-        ("{ closed = true, code = \"OK\" }", "unknown field `code`"),
+        ("{ closed = true, code = \"OK\" }", "`code` belongs to a scripted server"),
     ] {
         let error = client("", expect).expect_err(expect);
         assert!(error.contains(expected), "{expect}: {error}");
@@ -197,7 +198,23 @@ fn fields_of_a_script_belong_to_one_side() {
         ),
         (
             "scripted = \"client\"\nexpect = { closed = true }\nfault = { cut = \"close\" }",
-            "in a scripted case",
+            "`fault` in a case of a scripted client",
+        ),
+        (
+            "scripted = \"client\"\nexpect = { closed = true }\ncalls = [{}]",
+            "`calls` in a case of a scripted client",
+        ),
+        (
+            "scripted = \"server\"\nrequest = {}\nexpect = [{ code = \"INTERNAL\" }]",
+            "a list of outcomes belongs to a scripted client",
+        ),
+        (
+            "scripted = \"server\"\nrequest = {}\nexpect = { status = \"INTERNAL\" }",
+            "`status` belongs to a scripted client",
+        ),
+        (
+            "scripted = \"server\"\nrequest = {}\nexpect = { code = \"INTERNAL\" }\nscript_again = [{ headers = \"response\" }]",
+            "script_again: step 0 of the script: a server has no stream before",
         ),
         (
             "scripted = \"client\"\nexpect = { closed = true }\nbeside = { messages = [{ wrong = 1 }] }",
