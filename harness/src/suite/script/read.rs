@@ -192,7 +192,10 @@ fn check_pauses(steps: &[Step], limit: Duration) -> Result<(), String> {
 
 /// A wait for what that side never does, and steps about a stream that is not there.
 fn check_streams(role: Role, steps: &[Step]) -> Result<(), String> {
-    let first_request = steps.iter().position(|step| *step == Step::WaitFor(Awaited::Request));
+    let is_wait = |step: &Step| {
+        matches!(step, Step::WaitFor(Awaited::Request) | Step::MayWaitFor(Awaited::Request))
+    };
+    let first_request = steps.iter().position(is_wait);
     if role == Role::Client {
         return match first_request {
             Some(index) => Err(format!(
