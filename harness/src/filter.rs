@@ -87,6 +87,42 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// Whether the filter can select a trial of these two, whatever its case: a matrix of
+    /// many peers need not try every case on every pair.
+    #[must_use]
+    pub fn may_match(&self, server: &str, client: &str) -> bool {
+        self.of_pair(server, client) != Some(false)
+    }
+
+    /// Whether it matches, if that does not depend on the case.
+    fn of_pair(&self, server: &str, client: &str) -> Option<bool> {
+        match self {
+            Self::All => Some(true),
+            Self::Is(Property::Server, pattern) => Some(pattern.matches(server)),
+            Self::Is(Property::Client, pattern) => Some(pattern.matches(client)),
+            Self::Is(Property::Case | Property::Rule, _) => None,
+            Self::Not(inner) => inner.of_pair(server, client).map(|matches| !matches),
+            Self::And(left, right) => match left.of_pair(server, client) {
+                Some(false) => Some(false),
+                left => match (left, right.of_pair(server, client)) {
+                    (_, Some(false)) => Some(false),
+                    (Some(true), Some(true)) => Some(true),
+                    _ => None,
+                },
+            },
+            Self::Or(left, right) => match left.of_pair(server, client) {
+                Some(true) => Some(true),
+                left => match (left, right.of_pair(server, client)) {
+                    (_, Some(true)) => Some(true),
+                    (Some(false), Some(false)) => Some(false),
+                    _ => None,
+                },
+            },
+        }
+    }
+}
+
 /// How deep a filter may nest: far beyond what anybody writes, and within any stack.
 const MAX_DEPTH: usize = 100;
 
@@ -201,6 +237,26 @@ mod tests {
         ] {
             let filter = Filter::parse(text).expect(text);
             assert_eq!(filter.matches(SUBJECT), expected, "{text}");
+            assert!(!expected || filter.may_match(SUBJECT.server, SUBJECT.client), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pair_is_out_whatever_the_case() {
+        for (text, expected) in [
+            ("server(rust)", false),
+            ("case(a)", true),
+            ("!case(a)", true),
+            ("server(rust) & case(a)", false),
+            ("case(a) & client(go)", false),
+            ("server(rust) | case(a)", true),
+            ("case(a) | server(rust)", true),
+            ("server(rust) | client(go) & case(a)", false),
+            ("!(server(go) | case(a))", false),
+            ("!(server(go) & case(a))", true),
+        ] {
+            let filter = Filter::parse(text).expect(text);
+            assert_eq!(filter.may_match("go", "rust"), expected, "{text}");
         }
     }
 

@@ -73,6 +73,7 @@ impl Plan {
             for client in peers.iter().filter(|peer| peer.client.is_some()) {
                 if !wanted(&selection.servers, &server.name)
                     || !wanted(&selection.clients, &client.name)
+                    || !selection.filter.may_match(&server.name, &client.name)
                 {
                     continue;
                 }

@@ -76,7 +76,9 @@ impl Subject {
                 | Mutant::Http404IsNotFound
                 | Mutant::HttpStatusIsInternal
                 | Mutant::IgnoresConnectionWindow
+                | Mutant::IgnoresStreamWindow
                 | Mutant::KeepsFirstField
+                | Mutant::LeaksWindowOfCancelled
                 | Mutant::NoStatusIsSuccess
                 | Mutant::ReadsOnlyPacked
                 | Mutant::RefusesLongVarints

@@ -61,7 +61,7 @@ pub(crate) fn named<'a>(page: &'a str, name: &str, role: Role) -> Option<(&'a st
     })?;
     let mut cells = row.trim_end_matches(" |").rsplit(" | ");
     let (rule, case) = (cells.next()?, cells.next()?);
-    Some((case, rule))
+    (!case.is_empty()).then_some((case, rule))
 }
 
 /// The tables for whoever waits for them, with how many trials failed, and then what

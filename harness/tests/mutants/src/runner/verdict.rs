@@ -4,7 +4,7 @@ use crosswire::manifest::SCRIPTED;
 
 use crate::{
     manifest::{Role, Subject},
-    run::Trial,
+    run::{Trial, Violation},
 };
 
 /// The verdicts that count against a peer.
@@ -71,13 +71,8 @@ impl Row {
         let failed: Vec<&Trial> = tried.iter().copied().filter(has_failed).collect();
         let blamed = |side: String| {
             let is_it = move |trial: &&&Trial| trial.blame.as_deref() == Some(side.as_str());
-            let mut killers = failed.iter().filter(is_it).map(|trial| Killer::of(trial, role));
-            let first = killers.next()?;
-            let is_named = |killer: &Killer| named == Some((&*killer.case, &*killer.rule));
-            if is_named(&first) {
-                return Some(first);
-            }
-            Some(killers.find(is_named).unwrap_or(first))
+            let killing: Vec<&Trial> = failed.iter().filter(is_it).copied().collect();
+            Killer::among(&killing, role, named)
         };
         let other = if role == Role::Server { Role::Client } else { Role::Server };
         let outcome = match (blamed(other.to_string()), blamed(role.to_string()), failed.first()) {
@@ -100,17 +95,52 @@ impl Row {
     }
 }
 
+/// Cases with a connection of their own: what finds a mutant there does not depend on
+/// what else its connection carries at the time.
+const UNDISTURBED: [&str; 7] = [
+    "metadata/none-added",
+    "connection/idle",
+    "cancellation/after-one",
+    "cancellation/next-call",
+    "connection/ping/to-the-client",
+    "connection/ping/to-the-server",
+    "connection/reader/slow",
+];
+
 impl Killer {
+    /// The one to be named. If time decides whether the one on the page finds the
+    /// mutant, one of those that are undisturbed takes its place.
+    fn among(killing: &[&Trial], role: Role, named: Named<'_>) -> Option<Self> {
+        let find = |case: &str| killing.iter().find(|trial| trial.case == case);
+        let first = killing.first()?;
+        let Some((case, rule)) = named else { return Some(Self::of(first, role)) };
+        let Some(trial) = find(case) else {
+            let instead = UNDISTURBED.iter().find_map(|case| find(case));
+            return Some(Self::of(instead.unwrap_or(first), role));
+        };
+        let killer = Self::of(trial, role);
+        let breaks = |trial: &&Trial| broken(trial, role).any(|broken| broken.rule == rule);
+        if killer.rule != rule && (trial.rule == rule || killing.iter().any(breaks)) {
+            return Some(Self { rule: rule.to_owned(), ..killer });
+        }
+        Some(killer)
+    }
+
     /// The rule is that of the wire which the mutant broke, or else the case's own.
     fn of(trial: &Trial, role: Role) -> Self {
-        let side = role.to_string();
-        let broken = trial.violations.iter().find(|one| one.side == side && one.level == "MUST");
+        let broken = broken(trial, role).next();
         Self {
             case: trial.case.clone(),
             rule: broken.map_or_else(|| trial.rule.clone(), |broken| broken.rule.clone()),
             reason: trial.reason.clone(),
         }
     }
+}
+
+/// The binding rules of the wire that a side broke in a trial.
+fn broken(trial: &Trial, role: Role) -> impl Iterator<Item = &Violation> {
+    let side = role.to_string();
+    trial.violations.iter().filter(move |one| one.side == side && one.level == "MUST")
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "it is a filter's predicate")]

@@ -153,6 +153,10 @@ impl Attempt {
         mut response: Response,
         observed: &mut Observed,
     ) -> Failure {
+        if planted(Mutant::LeaksWindowOfCancelled) {
+            // Until as much as can come has come.
+            std::thread::sleep(READS_ON);
+        }
         if planted(Mutant::ReadsOnWhenCancelled) {
             // The reset is sent, and what comes all the same is reported.
             connection.reset(stream, error::CANCEL);
