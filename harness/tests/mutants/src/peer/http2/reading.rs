@@ -393,11 +393,9 @@ fn apply(state: &mut State, setting: u16, value: u32) -> Result<(), Broken> {
                 }
             }
         }
-        MAX_FRAME_SIZE => {
-            if !(1 << 14..1 << 24).contains(&value) {
-                return Err(Broken(error::PROTOCOL_ERROR));
-            }
-            // Longer frames are never needed.
+        // Longer frames are never needed.
+        MAX_FRAME_SIZE if !(1 << 14..1 << 24).contains(&value) => {
+            return Err(Broken(error::PROTOCOL_ERROR));
         }
         _ => {}
     }
