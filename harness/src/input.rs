@@ -98,13 +98,59 @@ pub fn parse_toml<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Re
             Some(span) => Place::at_offset(path, text, span.start),
             None => path.into(),
         };
-        BadInput::new(place, error.message().replace('\n', ", "))
+        BadInput::new(place, with_suggestion(&error.message().replace('\n', ", ")))
     })
+}
+
+/// That there is no such field, in serde's words.
+#[must_use]
+pub fn unknown_field(field: &str, known: &[&str]) -> String {
+    let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    with_suggestion(&format!("unknown field `{field}`, expected one of {}", known.join(", ")))
+}
+
+/// What serde says of an unknown field or variant, with the one that was meant, if one is
+/// near.
+#[must_use]
+pub fn with_suggestion(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let Some(word) = quoted.next().filter(|_| message.starts_with("unknown ")) else {
+        return message.to_owned();
+    };
+    let distance = |name: &&str| strsim::damerau_levenshtein(word, name);
+    match quoted.min_by_key(distance).filter(|name| distance(name) <= 1 + word.len() / 4) {
+        None => message.to_owned(),
+        Some(near) => {
+            message.replacen(&format!("`{word}`"), &format!("`{word}` (did you mean `{near}`?)"), 1)
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_meant_is_said_if_it_is_near() {
+        for (message, expected) in [
+            (
+                "unknown field `hedaers`, expected one of `pause`, `headers`, `header_list`",
+                "unknown field `hedaers` (did you mean `headers`?), expected one of `pause`, `headers`, `header_list`",
+            ),
+            (
+                "unknown variant `zip`, expected `gzip` or `identity`",
+                "unknown variant `zip` (did you mean `gzip`?), expected `gzip` or `identity`",
+            ),
+            (
+                "unknown field `colour`, expected one of `pause`, `close`",
+                "unknown field `colour`, expected one of `pause`, `close`",
+            ),
+            ("unknown field `x`, there are no fields", "unknown field `x`, there are no fields"),
+            ("missing field `name`", "missing field `name`"),
+        ] {
+            assert_eq!(with_suggestion(message), expected);
+        }
+    }
 
     #[test]
     fn durations_have_bounds() {

@@ -1,9 +1,12 @@
-//! Protobuf's JSON mapping, as cases and reports have it.
+//! JSON, as cases and reports have it: protobuf's mapping, and our own shapes.
 
 use std::fmt;
 
 use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+use crate::input::with_suggestion;
 
 /// A message from its JSON; the error starts with the path.
 pub(super) fn read_message(
@@ -32,14 +35,36 @@ pub fn message_value(message: &DynamicMessage) -> Value {
 }
 
 /// An error with the path to what is wrong.
-pub(super) fn described(
+fn described(
     path: &serde_path_to_error::Path,
     error: impl fmt::Display,
     separator: &str,
 ) -> String {
+    let error = with_suggestion(&error.to_string());
     match path.iter().next() {
-        None if separator.is_empty() => error.to_string(),
+        None if separator.is_empty() => error,
         None => format!(": {error}"),
         Some(_) => format!("{separator}{path}: {error}"),
     }
+}
+
+/// A part of a case from its JSON; the error starts with the path.
+pub(super) fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    let mut track = serde_path_to_error::Track::new();
+    T::deserialize(serde_path_to_error::Deserializer::new(value, &mut track))
+        .map_err(|error| described(&track.path(), error, ""))
+}
+
+/// Bytes in hexadecimal, with any white space.
+pub(super) fn read_hex(field: &str, text: &str) -> Result<Vec<u8>, String> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|character| !character.is_whitespace())
+        .map(|character| character.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()
+        .ok_or_else(|| format!("`{field}` has a character that is no hexadecimal digit"))?;
+    if digits.len() % 2 == 1 {
+        return Err(format!("`{field}` has an odd number of digits"));
+    }
+    Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

@@ -11,9 +11,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use ending::{Codes, Ending, EndingKind};
-pub(super) use read::RawScript;
+pub(super) use read::{RawScript, SCRIPT_FIELDS};
 pub use step::{Awaited, Step, StreamRef};
-use {ending::RawEnding, step::StepReader};
 
 use crate::role::Role;
 

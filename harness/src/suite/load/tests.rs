@@ -1,6 +1,9 @@
 use std::fs;
 
+use prost_reflect::prost::Message as _;
+
 use super::*;
+use crate::suite::Code;
 
 mod script;
 
@@ -113,7 +116,18 @@ fn what_is_wrong_is_named_with_its_place() {
             format!("{}{call}{fine}", NAMED.replace("R-1", "R-9")),
             "case `c`: rule `R-9` is not in the contract",
         ),
-        (format!("{NAMED}{call}{fine}\ncolour = 1"), "case `c`: colour: unknown field `colour`"),
+        (
+            format!("{NAMED}{call}{fine}\ncolour = 1"),
+            "case `c`: unknown field `colour`, expected one of `name`, ",
+        ),
+        (
+            format!("{NAMED}{call}{fine}\nsequental = true"),
+            "unknown field `sequental` (did you mean `sequential`?)",
+        ),
+        (
+            format!("{NAMED}{call}expect = {{ mesages = [] }}"),
+            "expect.mesages: unknown field `mesages` (did you mean `messages`?)",
+        ),
         (
             format!("{NAMED}method = \"t.S/Nope\"\nrequest = {{}}\n{fine}"),
             "no method `t.S/Nope` in the proto; it has t.S/Unary",

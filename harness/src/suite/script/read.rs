@@ -1,27 +1,28 @@
 //! The fields of a case that make it a scripted one.
 
+mod ending;
+mod step;
+
 use std::time::Duration;
 
 use prost_reflect::MethodDescriptor;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{
-    Awaited, Beside, Ending, EndingKind, Habit, RawEnding, Script, Step, StepReader,
-    TIME_AFTER_DEADLINE,
-};
+use self::{ending::RawEnding, step::StepReader};
+use super::{Awaited, Beside, Ending, EndingKind, Habit, Script, Step, TIME_AFTER_DEADLINE};
 use crate::{
     role::Role,
     suite::{
         case::{Call, Method},
         code::Code,
-        load::from_json,
+        json::{from_json, read_message},
     },
     text,
 };
 
 /// The fields that a script is made of.
-const SCRIPT_FIELDS: [&str; 6] =
+pub(in crate::suite) const SCRIPT_FIELDS: [&str; 6] =
     ["scripted", "script", "script_again", "greeting", "omits", "beside"];
 
 /// The fields of a call that a scripted client does not make.
@@ -164,8 +165,7 @@ fn beside(raw: RawBeside, reader: &StepReader<'_>, call: &Call) -> Result<Beside
         return Err("`beside` needs a scripted client and a method that the proto has".to_owned());
     };
     let read = |value: &Value| {
-        crate::suite::json::read_message(&descriptor.output(), value)
-            .map_err(|why| format!("beside.messages{why}"))
+        read_message(&descriptor.output(), value).map_err(|why| format!("beside.messages{why}"))
     };
     let messages = raw.messages.iter().map(read).collect::<Result<_, _>>()?;
     let kind = EndingKind::Status(vec![Code::OK]);
