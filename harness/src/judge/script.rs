@@ -20,7 +20,7 @@ pub(super) fn judge(case: &Case, played: &Played) -> Judgement {
     let Some(reason) = problem else { return Judgement::new(Verdict::Pass, "") };
     Judgement {
         expected: Some(json!({ "outcome": expected(&endings) })),
-        actual: Some(json!({ "outcome": describe(&[played.last_stream], &call.method, played) })),
+        actual: Some(json!({ "outcome": got(&endings, &call.method, played) })),
         ..Judgement::new(Verdict::Fail, reason).of_side(Side::Server)
     }
 }
@@ -33,11 +33,7 @@ fn mismatch(endings: &[&Ending], method: &Method, played: &Played) -> Option<Str
     if is_allowed && stalled.is_none() {
         return None;
     }
-    let mut streams: Vec<u32> =
-        endings.iter().flat_map(|ending| ending.streams(played.last_stream)).collect();
-    streams.sort_unstable();
-    streams.dedup();
-    let got = describe(&streams, method, played);
+    let got = got(endings, method, played);
     let stalled = stalled.map(|stalled| format!("; the script {}", stalled.why));
     Some(format!("expected {}, got {got}{}", expected(endings), stalled.unwrap_or_default()))
 }
@@ -49,6 +45,15 @@ fn beside_mismatch(script: &Script, method: &Method, played: &Played) -> Option<
         let problem = mismatch(&[&beside.ending], method, played)?;
         Some(format!("an ordinary call {when}: {problem}"))
     })
+}
+
+/// What came on the streams that the outcomes are about.
+fn got(endings: &[&Ending], method: &Method, played: &Played) -> String {
+    let mut streams: Vec<u32> =
+        endings.iter().flat_map(|ending| ending.streams(played.last_stream)).collect();
+    streams.sort_unstable();
+    streams.dedup();
+    describe(&streams, method, played)
 }
 
 fn expected(endings: &[&Ending]) -> String {

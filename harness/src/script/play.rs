@@ -18,15 +18,13 @@ const MAX_FRAME_BYTES: usize = 16_384;
 /// How far a script has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// It has something to do.
-    Busy,
-    /// It waits for this, which must come.
-    Waiting(Awaited),
+    /// It is at the step with this index, which must come to its end.
+    At(usize),
     /// All that must be has been. The rest may be left out.
     Enough,
 }
 
-/// Plays the steps. `progress` is told of each wait before it begins.
+/// Plays the steps. `progress` is told of each before it begins.
 pub(super) async fn play(
     link: &mut Link,
     steps: &[Step],
@@ -34,6 +32,8 @@ pub(super) async fn play(
     mut progress: impl FnMut(Stage),
 ) -> Result<(), Stalled> {
     for (index, step) in steps.iter().enumerate() {
+        let is_optional = matches!(step, Step::MayWaitFor(_));
+        progress(if is_optional { Stage::Enough } else { Stage::At(index) });
         match step {
             Step::Headers { .. } => send_headers(link, step),
             Step::Data { stream, content, ends_stream, pieces, padding, heeds_windows } => {
@@ -57,20 +57,16 @@ pub(super) async fn play(
             Step::Bytes(bytes) => link.send(bytes.clone()),
             Step::Hold(holds) => link.hold(*holds),
             Step::WaitFor(awaited) => {
-                progress(Stage::Waiting(*awaited));
                 if let Err(ended) = wait(link, *awaited, until).await {
                     let how = ended.map_or("the time was over", |ended| ended);
                     let why = format!("waited in vain for {awaited} (step {index}): {how}");
                     return Err(Stalled { why, was_ended: ended.is_some() });
                 }
-                progress(Stage::Busy);
             }
             Step::MayWaitFor(awaited) => {
-                progress(Stage::Enough);
                 if wait(link, *awaited, until).await.is_err() {
                     return Ok(());
                 }
-                progress(Stage::Busy);
             }
             Step::Pause(pause) => {
                 let end = Instant::now() + *pause;

@@ -13,7 +13,7 @@ use super::{
     link::Link,
     play::{Stage, play},
 };
-use crate::suite::{Awaited, Script};
+use crate::suite::{Script, Step};
 
 /// How long to leave a listener alone that gives an error, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -27,17 +27,19 @@ const MAX_CONNECTIONS: usize = 64;
 pub struct ScriptedServer {
     /// Where it listens, `HOST:PORT`.
     pub address: String,
+    script: Arc<Script>,
     progress: watch::Receiver<Progress>,
     running: AbortHandle,
 }
 
-/// How far the script of the first connection has come.
+/// How far the script has come on the connection that counts: the first on which the
+/// client asked for something, or the script came to its end without.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Progress {
-    /// Nobody has connected.
+    /// There is no connection.
     Alone,
-    /// It plays, and waits for this.
-    Playing(Option<Awaited>),
+    /// It plays, and is at the step with this index.
+    Playing(usize),
     /// It came to its end.
     Finished,
     /// It did not.
@@ -53,22 +55,31 @@ impl ScriptedServer {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (sender, progress) = watch::channel(Progress::Alone);
-        let running = tokio::spawn(accept(listener, script, limit, sender)).abort_handle();
-        Ok(Self { address, progress, running })
+        let accept = accept(listener, Arc::clone(&script), limit, sender);
+        let running = tokio::spawn(accept).abort_handle();
+        Ok(Self { address, script, progress, running })
     }
 
-    /// What the script waited for in vain, once it is over or the limit is: in words that
-    /// follow "the script".
+    /// Why the script did not come to its end, once it is over or the limit is: in words
+    /// that follow "the script".
     pub async fn stalled(&self, limit: Duration) -> Option<String> {
         let mut progress = self.progress.clone();
         let is_over =
             |progress: &Progress| matches!(progress, Progress::Finished | Progress::Stalled(_));
         let _ = timeout(limit, progress.wait_for(is_over)).await;
+        // A defect of ours must not be taken for the client's.
+        assert!(!self.running.is_finished(), "a scripted server ended before its time");
         let progress = progress.borrow().clone();
         match progress {
-            Progress::Finished | Progress::Playing(None) => None,
+            Progress::Finished => None,
             Progress::Alone => Some("waited in vain for a connection".to_owned()),
-            Progress::Playing(Some(awaited)) => Some(format!("waited in vain for {awaited}")),
+            Progress::Playing(index) => Some(match self.script.steps.get(index) {
+                Some(Step::WaitFor(awaited)) => {
+                    format!("waited in vain for {awaited} (step {index})")
+                }
+                Some(step) => format!("did not come to its end: {step} (step {index})"),
+                None => "did not come to its end".to_owned(),
+            }),
             Progress::Stalled(why) => Some(why),
         }
     }
@@ -89,24 +100,33 @@ async fn accept(
     let progress = Arc::new(progress);
     // They end with this task.
     let mut connections = JoinSet::new();
-    let mut is_first = true;
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(ended) = connections.join_next() => match ended {
+                Ok(()) => continue,
+                // This task ends with it, which whoever waits for the script sees.
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            },
+        };
+        let Ok((stream, _)) = accepted else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        while connections.try_join_next().is_some() {}
         if connections.len() >= MAX_CONNECTIONS {
             continue;
         }
+        let is_first = *progress.borrow() == Progress::Alone;
         let (script, progress) = (Arc::clone(&script), Arc::clone(&progress));
-        let told = std::mem::take(&mut is_first).then_some(progress);
+        if is_first {
+            progress.send_replace(Progress::Playing(0));
+        }
+        let told = is_first.then_some(progress);
         connections.spawn(async move { serve(stream, &script, limit, told.as_deref()).await });
     }
 }
 
-/// Plays the script on a connection, and keeps it open until the client leaves. Only
-/// the first one's progress is told: a client may connect again and ask for nothing.
+/// Plays the script on a connection, and keeps it open until the client leaves.
 async fn serve(
     stream: TcpStream,
     script: &Script,
@@ -119,19 +139,19 @@ async fn serve(
             told.send_replace(progress);
         }
     };
-    tell(Progress::Playing(None));
     let mut link = Link::new(stream, script);
     let steps = if told.is_some() { &script.steps } else { &script.steps_again };
     let progress = |stage| {
         tell(match stage {
-            Stage::Busy => Progress::Playing(None),
-            Stage::Waiting(awaited) => Progress::Playing(Some(awaited)),
+            Stage::At(index) => Progress::Playing(index),
             Stage::Enough => Progress::Finished,
         });
     };
     let result = play(&mut link, steps, until, progress).await;
     tell(match result {
         Ok(()) => Progress::Finished,
+        // It left before it asked for anything: it may be probing, and come again.
+        Err(_) if link.seen.streams.is_empty() && link.is_over() => Progress::Alone,
         Err(stalled) => Progress::Stalled(stalled.why),
     });
     while !link.is_over() {

@@ -1,6 +1,8 @@
 //! Scripts against sides that a test plays: what is seen of them, what is allowed, and
 //! that nothing they do keeps a script from its end.
 
+mod server;
+
 use std::time::Duration;
 
 use tokio::{
@@ -19,7 +21,7 @@ use crate::{
         StreamRef,
     },
     wire::{
-        frame::{flag, kind},
+        frame::{PREFACE, flag, kind},
         headers, message, write,
     },
 };

@@ -19,6 +19,7 @@ use crate::{
         json::{from_json, read_message},
     },
     text,
+    wire::frame::{flag, kind},
 };
 
 /// The fields that a script is made of.
@@ -139,19 +140,23 @@ impl RawScript {
             })
             .collect::<Result<Vec<Ending>, _>>()?;
         let beside = self.beside.map(|raw| beside(raw, &reader, call)).transpose()?;
-        check_streams(self.scripted, &steps)?;
-        check_streams(self.scripted, &steps_again).map_err(|why| format!("script_again: {why}"))?;
         let limit = match self.scripted {
             Role::Client => call.timeout,
             Role::Server => call.timeout + TIME_AFTER_DEADLINE,
         };
-        check_pauses(&steps, limit)?;
-        check_pauses(&steps_again, limit).map_err(|why| format!("script_again: {why}"))?;
+        let greets = self.greeting.unwrap_or(true);
+        let check = |steps: &[Step]| {
+            check_streams(self.scripted, steps)?;
+            check_acknowledgements(greets, steps)?;
+            check_pauses(steps, limit)
+        };
+        check(&steps)?;
+        check(&steps_again).map_err(|why| format!("script_again: {why}"))?;
         Ok(Script {
             role: self.scripted,
             steps,
             steps_again,
-            greets: self.greeting.unwrap_or(true),
+            greets,
             omits: self.omits,
             endings,
             beside,
@@ -188,6 +193,33 @@ fn check_pauses(steps: &[Step], limit: Duration) -> Result<(), String> {
     }
     let (pauses, limit) = (text::duration(pauses), text::duration(limit));
     Err(format!("the script pauses for {pauses}, and is over after {limit}"))
+}
+
+/// A wait for the answer to what was not sent, which would be over at once.
+fn check_acknowledgements(greets: bool, steps: &[Step]) -> Result<(), String> {
+    let mut sent = if greets { vec![kind::SETTINGS] } else { Vec::new() };
+    for (index, step) in steps.iter().enumerate() {
+        match step {
+            Step::Settings(_) => sent.push(kind::SETTINGS),
+            Step::Frame { kind, flags, .. } if flags & flag::ACK == 0 => sent.push(*kind),
+            // Whatever they are.
+            Step::Bytes(_) => sent.extend([kind::SETTINGS, kind::PING]),
+            Step::WaitFor(awaited) | Step::MayWaitFor(awaited) => {
+                let (kind, name) = match awaited {
+                    Awaited::SettingsAck => (kind::SETTINGS, "settings"),
+                    Awaited::PingAck => (kind::PING, "ping"),
+                    _ => continue,
+                };
+                if !sent.contains(&kind) {
+                    return Err(format!(
+                        "step {index} of the script: a wait for {awaited}, and none was sent; send one with `{name}`"
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A wait for what that side never does, and steps about a stream that is not there.

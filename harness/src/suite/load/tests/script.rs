@@ -109,6 +109,8 @@ fn steps_that_make_no_sense_are_refused() {
         ("{ close = \"close\", stream = 1 }", "`stream` belongs to frames of a stream"),
         ("{ wait_for = \"dinner\" }", "unknown variant `dinner`"),
         ("{ wait_for = \"request\" }", "a client is sent none"),
+        ("{ wait_for = \"ping-ack\" }", "and none was sent; send one with `ping`"),
+        ("{ hold = true, stream = 1 }", "`stream` belongs to frames of a stream"),
         ("{ wait_for = \"end\", count = 1 }", "`count` belongs to"),
         ("{ message = { wrong = 1 } }", "message"),
         ("{ message = {}, data_hex = \"\" }", "one of `message`, `message_hex` and `data_hex`"),

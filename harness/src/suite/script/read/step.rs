@@ -376,7 +376,8 @@ fn check_modifiers(raw: &RawStep, name: &str) -> Result<(), String> {
         || raw.table_size.is_some()
         || raw.open_block
         || raw.with_priority;
-    let has_no_stream = ["settings", "preface", "bytes", "bytes_hex", "wait_for", "pause", "close"];
+    let has_no_stream =
+        ["settings", "preface", "bytes", "bytes_hex", "hold", "wait_for", "pause", "close"];
     let of_frames = raw.end.is_some() || raw.pieces.is_some() || raw.padding.is_some();
     let misplaced = [
         (
