@@ -3,6 +3,7 @@
 
 mod case;
 mod code;
+mod each;
 mod expand;
 mod fault;
 mod http2;

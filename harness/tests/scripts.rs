@@ -25,6 +25,16 @@ fn the_scripts_on_the_page_pass() {
 }
 
 #[test]
+fn each_row_on_the_page_is_a_case() {
+    let project = Project::new(&cases_below("Cases that differ in a few values"));
+    let output = project.run();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let trials = project.trials();
+    let cases: Vec<&str> = trials.iter().filter_map(|trial| trial["case"].as_str()).collect();
+    assert_eq!(cases, ["page/http/401", "page/http/503"]);
+}
+
+#[test]
 fn a_script_that_expects_something_else_fails_and_blames_the_peer() {
     let wrong = scripts_on_the_page()
         .replace("{ http = 405 }, { rst_stream = \"any\" }", "{ http = 599 }")
@@ -46,10 +56,14 @@ fn a_script_that_expects_something_else_fails_and_blames_the_peer() {
     assert_eq!(blamed, expected, "{}", text(&output));
 }
 
-/// The first block of TOML below the heading.
 fn scripts_on_the_page() -> String {
+    cases_below("Scripts")
+}
+
+/// The first block of TOML below a heading of the page.
+fn cases_below(heading: &str) -> String {
     let page = fs::read_to_string(root().join(PAGE)).unwrap();
-    let (_, section) = page.split_once("\n## Scripts\n").expect("the section");
+    let (_, section) = page.split_once(&format!("\n## {heading}\n")).expect("the section");
     let (_, rest) = section.split_once("```toml\n").expect("a block of TOML");
     rest.split("```").next().unwrap().to_owned()
 }

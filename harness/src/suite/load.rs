@@ -120,8 +120,10 @@ fn load_suite(
         }
     }
     let reader = CaseReader { suite: &head.name, methods, contract };
-    let cases =
-        values.into_iter().map(|placed| reader.read_placed(placed)).collect::<Result<_, _>>()?;
+    let mut cases = Vec::new();
+    for (place, value) in values {
+        cases.extend(reader.read_all(&place, value)?);
+    }
     Ok(Suite { name: head.name, source: head.source, cases })
 }
 

@@ -16,6 +16,7 @@ use crate::{
     role::Role,
     suite::{
         case::{Call, Case, Seen},
+        each::each,
         expand::expand,
         fault::{Action, Fault},
         json::from_json,
@@ -75,15 +76,20 @@ const CASE_FIELDS: [&str; 13] = [
 ];
 
 impl CaseReader<'_> {
-    pub(super) fn read_placed(
-        &self,
-        (place, value): (Place, Value),
-    ) -> Result<Arc<Case>, BadInput> {
-        let name = value.get("name").and_then(Value::as_str).map(str::to_owned);
-        self.read(place.clone(), value).map(Arc::new).map_err(|problem| match name {
-            Some(name) => BadInput::new(place, format_args!("case `{name}`: {problem}")),
-            None => BadInput::new(place, problem),
-        })
+    /// The case that stands here, or the cases if it has `each`.
+    pub(super) fn read_all(&self, place: &Place, value: Value) -> Result<Vec<Arc<Case>>, BadInput> {
+        let name = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
+        let bad = |name: Option<String>, problem: String| match name {
+            Some(name) => BadInput::new(place.clone(), format_args!("case `{name}`: {problem}")),
+            None => BadInput::new(place.clone(), problem),
+        };
+        let written = name(&value);
+        let values = each(value).map_err(|problem| bad(written, problem))?;
+        let read = |value: Value| {
+            let name = name(&value);
+            self.read(place.clone(), value).map(Arc::new).map_err(|problem| bad(name, problem))
+        };
+        values.into_iter().map(read).collect()
     }
 
     fn read(&self, place: Place, value: Value) -> Result<Case, String> {
@@ -162,7 +168,7 @@ impl CaseReader<'_> {
 fn check_fields(fields: &Map<String, Value>) -> Result<(), String> {
     match fields.keys().find(|key| !CALL_FIELDS.contains(&key.as_str())) {
         Some(key) => {
-            Err(unknown_field(key, &[&CASE_FIELDS[..], &CALL_FIELDS, &SCRIPT_FIELDS].concat()))
+            Err(unknown_field(key, &[&CASE_FIELDS[..], &CALL_FIELDS, &SCRIPT_FIELDS, &["each"]].concat()))
         }
         None => Ok(()),
     }
