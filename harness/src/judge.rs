@@ -227,6 +227,9 @@ fn judge_answers(case: &Case, answers: &[Answer]) -> Judgement {
     }
 }
 
+/// What stands in a reason between what was expected and what came.
+const GOT: &str = ", got ";
+
 fn excuse(judgement: Judgement, known: &Known, strictness: Strictness) -> Judgement {
     let place = &known.place;
     match judgement.verdict {
@@ -250,17 +253,23 @@ fn excuse(judgement: Judgement, known: &Known, strictness: Strictness) -> Judgem
                 );
                 return Judgement { reason, ..judgement };
             }
-            if judgement.reason.starts_with(&known.message) {
+            let problem = if !judgement.reason.starts_with(&known.message) {
+                format!("knows another failure of it: {}", known.message)
+            } else if is_half(&known.message, &judgement.reason) {
+                "says what was expected and not what came, so that any other wrong answer would be known, too: let its `message` go on".to_owned()
+            } else {
                 return Judgement { verdict: Verdict::Known, ..judgement };
-            }
-            let reason = format!(
-                "{}; {place} knows another failure of it: {}",
-                judgement.reason, known.message
-            );
-            Judgement { reason, ..judgement }
+            };
+            Judgement { reason: format!("{}; {place} {problem}", judgement.reason), ..judgement }
         }
         _ => judgement,
     }
+}
+
+/// Whether a message that a reason starts with ends before it comes to what was got.
+fn is_half(message: &str, reason: &str) -> bool {
+    let first = reason.split("; ").next().unwrap_or(reason);
+    first.find(GOT).is_some_and(|position| message.len() <= position + GOT.len())
 }
 
 /// What a case asks of a call, for the report.

@@ -301,7 +301,7 @@ fn known_failures_are_added_checked_and_pruned() {
     let project = Project::new();
     let add = |case: &str| {
         let arguments = ["known", "add", "--server", "a", "--client", "*", "--case", case];
-        let more = ["--message", "expected OK", "--reason", "because", "--link", "v1"];
+        let more = ["--message", "expected OK, got UNKNOWN", "--reason", "because", "--link", "v1"];
         project.run(&[&arguments[..], &more[..]].concat())
     };
     add("s/one").success();

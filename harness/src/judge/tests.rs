@@ -218,22 +218,26 @@ fn every_outcome_has_its_verdict_and_side() {
 #[test]
 fn a_known_failure_must_be_the_one_that_is_known() {
     let any = || Pattern::parse("**").unwrap();
-    let known = Arc::new(Known {
-        server: any(),
-        client: any(),
-        case: any(),
-        message: "expected OK".into(),
-        rules: Vec::new(),
-        reason: "r".into(),
-        link: "l".into(),
-        place: Place::File("known.toml".into(), Some(3)),
-    });
+    let known = |message: &str| {
+        Arc::new(Known {
+            server: any(),
+            client: any(),
+            case: any(),
+            message: message.into(),
+            rules: Vec::new(),
+            reason: "r".into(),
+            link: "l".into(),
+            place: Place::File("known.toml".into(), Some(3)),
+        })
+    };
     let case = case(vec![call(&[0], Some(vec![]))]);
-    let verdict = |outcome| {
+    let verdict_by = |message: &str, outcome| {
+        let known = known(message);
         let judgement =
             judge(&case, &Observation::of(outcome), Some(&known), Strictness::default());
         (judgement.verdict, judgement.reason)
     };
+    let verdict = |outcome| verdict_by("expected OK, got UNKNOWN", outcome);
     let answered = |code| Outcome::Answered(vec![Answer { code: Code(code), ..Answer::default() }]);
     assert_eq!(verdict(answered(2)).0, Verdict::Known);
     let (fixed, reason) = verdict(answered(0));
@@ -242,5 +246,10 @@ fn a_known_failure_must_be_the_one_that_is_known() {
     let (hung, reason) = verdict(Outcome::Hung { why: "no answer".into() });
     assert_eq!(hung, Verdict::Hung);
     assert!(reason.contains("known.toml:3 knows another failure of it: expected OK"), "{reason}");
+    for message in ["expected OK", "expected OK, got "] {
+        let (half, reason) = verdict_by(message, answered(2));
+        assert_eq!(half, Verdict::Fail);
+        assert!(reason.contains("let its `message` go on"), "{reason}");
+    }
     assert_eq!(verdict(Outcome::Blocked { why: "b".into() }).0, Verdict::Blocked);
 }

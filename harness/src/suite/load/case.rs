@@ -167,9 +167,10 @@ impl CaseReader<'_> {
 /// The fields that are left once a case's own are taken are its calls'.
 fn check_fields(fields: &Map<String, Value>) -> Result<(), String> {
     match fields.keys().find(|key| !CALL_FIELDS.contains(&key.as_str())) {
-        Some(key) => {
-            Err(unknown_field(key, &[&CASE_FIELDS[..], &CALL_FIELDS, &SCRIPT_FIELDS, &["each"]].concat()))
-        }
+        Some(key) => Err(unknown_field(
+            key,
+            &[&CASE_FIELDS[..], &CALL_FIELDS, &SCRIPT_FIELDS, &["each"]].concat(),
+        )),
         None => Ok(()),
     }
 }
