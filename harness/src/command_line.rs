@@ -138,9 +138,10 @@ pub struct KnownAddArgs {
     /// Which cases, such as fibonacci/stream/*
     #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse)]
     pub case: Pattern,
-    /// How the failure's reason starts, as the report shows it
-    #[arg(long, value_name = "TEXT")]
-    pub message: String,
+    /// How the failure's reason starts, as the report shows it, up to what was got at
+    /// least. More than once, if it is not the same each time
+    #[arg(long, value_name = "TEXT", required = true)]
+    pub message: Vec<String>,
     /// A rule of the wire that its trials break, such as WIRE-39; others are not
     /// excused. May be given more than once
     #[arg(long = "rule", value_name = "RULE")]

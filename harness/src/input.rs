@@ -6,6 +6,12 @@ use std::{
     time::Duration,
 };
 
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
+use serde_json::Value;
+
 /// A manifest, suite, contract, known list, filter or argument that is wrong.
 ///
 /// Shown as `place: problem`, where the problem says what would be right.
@@ -79,6 +85,25 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is no duration; write 500ms, 30s or 10m, at most 24h"))
 }
 
+/// One value, or a list of them that is not empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneOrMore<T>(pub Vec<T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMore<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let values = match value {
+            Value::Array(values) if values.is_empty() => {
+                return Err(D::Error::custom("an empty list"));
+            }
+            Value::Array(values) => values,
+            value => vec![value],
+        };
+        let read = |value: Value| serde_json::from_value(value).map_err(D::Error::custom);
+        values.into_iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// The text of a file that a user named.
 ///
 /// # Errors
@@ -92,7 +117,7 @@ pub fn read_text(path: &Path) -> Result<String, BadInput> {
 ///
 /// # Errors
 /// The text is not TOML, or not of `T`'s shape.
-pub fn parse_toml<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, BadInput> {
+pub fn parse_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, BadInput> {
     toml::from_str(text).map_err(|error| {
         let place = match error.span() {
             Some(span) => Place::at_offset(path, text, span.start),

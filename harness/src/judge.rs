@@ -253,12 +253,13 @@ fn excuse(judgement: Judgement, known: &Known, strictness: Strictness) -> Judgem
                 );
                 return Judgement { reason, ..judgement };
             }
-            let problem = if !judgement.reason.starts_with(&known.message) {
-                format!("knows another failure of it: {}", known.message)
-            } else if is_half(&known.message, &judgement.reason) {
-                "says what was expected and not what came, so that any other wrong answer would be known, too: let its `message` go on".to_owned()
-            } else {
-                return Judgement { verdict: Verdict::Known, ..judgement };
+            let known = &known.message.0;
+            let problem = match known.iter().find(|known| judgement.reason.starts_with(*known)) {
+                None => format!("knows another failure of it: {}", known.join(", or ")),
+                Some(known) if is_half(known, &judgement.reason) => {
+                    "says what was expected and not what came, so that any other wrong answer would be known, too: let its `message` go on".to_owned()
+                }
+                Some(_) => return Judgement { verdict: Verdict::Known, ..judgement },
             };
             Judgement { reason: format!("{}; {place} {problem}", judgement.reason), ..judgement }
         }

@@ -8,7 +8,7 @@ use std::{path::Path, sync::Arc};
 use serde::Deserialize;
 
 use crate::{
-    input::{BadInput, Place, parse_toml, read_text},
+    input::{BadInput, OneOrMore, Place, parse_toml, read_text},
     pattern::Pattern,
 };
 
@@ -24,7 +24,8 @@ pub struct KnownList {
 }
 
 /// One known failure.
-#[derive(Debug)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Known {
     /// Which servers.
     pub server: Pattern,
@@ -32,15 +33,17 @@ pub struct Known {
     pub client: Pattern,
     /// Which cases.
     pub case: Pattern,
-    /// How the trial's reason must start.
-    pub message: String,
+    /// How the trial's reason must start; several, if it is not the same each time.
+    pub message: OneOrMore<String>,
     /// The rules of the wire that its trials break; others are not excused.
+    #[serde(default)]
     pub rules: Vec<String>,
     /// Why it fails, and why that is not mended.
     pub reason: String,
     /// Where it is tracked: a link, or the version that has it.
     pub link: String,
     /// Where the entry stands.
+    #[serde(skip, default = "Known::nowhere")]
     pub place: Place,
 }
 
@@ -48,20 +51,7 @@ pub struct Known {
 #[serde(deny_unknown_fields)]
 struct RawList {
     #[serde(default)]
-    known: Vec<toml::Spanned<RawKnown>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawKnown {
-    server: Pattern,
-    client: Pattern,
-    case: Pattern,
-    message: String,
-    #[serde(default)]
-    rules: Vec<String>,
-    reason: String,
-    link: String,
+    known: Vec<toml::Spanned<Known>>,
 }
 
 impl KnownList {
@@ -80,15 +70,13 @@ impl KnownList {
             .into_iter()
             .map(|entry| {
                 let place = Place::at_offset(path, text, entry.span().start);
-                let RawKnown { server, client, case, message, rules, reason, link } =
-                    entry.into_inner();
-                for (field, value) in [("message", &message), ("reason", &reason), ("link", &link)]
-                {
-                    if value.trim().is_empty() {
-                        return Err(BadInput::new(place, format_args!("`{field}` is empty")));
+                let known = Known { place, ..entry.into_inner() };
+                match known.empty_field() {
+                    Some(field) => {
+                        Err(BadInput::new(known.place, format_args!("`{field}` is empty")))
                     }
+                    None => Ok(Arc::new(known)),
                 }
-                Ok(Arc::new(Known { server, client, case, message, rules, reason, link, place }))
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { entries })
@@ -133,6 +121,21 @@ impl KnownList {
 }
 
 impl Known {
+    /// The place of an entry that stands in no list yet.
+    #[must_use]
+    pub fn nowhere() -> Place {
+        Place::Argument("known add".to_owned())
+    }
+
+    fn empty_field(&self) -> Option<&'static str> {
+        let is_empty = |text: &String| text.trim().is_empty();
+        if self.message.0.iter().any(is_empty) {
+            return Some("message");
+        }
+        let fields = [("reason", &self.reason), ("link", &self.link)];
+        fields.into_iter().find(|(_, text)| is_empty(text)).map(|(field, _)| field)
+    }
+
     /// Whether the entry covers this trial.
     #[must_use]
     pub fn matches(&self, server: &str, client: &str, case: &str) -> bool {
@@ -161,25 +164,6 @@ pub enum KnownDefect {
         /// A trial that both match.
         trial: String,
     },
-}
-
-/// A new entry, as text, for [`add`].
-#[derive(Debug, Clone)]
-pub struct NewKnown {
-    /// Which servers.
-    pub server: Pattern,
-    /// Which clients.
-    pub client: Pattern,
-    /// Which cases.
-    pub case: Pattern,
-    /// How the trial's reason must start.
-    pub message: String,
-    /// The rules of the wire that its trials break.
-    pub rules: Vec<String>,
-    /// Why it fails.
-    pub reason: String,
-    /// Where it is tracked.
-    pub link: String,
 }
 
 #[cfg(test)]

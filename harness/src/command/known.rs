@@ -8,8 +8,8 @@ use super::{CommandError, print, report_folder};
 use crate::{
     command_line::{KnownAddArgs, KnownPruneArgs},
     exit::Exit,
-    input::{BadInput, read_text},
-    known::{self, NewKnown},
+    input::{BadInput, OneOrMore, read_text},
+    known::{self, Known},
     plan::Selection,
     project::Project,
     text::count,
@@ -17,14 +17,15 @@ use crate::{
 
 pub(super) fn add(project: &Project, arguments: &KnownAddArgs) -> Result<Exit, CommandError> {
     let path = list_path(project)?;
-    let new = NewKnown {
+    let new = Known {
         server: arguments.server.clone(),
         client: arguments.client.clone(),
         case: arguments.case.clone(),
-        message: arguments.message.clone(),
+        message: OneOrMore(arguments.message.clone()),
         rules: arguments.rules.clone(),
         reason: arguments.reason.clone(),
         link: arguments.link.clone(),
+        place: Known::nowhere(),
     };
     known::add(path, &new)?;
     let project = Project::load(Some(&project.manifest.path))?;

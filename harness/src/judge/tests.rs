@@ -4,7 +4,7 @@ use prost_reflect::{DynamicMessage, prost::Message as _};
 
 use super::*;
 use crate::{
-    input::Place,
+    input::{OneOrMore, Place},
     pattern::Pattern,
     role::Role,
     suite::{Approx, Code, Expect, Method},
@@ -223,7 +223,7 @@ fn a_known_failure_must_be_the_one_that_is_known() {
             server: any(),
             client: any(),
             case: any(),
-            message: message.into(),
+            message: OneOrMore(vec![message.into()]),
             rules: Vec::new(),
             reason: "r".into(),
             link: "l".into(),

@@ -4,23 +4,26 @@ use std::path::Path;
 
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
-use super::{KnownList, NewKnown};
+use super::{Known, KnownList};
 use crate::input::{BadInput, read_text};
 
 /// Adds an entry at the end of the file, which is made if there is none.
 ///
 /// # Errors
 /// The file is no known list, the entry is malformed, or it cannot be written.
-pub fn add(path: &Path, new: &NewKnown) -> Result<(), BadInput> {
+pub fn add(path: &Path, new: &Known) -> Result<(), BadInput> {
     let mut table = Table::new();
     for (field, text) in [
         ("server", new.server.to_string()),
         ("client", new.client.to_string()),
         ("case", new.case.to_string()),
-        ("message", new.message.clone()),
     ] {
         table.insert(field, value(text));
     }
+    match &new.message.0[..] {
+        [message] => table.insert("message", value(message)),
+        messages => table.insert("message", value(messages.iter().collect::<Array>())),
+    };
     if !new.rules.is_empty() {
         table.insert("rules", value(new.rules.iter().collect::<Array>()));
     }
@@ -94,17 +97,19 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::input::OneOrMore;
     use crate::pattern::Pattern;
 
-    fn new(case: &str) -> NewKnown {
-        NewKnown {
+    fn new(case: &str) -> Known {
+        Known {
             server: Pattern::parse("go").unwrap(),
             client: Pattern::parse("*").unwrap(),
             case: Pattern::parse(case).unwrap(),
-            message: "expected OK".into(),
+            message: OneOrMore(vec!["expected OK".into()]),
             rules: vec!["WIRE-39".into()],
             reason: "a \"reason\"".into(),
             link: "v1".into(),
+            place: Known::nowhere(),
         }
     }
 
@@ -134,7 +139,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("known.toml");
         fs::write(&path, "# Head.\n").unwrap();
-        let bad = NewKnown { rules: Vec::new(), reason: " ".into(), ..new("a") };
+        let bad = Known { rules: Vec::new(), reason: " ".into(), ..new("a") };
         assert!(add(&path, &bad).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "# Head.\n");
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use super::*;
 use crate::{
     contract::{Contract, Level, Rule},
-    input::Place,
+    input::{OneOrMore, Place},
     judge::{Strictness, judge},
     known::Known,
     manifest::Peer,
@@ -80,7 +80,7 @@ fn plan() -> Plan {
         server: Pattern::parse("*").unwrap(),
         client: Pattern::parse("rust").unwrap(),
         case: Pattern::parse("s/known").unwrap(),
-        message: "expected OK, got UNKNOWN".into(),
+        message: OneOrMore(vec!["expected OK, got UNKNOWN".into()]),
         rules: Vec::new(),
         reason: "the library says UNKNOWN".into(),
         link: "https://example.org/1".into(),

@@ -16,7 +16,7 @@ use self::case::CaseReader;
 use super::case::Suite;
 use crate::{
     contract::Contract,
-    input::{BadInput, Place, parse_toml, read_text},
+    input::{BadInput, OneOrMore, Place, parse_toml, read_text},
 };
 
 /// Compiles every `.proto` file below a folder.
@@ -93,7 +93,7 @@ fn files_below(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, BadIn
 #[serde(deny_unknown_fields)]
 struct SuiteHead {
     name: String,
-    proto: OneOrMore,
+    proto: OneOrMore<String>,
     source: Option<String>,
 }
 
@@ -110,7 +110,7 @@ fn load_suite(
     };
     check_name("suite", &head.name).map_err(|problem| BadInput::new(path, problem))?;
     let mut methods = Vec::new();
-    for name in head.proto.into_list() {
+    for name in head.proto.0 {
         let Some(file) = protos.get_file_by_name(&name) else {
             let problem = format!("the suite's proto `{name}` is not among the .proto files");
             return Err(BadInput::new(path, problem));
@@ -200,22 +200,6 @@ fn check_name(what: &str, name: &str) -> Result<(), String> {
     Err(format!(
         "{what} name `{name}`; use lower-case letters, digits, `-`, `_` and `.`, such as detect/empty"
     ))
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a status code's name, or a list of them")]
-enum OneOrMore {
-    One(String),
-    More(Vec<String>),
-}
-
-impl OneOrMore {
-    fn into_list(self) -> Vec<String> {
-        match self {
-            Self::One(name) => vec![name],
-            Self::More(names) => names,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,9 +7,8 @@ use prost_reflect::{MessageDescriptor, MethodDescriptor, prost::Message as _};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::OneOrMore;
 use crate::{
-    input::parse_duration,
+    input::{OneOrMore, parse_duration},
     suite::{
         case::{Approx, Call, Compression, Expect, Method, Seen},
         code::Code,
@@ -56,7 +55,7 @@ struct RawCall {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawExpect {
-    code: Option<OneOrMore>,
+    code: Option<OneOrMore<Code>>,
     messages: Option<Vec<Value>>,
     message_count: Option<usize>,
     status_message: Option<String>,
@@ -180,18 +179,7 @@ fn check_names_of(metadata: &[(String, String)]) -> Result<(), String> {
 }
 
 fn read_expect(raw: RawExpect, output: Option<MessageDescriptor>) -> Result<Expect, String> {
-    let names = match raw.code {
-        None => vec!["OK".to_owned()],
-        Some(names) => names.into_list(),
-    };
-    let codes: Vec<Code> = names
-        .into_iter()
-        .map(|name| from_json(Value::String(name)))
-        .collect::<Result<_, String>>()
-        .map_err(|why| format!("expect.code: {why}"))?;
-    if codes.is_empty() {
-        return Err("expect.code: an empty list".to_owned());
-    }
+    let codes = raw.code.map_or_else(|| vec![Code::OK], |codes| codes.0);
     if raw.approx.is_some_and(|approx| !(approx.relative >= 0.0 && approx.absolute >= 0.0)) {
         return Err("expect.approx: a tolerance is 0 or more".to_owned());
     }

@@ -1,13 +1,13 @@
 //! How the outcomes of a script are written.
 
 use prost_reflect::MessageDescriptor;
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, Error as _},
-};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-use crate::suite::{Code, Codes, Ending, EndingKind, ErrorCode, json::read_message};
+use crate::{
+    input::OneOrMore,
+    suite::{Code, Codes, Ending, EndingKind, ErrorCode, json::read_message},
+};
 
 /// An outcome as it is written.
 #[derive(Deserialize)]
@@ -88,24 +88,6 @@ impl RawEnding {
             stream: self.stream,
             also,
         })
-    }
-}
-
-/// One value, or a list of them.
-struct OneOrMore<T>(Vec<T>);
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMore<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        let values = match value {
-            Value::Array(values) if values.is_empty() => {
-                return Err(D::Error::custom("an empty list"));
-            }
-            Value::Array(values) => values,
-            value => vec![value],
-        };
-        let read = |value: Value| serde_json::from_value(value).map_err(D::Error::custom);
-        values.into_iter().map(read).collect::<Result<_, _>>().map(Self)
     }
 }
 
