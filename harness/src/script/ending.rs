@@ -1,6 +1,6 @@
 //! What came of a scripted client's stream, and whether that is allowed.
 
-use prost_reflect::{DynamicMessage, MethodDescriptor};
+use prost_reflect::{DynamicMessage, MethodDescriptor, prost::Message as _};
 
 use crate::{
     observe::{Played, StreamSeen},
@@ -59,8 +59,15 @@ fn has_details(ending: &Ending, method: &Method, seen: &StreamSeen) -> bool {
         && ending.messages.as_ref().is_none_or(|expected| {
             let messages: Option<Vec<DynamicMessage>> =
                 seen.messages.iter().map(|message| decoded(method, seen, message)).collect();
-            messages.is_some_and(|messages| messages == *expected)
+            messages.is_some_and(|messages| are_same(&messages, expected))
         })
+}
+
+/// Whether messages say the same. A field that was sent with its default is one that was
+/// left out, which `==` does not know; the length tells of fields that nobody knows.
+fn are_same(some: &[DynamicMessage], others: &[DynamicMessage]) -> bool {
+    let says = |message: &DynamicMessage| (message_value(message), message.encoded_len());
+    some.iter().map(says).eq(others.iter().map(says))
 }
 
 /// Whether these fields are there, those of one name in this order: the order of
@@ -178,6 +185,7 @@ fn decoded(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::samples::stream_sequence;
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
         list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -199,5 +207,21 @@ mod tests {
         for (wanted, expected) in table {
             assert_eq!(has_fields(&pairs(wanted), &seen), expected, "{wanted:?}");
         }
+    }
+
+    #[test]
+    fn a_default_that_was_sent_is_one_that_was_left_out() {
+        let method = stream_sequence().method;
+        let element = method.descriptor.unwrap().output();
+        let read = |bytes: &[u8]| vec![DynamicMessage::decode(element.clone(), bytes).unwrap()];
+        for (sent, expected, is_same) in [
+            (&b"\x08\0\x10\x01"[..], &b"\x10\x01"[..], true),
+            (b"\x10\x01\x08\0", b"\x10\x01", true),
+            (b"\x10\x02", b"\x10\x01", false),
+            (b"\x10\x01\x38\0", b"\x10\x01", false),
+        ] {
+            assert_eq!(are_same(&read(sent), &read(expected)), is_same, "{sent:?}");
+        }
+        assert!(!are_same(&read(b""), &[]));
     }
 }
