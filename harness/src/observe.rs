@@ -156,7 +156,7 @@ pub struct StreamSeen {
     pub blocks: Vec<Vec<(String, String)>>,
     /// The messages, in order.
     pub messages: Vec<Message>,
-    /// The bytes of DATA, padding not counted.
+    /// The bytes of DATA, padding included, as windows count them.
     pub data_bytes: u64,
     /// Whether END_STREAM came.
     pub has_ended: bool,

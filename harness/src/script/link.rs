@@ -421,7 +421,7 @@ impl Link {
     fn take_data(&mut self, frame: &Frame) {
         let Ok(content) = frame.content() else { return };
         if let Some(seen) = self.stream(frame.stream) {
-            seen.data_bytes += content.len() as u64;
+            seen.data_bytes += u64::from(frame.length());
             seen.has_ended |= frame.has(flag::END_STREAM);
             self.take_messages(frame, &content);
         }

@@ -129,7 +129,7 @@ pub enum Awaited {
     Headers,
     /// So many messages in all.
     Messages(usize),
-    /// So many bytes of DATA in all, padding not counted.
+    /// So many bytes of DATA in all, padding included, as windows count them.
     DataBytes(u64),
     /// Its END_STREAM.
     End,
