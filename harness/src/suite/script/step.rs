@@ -83,6 +83,15 @@ pub enum Step {
         /// What it carries.
         payload: Vec<u8>,
     },
+    /// GOAWAY.
+    GoAway {
+        /// On which stream: that of the connection, if it is right.
+        stream: StreamRef,
+        /// Its last stream.
+        last: u32,
+        /// Its error code.
+        code: u32,
+    },
     /// SETTINGS.
     Settings(Settings),
     /// Bytes as they are.
@@ -116,7 +125,8 @@ impl Step {
 pub enum StreamRef {
     /// The one that was opened last, or that the last request came on.
     Current,
-    /// This one.
+    /// This one: to a server's script, 1, 3 and 5 are the client's first, second and third,
+    /// whatever their numbers are.
     Number(u32),
 }
 
@@ -341,8 +351,7 @@ impl StepReader<'_> {
         }
         if let Some(code) = raw.goaway {
             let last = raw.last_stream.unwrap_or(if self.role == Role::Server { 1 } else { 0 });
-            let payload = [last.to_be_bytes(), code.0.to_be_bytes()].concat();
-            given.push(("goaway", frame(kind::GOAWAY, 0, of_connection, payload)));
+            given.push(("goaway", Step::GoAway { stream: of_connection, last, code: code.0 }));
         }
         if let Some(settings) = &raw.settings {
             given.push(("settings", Step::Settings(settings.clone())));
