@@ -44,6 +44,7 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
         }
     };
     is_kind
+        && played.max_frame_size >= ending.max_frame_size
         && has_details(ending, method, seen)
         && ending.also.iter().all(|ending| allows(ending, method, played))
 }

@@ -24,7 +24,7 @@ use crate::{
         message::MessageReader,
         settings::{
             DEFAULT_HEADER_TABLE_BYTES, DEFAULT_WINDOW_BYTES, HEADER_TABLE_SIZE,
-            INITIAL_WINDOW_SIZE, entries,
+            INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, entries,
         },
         write,
     },
@@ -369,8 +369,10 @@ impl Link {
             kind::SETTINGS => {
                 self.has_settings = true;
                 for (setting, value) in entries(&frame.payload) {
-                    if setting == INITIAL_WINDOW_SIZE {
-                        self.initial_window = value.into();
+                    match setting {
+                        INITIAL_WINDOW_SIZE => self.initial_window = value.into(),
+                        MAX_FRAME_SIZE => self.seen.max_frame_size = Some(value),
+                        _ => {}
                     }
                 }
                 self.answer(Habit::SettingsAck, write::settings_ack());

@@ -429,3 +429,8 @@ fn the_details_of_an_outcome_count() {
         assert_eq!(allows(&ending, &get_sequence().method, &played), expected, "{name}");
     }
 }
+    let ending = Ending { max_frame_size: Some(16_385), ..ok() };
+    for (said, expected) in [(None, false), (Some(16_384), false), (Some(1 << 20), true)] {
+        let played = Played { max_frame_size: said, ..played.clone() };
+        assert_eq!(allows(&ending, &get_sequence().method, &played), expected, "{said:?}");
+    }

@@ -37,6 +37,8 @@ pub struct Ending {
     pub lacks: Vec<String>,
     /// On which stream; the last that the script opened, without it.
     pub stream: Option<u32>,
+    /// Only of a server whose SETTINGS take frames of this size.
+    pub max_frame_size: Option<u32>,
     /// Outcomes that must be there, too.
     pub also: Vec<Ending>,
 }
@@ -91,6 +93,7 @@ impl Ending {
             has: Vec::new(),
             lacks: Vec::new(),
             stream: None,
+            max_frame_size: None,
             also: Vec::new(),
         }
     }
@@ -144,6 +147,9 @@ impl fmt::Display for Ending {
         if let Some(stream) = self.stream {
             write!(formatter, ", on stream {stream}")?;
         }
+        if let Some(size) = self.max_frame_size {
+            write!(formatter, " if it takes frames of {size} bytes")?;
+        }
         for ending in &self.also {
             write!(formatter, " and {ending}")?;
         }
@@ -186,6 +192,7 @@ pub(in crate::suite) struct RawEnding {
     #[serde(default)]
     lacks: Vec<String>,
     stream: Option<u32>,
+    max_frame_size: Option<u32>,
     #[serde(default)]
     also: Vec<RawEnding>,
 }
@@ -244,6 +251,7 @@ impl RawEnding {
             has: self.has,
             lacks: self.lacks,
             stream: self.stream,
+            max_frame_size: self.max_frame_size,
             also,
         })
     }
