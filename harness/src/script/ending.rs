@@ -52,8 +52,9 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
 fn has_details(ending: &Ending, method: &Method, seen: &StreamSeen) -> bool {
     let fields = || seen.blocks.iter().flatten();
     let lacks = |name: &String| fields().all(|field| field.0 != *name);
+    let blocks = || seen.blocks.iter().filter(|block| !is_interim(block)).count();
     ending.message_count.is_none_or(|count| seen.messages.len() == count)
-        && ending.blocks.is_none_or(|count| seen.blocks.len() == count)
+        && ending.blocks.is_none_or(|count| blocks() == count)
         && has_fields(&ending.fields, seen)
         && !ending.has.iter().any(lacks)
         && ending.lacks.iter().all(lacks)
@@ -155,11 +156,16 @@ fn described_stream(method: &Method, seen: &StreamSeen) -> Vec<String> {
     parts
 }
 
-/// The status of the first header block that is no interim one (1xx), which HTTP allows
-/// before it.
+/// The status of the first header block that is no interim one.
 fn http_status(seen: &StreamSeen) -> Option<&str> {
-    let statuses = seen.blocks.iter().flatten().filter(|field| field.0 == ":status");
-    statuses.map(|field| field.1.as_str()).find(|status| !status.starts_with('1'))
+    let blocks = seen.blocks.iter().filter(|block| !is_interim(block));
+    let mut statuses = blocks.flatten().filter(|field| field.0 == ":status");
+    statuses.next().map(|field| field.1.as_str())
+}
+
+/// Whether a header block is an interim response (1xx), which HTTP allows before the other.
+fn is_interim(block: &[(String, String)]) -> bool {
+    block.iter().any(|field| field.0 == ":status" && field.1.starts_with('1'))
 }
 
 fn field<'a>(seen: &'a StreamSeen, name: &str) -> Option<&'a str> {

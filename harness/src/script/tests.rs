@@ -401,6 +401,7 @@ fn the_details_of_an_outcome_count() {
     let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let seen = StreamSeen {
         blocks: vec![
+            vec![field(":status", "103")],
             vec![field(":status", "200"), field("a", "1")],
             vec![field("grpc-status", "0"), field("b", "2")],
         ],
@@ -421,6 +422,8 @@ fn the_details_of_an_outcome_count() {
             true,
         ),
         ("another value", Ending { fields: vec![field("a", "2")], ..ok() }, false),
+        ("two blocks beside the interim one", Ending { blocks: Some(2), ..ok() }, true),
+        ("three of them", Ending { blocks: Some(3), ..ok() }, false),
         ("a field that is not there", Ending { lacks: vec!["c".to_owned()], ..ok() }, true),
         ("a field that is", Ending { lacks: vec!["b".to_owned()], ..ok() }, false),
         ("itself, too", Ending { also: vec![ok()], ..ok() }, true),
@@ -428,9 +431,9 @@ fn the_details_of_an_outcome_count() {
     ] {
         assert_eq!(allows(&ending, &get_sequence().method, &played), expected, "{name}");
     }
-}
     let ending = Ending { max_frame_size: Some(16_385), ..ok() };
     for (said, expected) in [(None, false), (Some(16_384), false), (Some(1 << 20), true)] {
         let played = Played { max_frame_size: said, ..played.clone() };
         assert_eq!(allows(&ending, &get_sequence().method, &played), expected, "{said:?}");
     }
+}

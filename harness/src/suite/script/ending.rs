@@ -26,7 +26,7 @@ pub struct Ending {
     pub messages: Option<Vec<DynamicMessage>>,
     /// How many response messages there are.
     pub message_count: Option<usize>,
-    /// How many header blocks there are, an informational one included.
+    /// How many header blocks there are, interim ones not counted.
     pub blocks: Option<usize>,
     /// Fields that must be in the response's header blocks; those of one name in this
     /// order.
