@@ -121,6 +121,8 @@ pub struct Played {
     pub streams: BTreeMap<u32, StreamSeen>,
     /// The error code of the server's last GOAWAY.
     pub goaway: Option<u32>,
+    /// The longest frame that the server takes, if it has said so.
+    pub max_frame_size: Option<u32>,
     /// Whether the connection came to its end by the server's doing.
     pub is_closed: bool,
     /// Whether the time was over first.
@@ -156,7 +158,7 @@ pub struct StreamSeen {
     pub blocks: Vec<Vec<(String, String)>>,
     /// The messages, in order.
     pub messages: Vec<Message>,
-    /// The bytes of DATA, padding not counted.
+    /// The bytes of DATA, padding included, as windows count them.
     pub data_bytes: u64,
     /// Whether END_STREAM came.
     pub has_ended: bool,

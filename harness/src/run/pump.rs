@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
@@ -45,6 +45,12 @@ const MOST_ENDING: usize = 256;
 /// own, which costs a client far more than a call; with hundreds at once their deadlines
 /// would pass before they are connected.
 const MOST_SCRIPTED: usize = 8;
+
+/// How long a client may take to close a connection that no call needs any more, before it
+/// is closed from here. The side that closes first keeps its port in TIME_WAIT for a minute,
+/// and among thousands of listening ports in TIME_WAIT the system searches for milliseconds
+/// for one that is free: with a fast matrix of scripts, until deadlines pass.
+const FAREWELL: Duration = Duration::from_millis(50);
 
 /// What ended a pump before its queue was empty.
 #[derive(Debug)]
@@ -441,6 +447,10 @@ impl<'a> Pump<'a> {
             let wire = watched.seen(linger, STREAM_END_LIMIT).await;
             if let Some(client) = client {
                 client.close(&watched.target());
+                tokio::spawn(async move {
+                    sleep(FAREWELL).await;
+                    drop(watched);
+                });
             }
             (trial, wire)
         });

@@ -1,6 +1,6 @@
 //! What came of a scripted client's stream, and whether that is allowed.
 
-use prost_reflect::{DynamicMessage, MethodDescriptor};
+use prost_reflect::{DynamicMessage, MethodDescriptor, prost::Message as _};
 
 use crate::{
     observe::{Played, StreamSeen},
@@ -44,6 +44,7 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
         }
     };
     is_kind
+        && played.max_frame_size >= ending.max_frame_size
         && has_details(ending, method, seen)
         && ending.also.iter().all(|ending| allows(ending, method, played))
 }
@@ -51,16 +52,24 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
 fn has_details(ending: &Ending, method: &Method, seen: &StreamSeen) -> bool {
     let fields = || seen.blocks.iter().flatten();
     let lacks = |name: &String| fields().all(|field| field.0 != *name);
+    let blocks = || seen.blocks.iter().filter(|block| !is_interim(block)).count();
     ending.message_count.is_none_or(|count| seen.messages.len() == count)
-        && ending.blocks.is_none_or(|count| seen.blocks.len() == count)
+        && ending.blocks.is_none_or(|count| blocks() == count)
         && has_fields(&ending.fields, seen)
         && !ending.has.iter().any(lacks)
         && ending.lacks.iter().all(lacks)
         && ending.messages.as_ref().is_none_or(|expected| {
             let messages: Option<Vec<DynamicMessage>> =
                 seen.messages.iter().map(|message| decoded(method, seen, message)).collect();
-            messages.is_some_and(|messages| messages == *expected)
+            messages.is_some_and(|messages| are_same(&messages, expected))
         })
+}
+
+/// Whether messages say the same. A field that was sent with its default is one that was
+/// left out, which `==` does not know; the length tells of fields that nobody knows.
+fn are_same(some: &[DynamicMessage], others: &[DynamicMessage]) -> bool {
+    let says = |message: &DynamicMessage| (message_value(message), message.encoded_len());
+    some.iter().map(says).eq(others.iter().map(says))
 }
 
 /// Whether these fields are there, those of one name in this order: the order of
@@ -147,11 +156,16 @@ fn described_stream(method: &Method, seen: &StreamSeen) -> Vec<String> {
     parts
 }
 
-/// The status of the first header block that is no interim one (1xx), which HTTP allows
-/// before it.
+/// The status of the first header block that is no interim one.
 fn http_status(seen: &StreamSeen) -> Option<&str> {
-    let statuses = seen.blocks.iter().flatten().filter(|field| field.0 == ":status");
-    statuses.map(|field| field.1.as_str()).find(|status| !status.starts_with('1'))
+    let blocks = seen.blocks.iter().filter(|block| !is_interim(block));
+    let mut statuses = blocks.flatten().filter(|field| field.0 == ":status");
+    statuses.next().map(|field| field.1.as_str())
+}
+
+/// Whether a header block is an interim response (1xx), which HTTP allows before the other.
+fn is_interim(block: &[(String, String)]) -> bool {
+    block.iter().any(|field| field.0 == ":status" && field.1.starts_with('1'))
 }
 
 fn field<'a>(seen: &'a StreamSeen, name: &str) -> Option<&'a str> {
@@ -178,6 +192,7 @@ fn decoded(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::samples::stream_sequence;
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
         list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -199,5 +214,21 @@ mod tests {
         for (wanted, expected) in table {
             assert_eq!(has_fields(&pairs(wanted), &seen), expected, "{wanted:?}");
         }
+    }
+
+    #[test]
+    fn a_default_that_was_sent_is_one_that_was_left_out() {
+        let method = stream_sequence().method;
+        let element = method.descriptor.unwrap().output();
+        let read = |bytes: &[u8]| vec![DynamicMessage::decode(element.clone(), bytes).unwrap()];
+        for (sent, expected, is_same) in [
+            (&b"\x08\0\x10\x01"[..], &b"\x10\x01"[..], true),
+            (b"\x10\x01\x08\0", b"\x10\x01", true),
+            (b"\x10\x02", b"\x10\x01", false),
+            (b"\x10\x01\x38\0", b"\x10\x01", false),
+        ] {
+            assert_eq!(are_same(&read(sent), &read(expected)), is_same, "{sent:?}");
+        }
+        assert!(!are_same(&read(b""), &[]));
     }
 }

@@ -1,6 +1,6 @@
 //! One connection of a scripted side.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use bytes::BytesMut;
 use tokio::{
@@ -24,7 +24,7 @@ use crate::{
         message::MessageReader,
         settings::{
             DEFAULT_HEADER_TABLE_BYTES, DEFAULT_WINDOW_BYTES, HEADER_TABLE_SIZE,
-            INITIAL_WINDOW_SIZE, entries,
+            INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, entries,
         },
         write,
     },
@@ -38,6 +38,9 @@ const MAX_BLOCK_BYTES: usize = 1 << 20;
 
 /// How many streams are followed. What a flood opens beyond is read and forgotten.
 const MAX_STREAMS: usize = 1 << 16;
+
+/// The bit before a stream's number (RFC 9113, section 4.1).
+const RESERVED_BIT: u32 = 1 << 31;
 
 /// How much of the other side's headers and messages is kept, for all streams together.
 const MAX_KEPT_BYTES: usize = 64 << 20;
@@ -67,9 +70,10 @@ pub(super) struct Link {
     readers: HashMap<u32, MessageReader>,
     /// All that the other side did.
     pub(super) seen: Played,
-    /// The streams of requests that no step has taken up yet.
-    requests: VecDeque<u32>,
-    highest_request: u32,
+    /// The streams of requests, in the order in which they were opened.
+    requests: Vec<u32>,
+    /// How many of them steps have taken up.
+    requests_taken: usize,
     has_settings: bool,
     has_window_update: bool,
     settings_sent: usize,
@@ -139,8 +143,8 @@ impl Link {
             open_block: None,
             readers: HashMap::new(),
             seen: Played::default(),
-            requests: VecDeque::new(),
-            highest_request: 0,
+            requests: Vec::new(),
+            requests_taken: 0,
             has_settings: false,
             has_window_update: false,
             settings_sent: 0,
@@ -167,6 +171,25 @@ impl Link {
     /// is about its first.
     pub(super) const fn current(&self) -> u32 {
         if self.current == 0 { 1 } else { self.current }
+    }
+
+    /// The stream that a script calls so. To a server's, 1, 3 and 5 are the client's first,
+    /// second and third, whatever numbers they have, and those that are still to come
+    /// follow in steps of 2. A reserved bit stays.
+    pub(super) fn number(&self, written: u32) -> u32 {
+        let (reserved, number) = (written & RESERVED_BIT, written & !RESERVED_BIT);
+        let Some(last) = self.requests.last().filter(|_| self.role == Role::Server) else {
+            return written;
+        };
+        if number % 2 == 0 {
+            return written;
+        }
+        let place = number as usize / 2;
+        let stream = self.requests.get(place).copied().unwrap_or_else(|| {
+            let beyond = place + 1 - self.requests.len();
+            last.saturating_add(u32::try_from(2 * beyond).unwrap_or(u32::MAX)).min(!RESERVED_BIT)
+        });
+        reserved | stream
     }
 
     /// Opens the client's next stream.
@@ -262,8 +285,9 @@ impl Link {
     pub(super) fn has_come(&mut self, awaited: Awaited) -> bool {
         let seen = self.seen.streams.get(&self.current());
         match awaited {
-            Awaited::Request => match self.requests.pop_front() {
-                Some(stream) => {
+            Awaited::Request => match self.requests.get(self.requests_taken) {
+                Some(&stream) => {
+                    self.requests_taken += 1;
                     self.current = stream;
                     self.seen.last_stream = stream;
                     true
@@ -345,8 +369,10 @@ impl Link {
             kind::SETTINGS => {
                 self.has_settings = true;
                 for (setting, value) in entries(&frame.payload) {
-                    if setting == INITIAL_WINDOW_SIZE {
-                        self.initial_window = value.into();
+                    match setting {
+                        INITIAL_WINDOW_SIZE => self.initial_window = value.into(),
+                        MAX_FRAME_SIZE => self.seen.max_frame_size = Some(value),
+                        _ => {}
                     }
                 }
                 self.answer(Habit::SettingsAck, write::settings_ack());
@@ -403,9 +429,9 @@ impl Link {
         }
         match self.decoder.decode(&block.bytes) {
             Ok(fields) => {
-                if block.stream > self.highest_request {
-                    self.highest_request = block.stream;
-                    self.requests.push_back(block.stream);
+                let is_new = self.requests.last().is_none_or(|last| block.stream > *last);
+                if is_new && self.requests.len() < MAX_STREAMS {
+                    self.requests.push(block.stream);
                 }
                 let size = |field: &Field| field.name.len() + field.value.len() + OVERHEAD_BYTES;
                 self.keep(fields.list.iter().map(size).sum());
@@ -421,7 +447,7 @@ impl Link {
     fn take_data(&mut self, frame: &Frame) {
         let Ok(content) = frame.content() else { return };
         if let Some(seen) = self.stream(frame.stream) {
-            seen.data_bytes += content.len() as u64;
+            seen.data_bytes += u64::from(frame.length());
             seen.has_ended |= frame.has(flag::END_STREAM);
             self.take_messages(frame, &content);
         }

@@ -53,6 +53,10 @@ pub(super) async fn play(
                 let frame = write::frame(*kind, *flags, number(link, *stream), payload);
                 link.send(frame);
             }
+            Step::GoAway { stream, last, code } => {
+                let payload = [link.number(*last).to_be_bytes(), code.to_be_bytes()].concat();
+                link.send(write::frame(kind::GOAWAY, 0, number(link, *stream), &payload));
+            }
             Step::Settings(settings) => link.send(write::settings(&settings.0)),
             Step::Bytes(bytes) => link.send(bytes.clone()),
             Step::Hold(holds) => link.hold(*holds),
@@ -100,7 +104,7 @@ async fn wait(
 fn number(link: &Link, stream: StreamRef) -> u32 {
     match stream {
         StreamRef::Current => link.current(),
-        StreamRef::Number(number) => number,
+        StreamRef::Number(number) => link.number(number),
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod server;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -11,14 +11,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{allows, describe, play_client};
+use super::{ScriptedServer, allows, describe, play_client};
 use crate::{
     observe::{Played, StreamSeen},
     role::Role,
     rules::samples::get_sequence,
     suite::{
-        Awaited, Beside, Call, Code, Codes, Cut, Ending, EndingKind, ErrorCode, Script, Step,
-        StreamRef,
+        Awaited, Beside, Call, Code, Codes, Cut, Ending, EndingKind, ErrorCode, Habit, Script,
+        Step, StreamRef,
     },
     wire::{
         frame::{PREFACE, flag, kind},
@@ -29,6 +29,7 @@ use crate::{
 /// Far more than any of this takes, and less than a test may hang.
 const LIMIT: Duration = Duration::from_secs(20);
 
+const REQUEST: &[(&str, &str)] = &[(":method", "POST")];
 const RESPONSE: &[(&str, &str)] = &[(":status", "200"), ("content-type", "application/grpc")];
 
 fn script(steps: Vec<Step>, kinds: Vec<EndingKind>) -> Script {
@@ -247,6 +248,37 @@ async fn a_reset_comes_after_all_that_was_sent_before_and_is_one() {
     assert_eq!(kind, std::io::ErrorKind::ConnectionReset);
 }
 
+/// A client may begin with stream 3, as grpc-java's does, and leave numbers out.
+#[tokio::test]
+async fn a_server_calls_streams_by_their_order() {
+    let reset = |stream| Step::Frame {
+        kind: kind::RST_STREAM,
+        flags: 0,
+        stream: StreamRef::Number(stream),
+        payload: vec![0; 4],
+    };
+    let goaway = |last| Step::GoAway { stream: StreamRef::Number(0), last, code: 0 };
+    let named = [1, 3, 5, 9, 2, (1 << 31) + 1];
+    let steps = [
+        vec![Step::WaitFor(Awaited::Request), Step::WaitFor(Awaited::Request)],
+        named.map(reset).to_vec(),
+        [1, 0, (1 << 31) - 1].map(goaway).to_vec(),
+        vec![Step::Close(Cut::Close)],
+    ];
+    let omits = vec![Habit::SettingsAck];
+    let script = Script { role: Role::Server, omits, ..script(steps.concat(), Vec::new()) };
+    let server = ScriptedServer::start(Arc::new(script), LIMIT).await.unwrap();
+    let mut client = TcpStream::connect(&server.address).await.unwrap();
+    let requests = [101, 107].map(|stream| write::headers(stream, flag::END_STREAM, REQUEST));
+    let said = [PREFACE.to_vec(), write::settings(&[]), requests.concat()].concat();
+    client.write_all(&said).await.unwrap();
+    let mut heard = Vec::new();
+    timeout(LIMIT, client.read_to_end(&mut heard)).await.unwrap().unwrap();
+    let resets = [101, 107, 109, 113, 2, (1 << 31) + 101].map(|stream| write::reset(stream, 0));
+    let goaways = [101, 0, (1 << 31) - 1].map(|last| write::goaway(last, 0));
+    assert_eq!(heard, [write::settings(&[]), resets.concat(), goaways.concat()].concat());
+}
+
 #[tokio::test]
 async fn a_server_that_nobody_reaches_has_closed_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -371,6 +403,7 @@ fn the_details_of_an_outcome_count() {
     let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let seen = StreamSeen {
         blocks: vec![
+            vec![field(":status", "103")],
             vec![field(":status", "200"), field("a", "1")],
             vec![field("grpc-status", "0"), field("b", "2")],
         ],
@@ -391,11 +424,18 @@ fn the_details_of_an_outcome_count() {
             true,
         ),
         ("another value", Ending { fields: vec![field("a", "2")], ..ok() }, false),
+        ("two blocks beside the interim one", Ending { blocks: Some(2), ..ok() }, true),
+        ("three of them", Ending { blocks: Some(3), ..ok() }, false),
         ("a field that is not there", Ending { lacks: vec!["c".to_owned()], ..ok() }, true),
         ("a field that is", Ending { lacks: vec!["b".to_owned()], ..ok() }, false),
         ("itself, too", Ending { also: vec![ok()], ..ok() }, true),
         ("what is not there, too", Ending { also: vec![closed()], ..ok() }, false),
     ] {
         assert_eq!(allows(&ending, &get_sequence().method, &played), expected, "{name}");
+    }
+    let ending = Ending { max_frame_size: Some(16_385), ..ok() };
+    for (said, expected) in [(None, false), (Some(16_384), false), (Some(1 << 20), true)] {
+        let played = Played { max_frame_size: said, ..played.clone() };
+        assert_eq!(allows(&ending, &get_sequence().method, &played), expected, "{said:?}");
     }
 }

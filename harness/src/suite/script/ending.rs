@@ -18,7 +18,7 @@ pub struct Ending {
     pub messages: Option<Vec<DynamicMessage>>,
     /// How many response messages there are.
     pub message_count: Option<usize>,
-    /// How many header blocks there are, an informational one included.
+    /// How many header blocks there are, interim ones not counted.
     pub blocks: Option<usize>,
     /// Fields that must be in the response's header blocks; those of one name in this
     /// order.
@@ -29,6 +29,8 @@ pub struct Ending {
     pub lacks: Vec<String>,
     /// On which stream; the last that the script opened, without it.
     pub stream: Option<u32>,
+    /// Only of a server whose SETTINGS take frames of this size.
+    pub max_frame_size: Option<u32>,
     /// Outcomes that must be there, too.
     pub also: Vec<Ending>,
 }
@@ -83,6 +85,7 @@ impl Ending {
             has: Vec::new(),
             lacks: Vec::new(),
             stream: None,
+            max_frame_size: None,
             also: Vec::new(),
         }
     }
@@ -135,6 +138,9 @@ impl fmt::Display for Ending {
         }
         if let Some(stream) = self.stream {
             write!(formatter, ", on stream {stream}")?;
+        }
+        if let Some(size) = self.max_frame_size {
+            write!(formatter, " if it takes frames of {size} bytes")?;
         }
         for ending in &self.also {
             write!(formatter, " and {ending}")?;

@@ -45,6 +45,9 @@ impl fmt::Display for Step {
                 }
                 write!(formatter, ": {}", meaning(*kind, payload))
             }
+            Self::GoAway { stream, last, code } => {
+                write!(formatter, "GOAWAY{stream}: {}, last stream {last}", error_name(*code))
+            }
             Self::Bytes(bytes) => {
                 write!(formatter, "{} as they are: {}", count(bytes.len(), "byte"), hex(bytes))
             }

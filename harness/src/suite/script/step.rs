@@ -52,6 +52,15 @@ pub enum Step {
         /// What it carries.
         payload: Vec<u8>,
     },
+    /// GOAWAY.
+    GoAway {
+        /// On which stream: that of the connection, if it is right.
+        stream: StreamRef,
+        /// Its last stream.
+        last: u32,
+        /// Its error code.
+        code: u32,
+    },
     /// SETTINGS.
     Settings(Settings),
     /// Bytes as they are.
@@ -85,7 +94,8 @@ impl Step {
 pub enum StreamRef {
     /// The one that was opened last, or that the last request came on.
     Current,
-    /// This one.
+    /// This one: to a server's script, 1, 3 and 5 are the client's first, second and third,
+    /// whatever their numbers are.
     Number(u32),
 }
 
@@ -98,7 +108,7 @@ pub enum Awaited {
     Headers,
     /// So many messages in all.
     Messages(usize),
-    /// So many bytes of DATA in all, padding not counted.
+    /// So many bytes of DATA in all, padding included, as windows count them.
     DataBytes(u64),
     /// Its END_STREAM.
     End,

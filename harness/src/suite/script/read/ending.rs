@@ -31,6 +31,7 @@ pub(in crate::suite) struct RawEnding {
     #[serde(default)]
     lacks: Vec<String>,
     stream: Option<u32>,
+    max_frame_size: Option<u32>,
     #[serde(default)]
     also: Vec<RawEnding>,
 }
@@ -86,6 +87,7 @@ impl RawEnding {
             has: self.has,
             lacks: self.lacks,
             stream: self.stream,
+            max_frame_size: self.max_frame_size,
             also,
         })
     }

@@ -207,8 +207,7 @@ impl StepReader<'_> {
         }
         if let Some(code) = raw.goaway {
             let last = raw.last_stream.unwrap_or(if self.role == Role::Server { 1 } else { 0 });
-            let payload = [last.to_be_bytes(), code.0.to_be_bytes()].concat();
-            given.push(("goaway", frame(kind::GOAWAY, 0, of_connection, payload)));
+            given.push(("goaway", Step::GoAway { stream: of_connection, last, code: code.0 }));
         }
         if let Some(settings) = &raw.settings {
             given.push(("settings", Step::Settings(settings.clone())));
