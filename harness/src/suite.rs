@@ -19,6 +19,7 @@ pub use http2::{ErrorCode, Settings};
 pub use json::message_value;
 pub use load::{load, load_protos};
 pub use script::{
-    Awaited, Beside, Codes, Ending, EndingKind, Habit, Script, Step, StreamRef, TIME_AFTER_DEADLINE,
+    AnyOf, Awaited, Beside, Codes, Ending, EndingKind, Habit, Script, Step, StreamRef,
+    TIME_AFTER_DEADLINE,
 };
 pub use tls::{ClientCertificate, Tls, TlsTap, Trust};

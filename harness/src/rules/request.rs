@@ -214,6 +214,8 @@ pub(super) fn giving_up_is_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
     }
     let ends_call = |event: &Event| match event.what {
         What::Reset { .. } | What::Closed(Closing::End) => event.from == Role::Server,
+        // The call was not taken up, and may be waiting for another connection.
+        What::GoAway { last, .. } => event.from == Role::Server && transcript.stream > last,
         What::Closed(Closing::Abort) => true,
         _ => event.from == Role::Server && event.ends_stream(),
     };

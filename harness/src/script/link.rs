@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     observe::{Played, StreamSeen},
     role::Role,
-    suite::{Awaited, Habit, Script},
+    suite::{AnyOf, Awaited, Habit, Script},
     wire::{
         frame::{Frame, FrameReader, HEADER_BYTES, PREFACE, flag, kind},
         headers::{Field, HeaderDecoder},
@@ -281,8 +281,12 @@ impl Link {
         *self.stream_windows.entry(stream).or_default() -= bytes;
     }
 
-    /// Whether the other side has done this. A request that is there is taken up.
-    pub(super) fn has_come(&mut self, awaited: Awaited) -> bool {
+    /// Whether the other side has done one of these. A request that is there is taken up.
+    pub(super) fn has_come(&mut self, awaited: &AnyOf) -> bool {
+        awaited.0.iter().any(|awaited| self.has_done(*awaited))
+    }
+
+    fn has_done(&mut self, awaited: Awaited) -> bool {
         let seen = self.seen.streams.get(&self.current());
         match awaited {
             Awaited::Request => match self.requests.get(self.requests_taken) {
@@ -314,13 +318,16 @@ impl Link {
         self.is_over() || seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
     }
 
-    /// Whether it cannot do this any more.
-    pub(super) fn cannot_come(&self, awaited: Awaited) -> bool {
-        let is_of_stream = matches!(
-            awaited,
-            Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End
-        );
-        self.is_over() || (is_of_stream && self.is_stream_over(self.current()))
+    /// Whether it cannot do any of these any more.
+    pub(super) fn cannot_come(&self, awaited: &AnyOf) -> bool {
+        let is_of_stream = |awaited: &Awaited| {
+            matches!(
+                awaited,
+                Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End
+            )
+        };
+        let are_of_stream = awaited.0.iter().all(is_of_stream);
+        self.is_over() || (are_of_stream && self.is_stream_over(self.current()))
     }
 
     /// Whether nothing more can be seen of the other side.

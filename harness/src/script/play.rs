@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout_at};
 use super::link::Link;
 use crate::{
     observe::Stalled,
-    suite::{Awaited, Cut, Step, StreamRef},
+    suite::{AnyOf, Cut, Step, StreamRef},
     wire::{
         frame::{flag, kind},
         write,
@@ -61,14 +61,14 @@ pub(super) async fn play(
             Step::Bytes(bytes) => link.send(bytes.clone()),
             Step::Hold(holds) => link.hold(*holds),
             Step::WaitFor(awaited) => {
-                if let Err(ended) = wait(link, *awaited, until).await {
+                if let Err(ended) = wait(link, awaited, until).await {
                     let how = ended.map_or("the time was over", |ended| ended);
                     let why = format!("waited in vain for {awaited} (step {index}): {how}");
                     return Err(Stalled { why, was_ended: ended.is_some() });
                 }
             }
             Step::MayWaitFor(awaited) => {
-                if wait(link, *awaited, until).await.is_err() {
+                if wait(link, awaited, until).await.is_err() {
                     return Ok(());
                 }
             }
@@ -86,7 +86,7 @@ pub(super) async fn play(
 /// The error says what ended, unless the time was over.
 async fn wait(
     link: &mut Link,
-    awaited: Awaited,
+    awaited: &AnyOf,
     until: Instant,
 ) -> Result<(), Option<&'static str>> {
     while !link.has_come(awaited) {

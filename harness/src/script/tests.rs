@@ -173,7 +173,8 @@ async fn silence_is_only_what_lasts_until_the_time_is_over() {
 #[tokio::test]
 async fn what_is_waited_for_in_vain_is_said() {
     let reset = || EndingKind::Reset(Codes::Any);
-    let wait = |awaited| script(vec![request(), Step::WaitFor(awaited)], vec![reset()]);
+    let wait =
+        |awaited: Awaited| script(vec![request(), Step::WaitFor(awaited.into())], vec![reset()]);
     let limit = Duration::from_millis(50);
     let stalled = |played: Played| played.stalled.map(|stalled| (stalled.why, stalled.was_ended));
 
@@ -260,7 +261,7 @@ async fn a_server_calls_streams_by_their_order() {
     let goaway = |last| Step::GoAway { stream: StreamRef::Number(0), last, code: 0 };
     let named = [1, 3, 5, 9, 2, (1 << 31) + 1];
     let steps = [
-        vec![Step::WaitFor(Awaited::Request), Step::WaitFor(Awaited::Request)],
+        vec![Step::WaitFor(Awaited::Request.into()), Step::WaitFor(Awaited::Request.into())],
         named.map(reset).to_vec(),
         [1, 0, (1 << 31) - 1].map(goaway).to_vec(),
         vec![Step::Close(Cut::Close)],

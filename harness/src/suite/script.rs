@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 pub use ending::{Codes, Ending, EndingKind};
 pub(super) use read::{RawScript, SCRIPT_FIELDS};
-pub use step::{Awaited, Step, StreamRef};
+pub use step::{AnyOf, Awaited, Step, StreamRef};
 
 use crate::role::Role;
 

@@ -3,7 +3,10 @@
 use super::*;
 use crate::{
     role::Role,
-    wire::{sample::reset, transcript::Closing},
+    wire::{
+        sample::{goaway, reset},
+        transcript::Closing,
+    },
 };
 
 #[test]
@@ -359,6 +362,13 @@ fn giving_up_is_a_reset() {
         wire.request(1, REQUEST).connection.closed(Role::Server, closing, Duration::ZERO);
         let found = violations(&mut wire, &late, Some(&answer(4, 0)));
         assert_violations(&format!("{closing:?}"), &found, &[]);
+    }
+    // And what it did not take up is over.
+    for (last, expected) in [(0, &[][..]), (1, &[none][..])] {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST).server(&goaway(last, 0));
+        let found = violations(&mut wire, &late, Some(&answer(4, 0)));
+        assert_violations(&format!("GOAWAY({last})"), &found, expected);
     }
     // But for its own end of the connection, the client has itself to blame.
     let mut wire = Wire::new();

@@ -38,7 +38,7 @@ async fn read(stream: &mut TcpStream, bytes: usize) -> Vec<u8> {
 const SHORT: Duration = Duration::from_millis(50);
 
 fn answer() -> Vec<Step> {
-    vec![Step::WaitFor(Awaited::Request), Step::Bytes(b"first".to_vec())]
+    vec![Step::WaitFor(Awaited::Request.into()), Step::Bytes(b"first".to_vec())]
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn where_a_script_stopped_is_said() {
     let pause = Duration::from_secs(10);
     for (steps, asks, expected) in [
         (vec![], false, "waited in vain for a request (step 0)"),
-        (vec![Step::WaitFor(Awaited::GoAway)], true, "waited in vain for GOAWAY (step 2)"),
+        (vec![Step::WaitFor(Awaited::GoAway.into())], true, "waited in vain for GOAWAY (step 2)"),
         (vec![Step::Pause(pause)], true, "did not come to its end: pause for 10 s (step 2)"),
         (
             vec![data(70_000), Step::Hold(true)],
@@ -86,8 +86,9 @@ async fn where_a_script_stopped_is_said() {
 
 #[tokio::test]
 async fn what_may_be_left_out_keeps_no_script_from_its_end() {
-    let optional = Step::MayWaitFor(Awaited::Request);
-    let server = started([answer(), vec![optional, Step::WaitFor(Awaited::GoAway)]].concat()).await;
+    let optional = Step::MayWaitFor(Awaited::Request.into());
+    let server =
+        started([answer(), vec![optional, Step::WaitFor(Awaited::GoAway.into())]].concat()).await;
     let _stream = asking(&server).await;
     assert_eq!(server.stalled(LIMIT).await, None);
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::{ending::RawEnding, step::StepReader};
-use super::{Awaited, Beside, Ending, EndingKind, Habit, Script, Step, TIME_AFTER_DEADLINE};
+use super::{AnyOf, Awaited, Beside, Ending, EndingKind, Habit, Script, Step, TIME_AFTER_DEADLINE};
 use crate::{
     role::Role,
     suite::{
@@ -204,15 +204,15 @@ fn check_acknowledgements(greets: bool, steps: &[Step]) -> Result<(), String> {
             Step::Frame { kind, flags, .. } if flags & flag::ACK == 0 => sent.push(*kind),
             // Whatever they are.
             Step::Bytes(_) => sent.extend([kind::SETTINGS, kind::PING]),
-            Step::WaitFor(awaited) | Step::MayWaitFor(awaited) => {
-                let (kind, name) = match awaited {
-                    Awaited::SettingsAck => (kind::SETTINGS, "settings"),
-                    Awaited::PingAck => (kind::PING, "ping"),
-                    _ => continue,
+            Step::WaitFor(AnyOf(awaited)) | Step::MayWaitFor(AnyOf(awaited)) => {
+                let not_sent = |awaited: &&Awaited| match awaited {
+                    Awaited::SettingsAck => !sent.contains(&kind::SETTINGS),
+                    Awaited::PingAck => !sent.contains(&kind::PING),
+                    _ => false,
                 };
-                if !sent.contains(&kind) {
+                if let Some(awaited) = awaited.iter().find(not_sent) {
                     return Err(format!(
-                        "step {index} of the script: a wait for {awaited}, and none was sent; send one with `{name}`"
+                        "step {index} of the script: a wait for {awaited}, and none was sent; send one before it"
                     ));
                 }
             }
@@ -224,8 +224,11 @@ fn check_acknowledgements(greets: bool, steps: &[Step]) -> Result<(), String> {
 
 /// A wait for what that side never does, and steps about a stream that is not there.
 fn check_streams(role: Role, steps: &[Step]) -> Result<(), String> {
-    let is_wait = |step: &Step| {
-        matches!(step, Step::WaitFor(Awaited::Request) | Step::MayWaitFor(Awaited::Request))
+    let is_wait = |step: &Step| match step {
+        Step::WaitFor(AnyOf(awaited)) | Step::MayWaitFor(AnyOf(awaited)) => {
+            awaited.contains(&Awaited::Request)
+        }
+        _ => false,
     };
     let first_request = steps.iter().position(is_wait);
     if role == Role::Client {

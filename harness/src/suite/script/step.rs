@@ -68,9 +68,9 @@ pub enum Step {
     /// Keeps back what follows, or lets it go in one write.
     Hold(bool),
     /// Waits until the other side has done something.
-    WaitFor(Awaited),
+    WaitFor(AnyOf),
     /// Likewise; the script is over if that does not come.
-    MayWaitFor(Awaited),
+    MayWaitFor(AnyOf),
     /// Goes on after so long.
     Pause(Duration),
     /// Ends the connection.
@@ -126,6 +126,23 @@ pub enum Awaited {
     GoAway,
     /// The end of the connection.
     Close,
+}
+
+/// One of these, whichever comes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnyOf(pub Vec<Awaited>);
+
+impl From<Awaited> for AnyOf {
+    fn from(awaited: Awaited) -> Self {
+        Self(vec![awaited])
+    }
+}
+
+impl fmt::Display for AnyOf {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        formatter.write_str(&names.join(" or "))
+    }
 }
 
 impl fmt::Display for Awaited {

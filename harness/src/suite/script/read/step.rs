@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    input::parse_duration,
+    input::{OneOrMore, parse_duration},
     role::Role,
     suite::{
-        Awaited, Cut, ErrorCode, Settings, Step, StreamRef,
+        AnyOf, Awaited, Cut, ErrorCode, Settings, Step, StreamRef,
         json::{from_json, read_hex, read_message},
     },
     wire::{
@@ -63,7 +63,7 @@ struct RawStep {
     bytes: Option<String>,
     bytes_hex: Option<String>,
     hold: Option<bool>,
-    wait_for: Option<What>,
+    wait_for: Option<OneOrMore<What>>,
     pause: Option<String>,
     close: Option<Cut>,
 
@@ -247,8 +247,9 @@ impl StepReader<'_> {
         if let Some(holds) = raw.hold {
             given.push(("hold", Step::Hold(holds)));
         }
-        if let Some(what) = raw.wait_for {
-            let awaited = awaited(what, raw.count)?;
+        if let Some(OneOrMore(whats)) = &raw.wait_for {
+            let awaited = whats.iter().map(|what| awaited(*what, raw.count));
+            let awaited = AnyOf(awaited.collect::<Result<_, _>>()?);
             let step =
                 if raw.optional { Step::MayWaitFor(awaited) } else { Step::WaitFor(awaited) };
             given.push(("wait_for", step));
