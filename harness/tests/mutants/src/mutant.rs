@@ -323,7 +323,7 @@ mutants! {
         PingsOften Http2 Both "sends PING at every call"
         WidensInSteps Http2 Both "sends a WINDOW_UPDATE for each DATA"
         LargeWindows Http2 Both "announces windows of 8 MiB"
-        SmallWindows Http2 Both "announces windows of 1,000 bytes"
+        SmallWindows Http2 Both "announces windows of 4,000 bytes"
         TakesLongFrames Http2 Both "takes frames of up to 16 MiB"
         OneStreamAtATime Http2 Server "takes one stream at a time"
         AnnouncesEnd Http2 Server "ends its connection gracefully after a hundred calls"

@@ -1,25 +1,71 @@
 //! The base of all mutants is correct: otherwise a mutant's failure would say nothing.
 
-use std::{path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-/// Runs these, in a folder of their own, and says whether all was right, and what was
-/// printed.
-fn run(names: &[&str]) -> (bool, String) {
+use serde_json::Value;
+
+/// Runs these, and says whether all was right, what was printed, and where the report is.
+fn run(names: &[&str]) -> (bool, String, PathBuf) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(names[0]);
     let mut command = Command::new(env!("CARGO_BIN_EXE_mutants"));
-    let output = command.arg("--folder").arg(folder).args(names).output().unwrap();
+    let output = command.arg("--folder").arg(&folder).args(names).output().unwrap();
     let shown = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    (output.status.success(), shown.join("\n"))
+    (output.status.success(), shown.join("\n"), folder)
 }
 
 #[test]
 fn the_peer_without_a_defect_passes_everything_in_both_roles() {
-    let (is_right, shown) = run(&["none"]);
+    let (is_right, shown, folder) = run(&["none"]);
     assert!(is_right && shown.contains("2 of 2 equivalents pass, 0 false alarms."), "{shown}");
+    for (scripted, other) in [("client", "server"), ("server", "client")] {
+        let mut expected = scripts(scripted);
+        // The peer has no reflection.
+        expected.retain(|case| case != "server-grpc/response/stream-without-messages");
+        assert!(expected.len() > 500, "{}", expected.len());
+        assert_eq!(passed(&folder, scripted, other), expected);
+    }
+}
+
+/// The scripts for this side, as the suites have them.
+fn scripts(side: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../suites/scripted");
+    let mark = format!("scripted = {side:?}");
+    let mut scripts = Vec::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let (suite, cases) = text.split_once("[[case]]").unwrap();
+        let cases = cases.split("[[case]]").filter(|case| case.contains(&mark));
+        scripts.extend(cases.map(|case| format!("{}/{}", name(suite), name(case))));
+    }
+    scripts.sort();
+    scripts
+}
+
+fn name(table: &str) -> &str {
+    let (_, rest) = table.split_once("name = \"").unwrap();
+    rest.split_once('"').unwrap().0
+}
+
+/// The scripts for this side that the correct peer has passed on the other.
+fn passed(folder: &Path, scripted: &str, other: &str) -> Vec<String> {
+    let report = fs::read_to_string(folder.join("results.jsonl")).unwrap();
+    let lines = report.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut cases: Vec<String> = lines
+        .map(|line| line["trial"].clone())
+        .filter(|trial| trial[scripted] == "scripted" && trial[other] == "none")
+        .filter(|trial| trial["verdict"] == "pass")
+        .map(|trial| trial["case"].as_str().unwrap().to_owned())
+        .collect();
+    cases.sort();
+    cases
 }
 
 #[test]
 fn a_mutant_is_found_and_the_right_side_blamed() {
-    let (is_right, shown) = run(&["wrong-code", "element-as-double"]);
+    let (is_right, shown, _) = run(&["wrong-code", "element-as-double"]);
     assert!(is_right && shown.contains("2 of 2 killed"), "{shown}");
 }

@@ -17,16 +17,18 @@ What the harness finds. `harness/tests/mutants` is a peer with a stack of its ow
 HTTP/2 frames to the two services, that deviates at one place when it is told to: a
 *mutant* has one planted defect, an *equivalent* is unusual and lawful. Each meets the
 Rust reference peer, as the server, as the client, or as both, in one run of the suites
-over plaintext; mutants that no well-behaved partner can tell meet the harness's
-scripts too. So does the peer without a defect, `none`: a script that it fails tells
-nothing. A mutant is killed if a trial fails, the side that it is on is blamed,
-and the other side never is; an equivalent passes if nothing fails. `make mutants` runs
-all of it, ends with an error if anything is not as it should be, and writes this page.
-`make mutants ARGS='ddof-one pads-data'` runs some of them and leaves the page alone.
+over plaintext. Equivalents meet all of the harness's scripts, too, but for the one that
+needs server reflection, which the peer does not offer; so do the peer without a defect,
+`none`, and those mutants that no well-behaved partner can tell for sure.
 
-The case is one that finds the mutant, in general the first in the suites' order; the
-rule is that of the wire that it broke there, or else the case's own
-([the contract](contract.md)).
+A mutant is killed if a trial fails, the side that it is on is blamed, and the other side
+never is; an equivalent passes if nothing fails. `make mutants` runs all of it, ends with
+an error if anything is not as it should be, and writes this page. `make mutants
+ARGS='ddof-one pads-data'` runs some of them and leaves the page alone.
+
+The case is one that finds the mutant, and the rule is one that it broke there, of the
+wire or the case's own ([the contract](contract.md)). Both stay from run to run as long
+as they are true; a new mutant gets the first of them, in the suites' order.
 ";
 
 /// The page.

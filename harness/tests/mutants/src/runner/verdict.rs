@@ -1,10 +1,8 @@
 //! What came of one mutant in one role.
 
-use crosswire::manifest::SCRIPTED;
-
 use crate::{
     manifest::{Role, Subject},
-    run::{Trial, Violation},
+    run::Trial,
 };
 
 /// The verdicts that count against a peer.
@@ -37,7 +35,7 @@ pub(crate) enum Outcome {
     NotTried,
 }
 
-/// The first case that found it.
+/// A case that found it, and a rule that it broke there.
 pub(crate) struct Killer {
     pub(crate) case: String,
     pub(crate) rule: String,
@@ -45,40 +43,27 @@ pub(crate) struct Killer {
 }
 
 impl Row {
-    /// What the trials of a subject in a role say. Which cases find a mutant can depend on
-    /// time, so the one that the page names stays as long as it is among them.
+    /// What the trials of a subject in a role say.
     pub(crate) fn of(subject: &Subject, role: Role, results: &[Trial], named: Named<'_>) -> Self {
         let name = subject.name();
         let is_its = |trial: &&Trial| match role {
             Role::Server => trial.server == name,
             Role::Client => trial.client == name,
         };
-        // A case that the correct peer fails says nothing about others, and a script that
-        // it fails nothing about itself: some of them have little time.
-        let says_nothing = |trial: &Trial| {
-            let is_scripted = [&trial.server, &trial.client].contains(&&SCRIPTED.to_owned());
-            let correct = Subject::Correct.name();
-            let fails_correct = |other: &Trial| {
-                other.case == trial.case
-                    && has_failed(&other)
-                    && [&other.server, &other.client].contains(&&correct)
-            };
-            is_scripted && (name == correct || results.iter().any(fails_correct))
-        };
-        let is_tried =
-            |trial: &&Trial| trial.verdict == "pass" || has_failed(trial) && !says_nothing(trial);
+        let is_tried = |trial: &&Trial| trial.verdict == "pass" || has_failed(trial);
         let tried: Vec<&Trial> = results.iter().filter(is_its).filter(is_tried).collect();
         let failed: Vec<&Trial> = tried.iter().copied().filter(has_failed).collect();
-        let blamed = |side: String| {
-            let is_it = move |trial: &&&Trial| trial.blame.as_deref() == Some(side.as_str());
-            let killing: Vec<&Trial> = failed.iter().filter(is_it).copied().collect();
-            Killer::among(&killing, role, named)
+        let blamed = |side: Role| {
+            let side = side.to_string();
+            let is_it = |trial: &&Trial| trial.blame.as_deref() == Some(&*side);
+            failed.iter().copied().filter(is_it).collect::<Vec<_>>()
         };
+        let among = |trials: &[&Trial]| Killer::among(trials, role, named);
         let other = if role == Role::Server { Role::Client } else { Role::Server };
-        let outcome = match (blamed(other.to_string()), blamed(role.to_string()), failed.first()) {
+        let outcome = match (among(&blamed(other)), among(&blamed(role)), among(&failed)) {
             (Some(wrong), _, _) => Outcome::BlamedWrongly(wrong),
             (None, Some(right), _) => Outcome::Killed(right),
-            (None, None, Some(first)) => Outcome::BlamedNobody(Killer::of(first, role)),
+            (None, None, Some(first)) => Outcome::BlamedNobody(first),
             (None, None, None) if tried.is_empty() => Outcome::NotTried,
             (None, None, None) => Outcome::Passed,
         };
@@ -95,52 +80,30 @@ impl Row {
     }
 }
 
-/// Cases with a connection of their own: what finds a mutant there does not depend on
-/// what else its connection carries at the time.
-const UNDISTURBED: [&str; 7] = [
-    "metadata/none-added",
-    "connection/idle",
-    "cancellation/after-one",
-    "cancellation/next-call",
-    "connection/ping/to-the-client",
-    "connection/ping/to-the-server",
-    "connection/reader/slow",
-];
-
 impl Killer {
-    /// The one to be named. If time decides whether the one on the page finds the
-    /// mutant, one of those that are undisturbed takes its place.
+    /// The first, unless the page names another of them. Time can decide which cases find a
+    /// mutant and which rules it breaks there, so what was true of it stays while it is.
     fn among(killing: &[&Trial], role: Role, named: Named<'_>) -> Option<Self> {
-        let find = |case: &str| killing.iter().find(|trial| trial.case == case);
-        let first = killing.first()?;
-        let Some((case, rule)) = named else { return Some(Self::of(first, role)) };
-        let Some(trial) = find(case) else {
-            let instead = UNDISTURBED.iter().find_map(|case| find(case));
-            return Some(Self::of(instead.unwrap_or(first), role));
-        };
-        let killer = Self::of(trial, role);
-        let breaks = |trial: &&Trial| broken(trial, role).any(|broken| broken.rule == rule);
-        if killer.rule != rule && (trial.rule == rule || killing.iter().any(breaks)) {
-            return Some(Self { rule: rule.to_owned(), ..killer });
-        }
-        Some(killer)
+        let is_named = |killer: &Self| named == Some((&*killer.case, &*killer.rule));
+        let all = || killing.iter().flat_map(|trial| Self::all(trial, role));
+        all().find(is_named).or_else(|| all().next())
     }
 
-    /// The rule is that of the wire which the mutant broke, or else the case's own.
-    fn of(trial: &Trial, role: Role) -> Self {
-        let broken = broken(trial, role).next();
-        Self {
+    /// A trial with each binding rule of the wire that the mutant broke there, and then
+    /// with the case's own.
+    fn all(trial: &Trial, role: Role) -> impl Iterator<Item = Self> {
+        let side = role.to_string();
+        let broken = trial
+            .violations
+            .iter()
+            .filter(move |one| one.side == side && one.level == "MUST")
+            .map(|one| &one.rule);
+        broken.chain([&trial.rule]).map(|rule| Self {
             case: trial.case.clone(),
-            rule: broken.map_or_else(|| trial.rule.clone(), |broken| broken.rule.clone()),
+            rule: rule.clone(),
             reason: trial.reason.clone(),
-        }
+        })
     }
-}
-
-/// The binding rules of the wire that a side broke in a trial.
-fn broken(trial: &Trial, role: Role) -> impl Iterator<Item = &Violation> {
-    let side = role.to_string();
-    trial.violations.iter().filter(move |one| one.side == side && one.level == "MUST")
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "it is a filter's predicate")]

@@ -38,7 +38,7 @@ const UNKNOWN_KIND: u8 = 0xfa;
 
 /// As large as a window can be, and what it lacks at the start (section 6.9.1).
 const LARGE_WINDOW: u32 = 8 << 20;
-const SMALL_WINDOW: u32 = 1000;
+const SMALL_WINDOW: u32 = 4000;
 /// How long a request may be under way.
 const UNDER_WAY: Duration = Duration::from_millis(500);
 const GREATEST_WINDOW: u32 = (1 << 31) - 1;

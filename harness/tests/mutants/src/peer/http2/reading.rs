@@ -73,10 +73,11 @@ pub(super) fn read(
         loop {
             let announced = frames.announced();
             let taken = match frames.next_frame() {
-                Ok(None) if announced.is_some_and(is_refused) => {
-                    Err(Broken(error::FRAME_SIZE_ERROR))
-                }
-                Ok(None) => break,
+                // What is not waited for is refused by its header.
+                Ok(None) => match announced.map(|announced| reading.check(announced)) {
+                    Some(Err(broken)) => Err(broken),
+                    Some(Ok(())) | None => break,
+                },
                 Ok(Some(frame)) => reading.take(&frame, &accept),
                 Err(_) => Err(Broken(error::PROTOCOL_ERROR)),
             };
@@ -89,11 +90,6 @@ pub(super) fn read(
     }
 }
 
-/// Whether a frame with this length and type is not waited for.
-fn is_refused((length, _): (u32, u8)) -> bool {
-    length > MAX_FRAME_BYTES && !planted(Mutant::TakesLongFrames)
-}
-
 struct Reading<'a> {
     connection: &'a Arc<Connection>,
     decoder: HeaderDecoder,
@@ -104,14 +100,23 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Whether a frame with this length and type may come.
+    fn check(&self, (length, kind): (u32, u8)) -> Result<(), Broken> {
+        if !self.has_begun && kind != kind::SETTINGS {
+            return Err(Broken(error::PROTOCOL_ERROR));
+        }
+        if length > MAX_FRAME_BYTES && !planted(Mutant::TakesLongFrames) {
+            return Err(Broken(error::FRAME_SIZE_ERROR));
+        }
+        Ok(())
+    }
+
     fn take(
         &mut self,
         frame: &Frame,
         accept: &impl Fn(&Arc<Connection>, u32, Vec<Field>),
     ) -> Result<(), Broken> {
-        if is_refused((frame.length(), frame.kind)) {
-            return Err(Broken(error::FRAME_SIZE_ERROR));
-        }
+        self.check((frame.length(), frame.kind))?;
         let is_greeting = frame.kind == kind::SETTINGS && !frame.has(flag::ACK);
         if !std::mem::replace(&mut self.has_begun, true) && !is_greeting {
             return Err(Broken(error::PROTOCOL_ERROR));

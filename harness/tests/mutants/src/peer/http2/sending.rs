@@ -100,13 +100,14 @@ impl Connection {
                 state = self.wait(state, &changed, until)?;
                 continue;
             }
-            let most = piece_bytes(stream.sent_bytes, state.partner.max_frame_bytes);
-            let (piece, after) = rest.split_at(rest.len().min(room).min(most));
+            let most = piece_bytes(stream.sent_bytes, state.partner.max_frame_bytes).min(room);
+            let padding = padding(most);
+            let (piece, after) = rest.split_at(rest.len().min(most - padding.len()));
             rest = after;
             let is_last = ends && rest.is_empty();
             let is_apart = is_last && !piece.is_empty() && planted(Mutant::EndsWithEmptyData);
             let flags = if is_last && !is_apart { flag::END_STREAM } else { 0 };
-            send_piece(&mut state, id, flags, piece);
+            send_piece(&mut state, id, flags, piece, padding);
             if is_apart {
                 state.send(data(id, flag::END_STREAM, b""));
             }
@@ -129,7 +130,7 @@ impl Connection {
     }
 }
 
-/// How much DATA may be sent on a stream now, padding included.
+/// How much DATA may be sent on a stream now.
 fn room(state: &State, id: u32) -> usize {
     let Some(stream) = state.streams.get(&id) else { return 0 };
     let least = match () {
@@ -137,11 +138,16 @@ fn room(state: &State, id: u32) -> usize {
         () if planted(Mutant::IgnoresConnectionWindow) => stream.send_window,
         () => stream.send_window.min(state.send_window),
     };
-    let padding = if planted(Mutant::PadsData) { PADDING_BYTES + 1 } else { 0 };
-    usize::try_from(least).unwrap_or_default().saturating_sub(padding)
+    usize::try_from(least).unwrap_or_default()
 }
 
-const PADDING_BYTES: usize = 5;
+/// Padding with its length before it.
+const PADDING: [u8; 6] = [5, 0, 0, 0, 0, 0];
+
+/// The padding of a frame that is so long at most: where nothing else fits in, there is none.
+fn padding(most: usize) -> &'static [u8] {
+    if planted(Mutant::PadsData) && most > PADDING.len() { &PADDING } else { &[] }
+}
 
 /// How long the next DATA is at most.
 fn piece_bytes(sent: usize, max_frame_bytes: usize) -> usize {
@@ -149,22 +155,20 @@ fn piece_bytes(sent: usize, max_frame_bytes: usize) -> usize {
         () if planted(Mutant::SingleByteData) && sent < SINGLE_BYTES => 1,
         () if planted(Mutant::OddPieces) => ODD_BYTES,
         () if planted(Mutant::LongFrames) => LONG_FRAME_BYTES,
-        () if planted(Mutant::PadsData) => max_frame_bytes - PADDING_BYTES - 1,
         () => max_frame_bytes,
     }
 }
 
-fn send_piece(state: &mut State, id: u32, flags: u8, piece: &[u8]) {
-    let padded = planted(Mutant::PadsData) && !piece.is_empty();
-    let frames = if padded {
-        let length = u8::try_from(PADDING_BYTES).unwrap_or_default();
-        let payload = [&[length][..], piece, &[0; PADDING_BYTES]].concat();
-        frame(kind::DATA, flags | flag::PADDED, id, &payload)
-    } else {
-        data(id, flags, piece)
+fn send_piece(state: &mut State, id: u32, flags: u8, piece: &[u8], padding: &[u8]) {
+    let padding = if piece.is_empty() { &[] } else { padding };
+    let frames = match padding.split_first() {
+        Some((length, zeros)) => {
+            let payload = [&[*length], piece, zeros].concat();
+            frame(kind::DATA, flags | flag::PADDED, id, &payload)
+        }
+        None => data(id, flags, piece),
     };
-    let taken = i64::try_from(piece.len() + if padded { PADDING_BYTES + 1 } else { 0 });
-    let taken = taken.unwrap_or(i64::MAX);
+    let taken = i64::try_from(piece.len() + padding.len()).unwrap_or(i64::MAX);
     state.send_window -= taken;
     if let Some(stream) = state.streams.get_mut(&id) {
         stream.send_window -= taken;
