@@ -46,10 +46,19 @@ pub struct Wire {
     pub opaque: Vec<Opaque>,
     /// Whether the case's fault has come to its place.
     pub has_struck: bool,
-    /// What a scripted server waited for in vain, in words that follow "the script".
-    pub stalled: Option<String>,
+    /// That a scripted server's script did not come to its end.
+    pub unfinished: Option<Unfinished>,
     /// Streams on the trial's own connection that none of its calls explains.
     pub strays: Vec<Transcript>,
+}
+
+/// A scripted server's script that did not come to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Whose doing it is; `None` if the script itself takes too long.
+    pub side: Option<Role>,
+    /// Why, in words that follow "the script".
+    pub why: String,
 }
 
 /// What came of a trial.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Judgement, Side, Strictness, Verdict};
 use crate::{
-    observe::{Answer, Observation, Outcome, Wire},
+    observe::{Answer, Observation, Outcome, Unfinished, Wire},
     role::Role,
     rules::{self, Violation},
     suite::{Call, Case, Code, Seen},
@@ -181,8 +181,11 @@ fn fault_that_never_struck(case: &Case, wire: &Wire) -> Option<Finding> {
 
 /// A scripted server that waited for what its client never did.
 fn script_in_vain(wire: &Wire) -> Option<Finding> {
-    let stalled = wire.stalled.as_ref()?;
-    Some(Finding { side: Some(Side::Client), what: format!("the script {stalled}") })
+    let Unfinished { side, why } = wire.unfinished.as_ref()?;
+    Some(Finding {
+        side: Some(side.map_or(Side::Unclear, Side::from)),
+        what: format!("the script {why}"),
+    })
 }
 
 /// Calls on the trial's own connection that are none of the case's.

@@ -123,7 +123,7 @@ impl Watched {
         let until = Instant::now() + limit;
         let mut wire = Wire::default();
         if let Some(server) = &self.scripted {
-            wire.stalled = server.stalled(limit).await;
+            wire.unfinished = server.unfinished(limit).await;
         }
         for &call in &self.calls {
             let key = if self.is_pristine { Key::Pristine } else { Key::Call(call) };

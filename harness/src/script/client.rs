@@ -29,7 +29,7 @@ pub async fn play_client(target: &str, script: &Script, call: &Call) -> Played {
 }
 
 async fn run(mut link: Link, script: &Script, call: &Call, until: Instant) -> Played {
-    let stalled = play(&mut link, &script.steps, until, |_| {}).await.err();
+    let stalled = play(&mut link, &script.steps, until, |_, _| {}).await.err();
     let endings: Vec<&Ending> = script.endings.iter().collect();
     wait_for_end(&mut link, &endings, call, until).await;
     Played { stalled, ..link.seen }
@@ -42,7 +42,7 @@ async fn call_beside(target: &str, beside: &Beside, call: &Call) -> Played {
         Err(why) => return not_connected(why),
     };
     let mut link = Link::ordinary(stream);
-    let stalled = play(&mut link, &beside.steps, until, |_| {}).await.err();
+    let stalled = play(&mut link, &beside.steps, until, |_, _| {}).await.err();
     wait_for_end(&mut link, &[&beside.ending], call, until).await;
     Played { stalled, ..link.seen }
 }

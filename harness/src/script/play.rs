@@ -19,9 +19,9 @@ const MAX_FRAME_BYTES: usize = 16_384;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// It is at the step with this index, which must come to its end.
-    At(usize),
-    /// All that must be has been. The rest may be left out.
-    Enough,
+    Step(usize),
+    /// It waits for what need not come. If that comes, what follows must, too.
+    Optional,
 }
 
 /// Plays the steps. `progress` is told of each before it begins.
@@ -29,11 +29,11 @@ pub(super) async fn play(
     link: &mut Link,
     steps: &[Step],
     until: Instant,
-    mut progress: impl FnMut(Stage),
+    mut progress: impl FnMut(&Link, Stage),
 ) -> Result<(), Stalled> {
     for (index, step) in steps.iter().enumerate() {
         let is_optional = matches!(step, Step::MayWaitFor(_));
-        progress(if is_optional { Stage::Enough } else { Stage::At(index) });
+        progress(link, if is_optional { Stage::Optional } else { Stage::Step(index) });
         match step {
             Step::Headers { .. } => send_headers(link, step),
             Step::Data { stream, content, ends_stream, pieces, padding, heeds_windows } => {

@@ -6,14 +6,18 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{AbortHandle, JoinSet},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use super::{
     link::Link,
     play::{Stage, play},
 };
-use crate::suite::{Script, Step};
+use crate::{
+    observe::Unfinished,
+    role::Role,
+    suite::{Script, Step},
+};
 
 /// How long to leave a listener alone that gives an error, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -22,28 +26,48 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// trial is refused.
 const MAX_CONNECTIONS: usize = 64;
 
+/// How long something that need not come may still be on its way once the calls are over.
+const LAST_CHANCE: Duration = Duration::from_millis(100);
+
 /// A server that plays one case's script. Dropped, it closes its port and connections.
 #[derive(Debug)]
 pub struct ScriptedServer {
     /// Where it listens, `HOST:PORT`.
     pub address: String,
     script: Arc<Script>,
-    progress: watch::Receiver<Progress>,
+    state: watch::Receiver<State>,
     running: AbortHandle,
 }
 
-/// How far the script has come on the connection that counts: the first on which the
-/// client asked for something, or the script came to its end without.
+/// How far the script has come.
+#[derive(Debug, Clone)]
+struct State {
+    /// The connection that counts, from when a client asks for something on one.
+    counts: Option<u64>,
+    progress: Progress,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Progress {
     /// There is no connection.
     Alone,
-    /// It plays, and is at the step with this index.
-    Playing(usize),
+    /// It plays, and is at this stage.
+    At(Stage),
     /// It came to its end.
     Finished,
     /// It did not.
     Stalled(String),
+}
+
+impl State {
+    /// Whether a new connection is one for the script, not for what comes after it.
+    fn is_before_the_script(&self) -> bool {
+        self.counts.is_none() && matches!(self.progress, Progress::Alone | Progress::At(_))
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.progress, Progress::Finished | Progress::Stalled(_))
+    }
 }
 
 impl ScriptedServer {
@@ -54,33 +78,49 @@ impl ScriptedServer {
     pub async fn start(script: Arc<Script>, limit: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let (sender, progress) = watch::channel(Progress::Alone);
+        let (sender, state) = watch::channel(State { counts: None, progress: Progress::Alone });
         let accept = accept(listener, Arc::clone(&script), limit, sender);
         let running = tokio::spawn(accept).abort_handle();
-        Ok(Self { address, script, progress, running })
+        Ok(Self { address, script, state, running })
     }
 
-    /// Why the script did not come to its end, once it is over or the limit is: in words
-    /// that follow "the script".
-    pub async fn stalled(&self, limit: Duration) -> Option<String> {
-        let mut progress = self.progress.clone();
-        let is_over =
-            |progress: &Progress| matches!(progress, Progress::Finished | Progress::Stalled(_));
-        let _ = timeout(limit, progress.wait_for(is_over)).await;
+    /// Why the script did not come to its end, once it is over or the limit is.
+    pub async fn unfinished(&self, limit: Duration) -> Option<Unfinished> {
+        let progress = self.last_progress(limit).await;
         // A defect of ours must not be taken for the client's.
         assert!(!self.running.is_finished(), "a scripted server ended before its time");
-        let progress = progress.borrow().clone();
-        match progress {
-            Progress::Finished => None,
-            Progress::Alone => Some("waited in vain for a connection".to_owned()),
-            Progress::Playing(index) => Some(match self.script.steps.get(index) {
+        let (side, why) = match progress {
+            Progress::Finished | Progress::At(Stage::Optional) => return None,
+            Progress::Alone => (Some(Role::Client), "waited in vain for a connection".to_owned()),
+            Progress::Stalled(why) => (Some(Role::Client), why),
+            Progress::At(Stage::Step(index)) => match self.script.steps.get(index) {
                 Some(Step::WaitFor(awaited)) => {
-                    format!("waited in vain for {awaited} (step {index})")
+                    (Some(Role::Client), format!("waited in vain for {awaited} (step {index})"))
                 }
-                Some(step) => format!("did not come to its end: {step} (step {index})"),
-                None => "did not come to its end".to_owned(),
-            }),
-            Progress::Stalled(why) => Some(why),
+                Some(Step::Data { .. }) => (
+                    Some(Role::Client),
+                    format!("waited in vain for room for the DATA of step {index}"),
+                ),
+                Some(step) => (None, format!("did not come to its end: {step} (step {index})")),
+                None => (None, "did not come to its end".to_owned()),
+            },
+        };
+        Some(Unfinished { side, why })
+    }
+
+    async fn last_progress(&self, limit: Duration) -> Progress {
+        let until = Instant::now() + limit;
+        let mut state = self.state.clone();
+        loop {
+            let is_enough =
+                |state: &State| state.is_over() || state.progress == Progress::At(Stage::Optional);
+            let seen = timeout_at(until, state.wait_for(is_enough)).await;
+            let Ok(Ok(seen)) = seen.map(|seen| seen.map(|seen| seen.clone())) else {
+                return state.borrow().progress.clone();
+            };
+            if seen.is_over() || timeout(LAST_CHANCE, state.changed()).await.is_err() {
+                return seen.progress;
+            }
         }
     }
 }
@@ -95,19 +135,20 @@ async fn accept(
     listener: TcpListener,
     script: Arc<Script>,
     limit: Duration,
-    progress: watch::Sender<Progress>,
+    state: watch::Sender<State>,
 ) {
-    let progress = Arc::new(progress);
+    let state = Arc::new(state);
     // They end with this task.
     let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(ended) = connections.join_next() => match ended {
-                Ok(()) => continue,
-                // This task ends with it, which whoever waits for the script sees.
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
-            },
+    for number in 0.. {
+        let accepted = loop {
+            tokio::select! {
+                accepted = listener.accept() => break accepted,
+                Some(ended) = connections.join_next() => if let Err(error) = ended {
+                    // This task ends with it, which whoever waits for the script sees.
+                    std::panic::resume_unwind(error.into_panic());
+                },
+            }
         };
         let Ok((stream, _)) = accepted else {
             sleep(ACCEPT_PAUSE).await;
@@ -116,44 +157,55 @@ async fn accept(
         if connections.len() >= MAX_CONNECTIONS {
             continue;
         }
-        let is_first = *progress.borrow() == Progress::Alone;
-        let (script, progress) = (Arc::clone(&script), Arc::clone(&progress));
-        if is_first {
-            progress.send_replace(Progress::Playing(0));
-        }
-        let told = is_first.then_some(progress);
-        connections.spawn(async move { serve(stream, &script, limit, told.as_deref()).await });
+        let told = state
+            .borrow()
+            .is_before_the_script()
+            .then(|| Told { number, state: Arc::clone(&state) });
+        let script = Arc::clone(&script);
+        connections.spawn(async move { serve(stream, &script, limit, told).await });
     }
 }
 
-/// Plays the script on a connection, and keeps it open until the client leaves.
-async fn serve(
-    stream: TcpStream,
-    script: &Script,
-    limit: Duration,
-    told: Option<&watch::Sender<Progress>>,
-) {
+/// Who hears how far the script has come on a connection.
+struct Told {
+    number: u64,
+    state: Arc<watch::Sender<State>>,
+}
+
+impl Told {
+    /// Connections on which nobody asks for anything count only as long as there is no
+    /// other: a client may probe, or connect before it needs to.
+    fn tell(&self, link: &Link, progress: Progress) {
+        self.state.send_modify(|state| {
+            if !link.seen.streams.is_empty() {
+                state.counts.get_or_insert(self.number);
+            }
+            if state.counts.is_none_or(|counts| counts == self.number) {
+                state.progress = progress;
+            }
+        });
+    }
+}
+
+/// Plays the script on a connection, or what comes after it, and keeps the connection open
+/// until the client leaves.
+async fn serve(stream: TcpStream, script: &Script, limit: Duration, told: Option<Told>) {
     let until = Instant::now() + limit;
-    let tell = |progress| {
-        if let Some(told) = told {
-            told.send_replace(progress);
-        }
-    };
     let mut link = Link::new(stream, script);
     let steps = if told.is_some() { &script.steps } else { &script.steps_again };
-    let progress = |stage| {
-        tell(match stage {
-            Stage::At(index) => Progress::Playing(index),
-            Stage::Enough => Progress::Finished,
-        });
+    let tell = |link: &Link, progress| {
+        if let Some(told) = &told {
+            told.tell(link, progress);
+        }
     };
+    let progress = |link: &Link, stage| tell(link, Progress::At(stage));
     let result = play(&mut link, steps, until, progress).await;
-    tell(match result {
+    let progress = match result {
         Ok(()) => Progress::Finished,
-        // It left before it asked for anything: it may be probing, and come again.
         Err(_) if link.seen.streams.is_empty() && link.is_over() => Progress::Alone,
         Err(stalled) => Progress::Stalled(stalled.why),
-    });
+    };
+    tell(&link, progress);
     while !link.is_over() {
         link.read().await;
     }
