@@ -94,7 +94,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMore<T> {
         let value = Value::deserialize(deserializer)?;
         let values = match value {
             Value::Array(values) if values.is_empty() => {
-                return Err(D::Error::custom("an empty list"));
+                return Err(D::Error::custom("an empty list; give one or more"));
             }
             Value::Array(values) => values,
             value => vec![value],
@@ -142,7 +142,11 @@ pub fn with_suggestion(message: &str) -> String {
     let Some(word) = quoted.next().filter(|_| message.starts_with("unknown ")) else {
         return message.to_owned();
     };
-    let distance = |name: &&str| strsim::damerau_levenshtein(word, name);
+    // A word with a quote in it has broken the list up.
+    let distance = |name: &&str| match name.is_empty() {
+        true => usize::MAX,
+        false => strsim::damerau_levenshtein(word, name),
+    };
     match quoted.min_by_key(distance).filter(|name| distance(name) <= 1 + word.len() / 4) {
         None => message.to_owned(),
         Some(near) => {

@@ -1,7 +1,7 @@
 //! Cases that differ in a few values, written once.
 //!
-//! `{"name": "$code", "code": "$code", "each": [{"code": 1}, {"code": 2}]}` is
-//! `{"name": "1", "code": 1}` and `{"name": "2", "code": 2}`.
+//! `{"name": "a/$code", "code": "$code", "each": [{"code": 1}, {"code": 2}]}` is
+//! `{"name": "a/1", "code": 1}` and `{"name": "a/2", "code": 2}`.
 
 use std::collections::BTreeSet;
 
@@ -10,32 +10,56 @@ use serde_json::{Map, Value};
 /// The shorthand of `expand`, which is no column.
 const REPEAT: &str = "$repeat";
 
-/// The cases that one stands for: one for each row of its `each`, or itself.
+/// The cases that one stands for: one for each row of its `each`, or itself. With the
+/// place of the row, to be said with its errors.
 ///
 /// # Errors
-/// `each` is no table of values, a column is missing or used nowhere; the text names it.
-pub(super) fn each(case: Value) -> Result<Vec<Value>, String> {
-    let Value::Object(mut case) = case else { return Ok(vec![case]) };
+/// `each` is no list of rows, a column is missing or used nowhere, or two rows have one
+/// name; the text names the row.
+pub(super) fn each(case: Value) -> Result<Vec<(String, Value)>, String> {
+    let Value::Object(mut case) = case else { return Ok(vec![(String::new(), case)]) };
     let rows = match case.shift_remove("each") {
-        None => return Ok(vec![Value::Object(case)]),
+        None => return Ok(vec![(String::new(), Value::Object(case))]),
         Some(Value::Array(rows)) if !rows.is_empty() => rows,
         Some(_) => return Err("each: give a list of rows, such as `[{ code = 1 }]`".to_owned()),
     };
     let case = Value::Object(case);
-    let of_row = |(index, row)| of_row(&case, row).map_err(|why| format!("each[{index}]: {why}"));
-    rows.into_iter().enumerate().map(of_row).collect()
+    let mut names = BTreeSet::new();
+    let mut cases = Vec::with_capacity(rows.len());
+    for (index, row) in rows.into_iter().enumerate() {
+        let place = format!("each[{index}]: ");
+        let filled = of_row(&case, row).map_err(|why| format!("{place}{why}"))?;
+        if let Some(name) = filled.get("name").and_then(Value::as_str)
+            && !names.insert(name.to_owned())
+        {
+            return Err(format!(
+                "{place}an earlier row makes `{name}`, too; put a column that differs into `name`"
+            ));
+        }
+        cases.push((place, filled));
+    }
+    Ok(cases)
 }
 
 fn of_row(case: &Value, row: Value) -> Result<Value, String> {
     let Value::Object(row) = row else {
         return Err("a row is a table, such as `{ code = 1 }`".to_owned());
     };
+    if let Some(column) = row.keys().find(|column| !column.chars().all(is_of_name)) {
+        return Err(format!(
+            "`{column}` is no column; use lower-case letters, digits and `_`, without a `$`"
+        ));
+    }
     let mut filler = Filler { row: &row, used: BTreeSet::new() };
     let filled = filler.fill(case)?;
     match row.keys().find(|column| !filler.used.contains(column.as_str())) {
         Some(column) => Err(format!("`{column}` is used nowhere; write `${column}` in its place")),
         None => Ok(filled),
     }
+}
+
+const fn is_of_name(character: char) -> bool {
+    character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_'
 }
 
 /// Puts the values of one row into their places.
@@ -47,13 +71,22 @@ struct Filler<'a> {
 impl<'a> Filler<'a> {
     fn fill(&mut self, value: &Value) -> Result<Value, String> {
         match value {
-            Value::String(text) => self.fill_text(text),
+            Value::String(text) => match text.strip_prefix('$') {
+                // A column alone is its value, of whatever type.
+                Some(name) if !name.is_empty() && name.chars().all(is_of_name) => {
+                    self.column(name).cloned()
+                }
+                _ => self.fill_text(text).map(Value::String),
+            },
             Value::Array(items) => items.iter().map(|item| self.fill(item)).collect(),
             Value::Object(fields) => {
                 let mut filled = Map::new();
                 for (key, value) in fields {
-                    let key = if key == REPEAT { key.clone() } else { self.fill_key(key)? };
-                    filled.insert(key, self.fill(value)?);
+                    let key = if key == REPEAT { key.clone() } else { self.fill_text(key)? };
+                    let value = self.fill(value)?;
+                    if filled.insert(key.clone(), value).is_some() {
+                        return Err(format!("`{key}` is there twice"));
+                    }
                 }
                 Ok(Value::Object(filled))
             }
@@ -61,38 +94,30 @@ impl<'a> Filler<'a> {
         }
     }
 
-    fn fill_key(&mut self, key: &str) -> Result<String, String> {
-        match self.fill_text(key)? {
-            Value::String(key) => Ok(key),
-            value => Ok(value.to_string()),
-        }
-    }
-
-    /// A text that is one column alone becomes its value, of whatever type.
-    fn fill_text(&mut self, text: &str) -> Result<Value, String> {
-        let mut filled = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('$') {
-            let is_of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-            let end = after.find(|c| !is_of_name(c)).unwrap_or(after.len());
-            let (name, left) = after.split_at(end);
-            let value = self.column(name)?;
-            if before.is_empty() && left.is_empty() && filled.is_empty() {
-                return Ok(value.clone());
-            }
-            filled.push_str(before);
-            match value {
+    fn fill_text(&mut self, text: &str) -> Result<String, String> {
+        let mut parts = text.split('$');
+        let mut filled = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let end = part.find(|character| !is_of_name(character)).unwrap_or(part.len());
+            let (name, rest) = part.split_at(end);
+            match self.column(name)? {
                 Value::String(text) => filled.push_str(text),
-                Value::Number(_) | Value::Bool(_) => filled.push_str(&value.to_string()),
-                _ => return Err(format!("`${name}` within a text is neither text nor number")),
+                value @ (Value::Number(_) | Value::Bool(_)) => filled.push_str(&value.to_string()),
+                _ => {
+                    return Err(format!(
+                        "`${name}` stands in a text, and its value is a list or a table"
+                    ));
+                }
             }
-            rest = left;
+            filled.push_str(rest);
         }
-        filled.push_str(rest);
-        Ok(Value::String(filled))
+        Ok(filled)
     }
 
     fn column(&mut self, name: &str) -> Result<&'a Value, String> {
+        if name.is_empty() {
+            return Err("a `$` without the name of a column, which is of lower-case letters, digits and `_`; a case with `each` has no other".to_owned());
+        }
         let Some((column, value)) = self.row.get_key_value(name) else {
             return Err(format!("no `{name}` in this row, and `${name}` stands for it"));
         };
@@ -118,11 +143,12 @@ mod tests {
             ),
             (
                 "names of fields, several in one text",
-                json!({"$x": {"$repeat": "$n", "of": "$x-$x."}, "each": [{"x": "k", "n": 2}]}),
-                json!([{"k": {"$repeat": 2, "of": "k-k."}}]),
+                json!({"$x": {"$repeat": "$n", "of": "$x-$x."}, "y": "$e$n", "each": [{"x": "k", "n": 2, "e": ""}]}),
+                json!([{"k": {"$repeat": 2, "of": "k-k."}, "y": "2"}]),
             ),
         ] {
-            assert_eq!(each(case).map(Value::Array), Ok(expected), "{name}");
+            let cases = each(case).unwrap().into_iter().map(|(_, case)| case).collect();
+            assert_eq!(Value::Array(cases), expected, "{name}");
         }
     }
 
@@ -132,10 +158,19 @@ mod tests {
             (json!({"each": []}), "each: give a list of rows"),
             (json!({"each": {"x": 1}}), "each: give a list of rows"),
             (json!({"each": [1]}), "each[0]: a row is a table"),
+            (json!({"each": [{"$x": 1}]}), "each[0]: `$x` is no column"),
+            (json!({"each": [{"x-y": 1}]}), "each[0]: `x-y` is no column"),
             (json!({"a": "$x", "each": [{"x": 1}, {}]}), "each[1]: no `x` in this row"),
-            (json!({"a": "5 $", "each": [{}]}), "each[0]: no `` in this row"),
+            (json!({"a": "5 $", "each": [{}]}), "each[0]: a `$` without the name of a column"),
+            (json!({"a": "$X", "each": [{}]}), "each[0]: a `$` without the name of a column"),
             (json!({"a": "$x", "each": [{"x": 1, "y": 2}]}), "each[0]: `y` is used nowhere"),
-            (json!({"a": "n $x", "each": [{"x": []}]}), "`$x` within a text is neither"),
+            (json!({"a": "n $x", "each": [{"x": []}]}), "its value is a list or a table"),
+            (json!({"$x": 1, "each": [{"x": []}]}), "its value is a list or a table"),
+            (json!({"$x": 1, "k": 2, "each": [{"x": "k"}]}), "each[0]: `k` is there twice"),
+            (
+                json!({"name": "n", "a": "$x", "each": [{"x": 1}, {"x": 2}]}),
+                "each[1]: an earlier row makes `n`, too",
+            ),
         ] {
             let error = each(case.clone()).unwrap_err();
             assert!(error.contains(expected), "{case}: {error}");

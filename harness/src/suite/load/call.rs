@@ -82,6 +82,9 @@ pub(super) fn read_call(
     methods: &[MethodDescriptor],
     mut fields: Map<String, Value>,
 ) -> Result<Call, String> {
+    if fields.contains_key("each") {
+        return Err("`each` belongs to the case, not to a call of it".to_owned());
+    }
     // Taken out first: it may be large, and is of another type than the rest.
     let request = fields.remove("request");
     let raw: RawCall = from_json(Value::Object(fields))?;

@@ -85,9 +85,10 @@ impl CaseReader<'_> {
         };
         let written = name(&value);
         let values = each(value).map_err(|problem| bad(written, problem))?;
-        let read = |value: Value| {
+        let read = |(row, value): (String, Value)| {
             let name = name(&value);
-            self.read(place.clone(), value).map(Arc::new).map_err(|problem| bad(name, problem))
+            let case = self.read(place.clone(), value).map(Arc::new);
+            case.map_err(|problem| bad(name, format!("{row}{problem}")))
         };
         values.into_iter().map(read).collect()
     }

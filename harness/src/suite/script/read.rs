@@ -148,7 +148,11 @@ impl RawScript {
         let check = |steps: &[Step]| {
             check_streams(self.scripted, steps)?;
             check_acknowledgements(greets, steps)?;
-            check_pauses(steps, limit)
+            check_pauses(steps, limit)?;
+            match self.scripted {
+                Role::Client => Ok(()),
+                Role::Server => check_last_pauses(steps),
+            }
         };
         check(&steps)?;
         check(&steps_again).map_err(|why| format!("script_again: {why}"))?;
@@ -193,6 +197,16 @@ fn check_pauses(steps: &[Step], limit: Duration) -> Result<(), String> {
     }
     let (pauses, limit) = (text::duration(pauses), text::duration(limit));
     Err(format!("the script pauses for {pauses}, and is over after {limit}"))
+}
+
+/// Pauses of a server that would go on when its trial is over.
+fn check_last_pauses(steps: &[Step]) -> Result<(), String> {
+    let is_wait = |step: &Step| matches!(step, Step::WaitFor(_) | Step::MayWaitFor(_));
+    let after = steps.iter().rposition(is_wait).map_or(0, |wait| wait + 1);
+    check_pauses(&steps[after..], TIME_AFTER_DEADLINE).map_err(|_| {
+        let limit = text::duration(TIME_AFTER_DEADLINE);
+        format!("the script pauses after its last wait for longer than its trial goes on after the calls; that is {limit}")
+    })
 }
 
 /// A wait for the answer to what was not sent, which would be over at once.
