@@ -91,6 +91,9 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why; empty for a pass.
     pub reason: String,
+    /// How much of the reason a known failure must name, in bytes: up to what was got, and
+    /// into the last of several findings. Broken rules of the wire it names apart.
+    essential: usize,
     /// What should have come of the call that decided, where one did.
     pub expected: Option<Value>,
     /// What came of it.
@@ -110,6 +113,7 @@ impl Judgement {
         Self {
             verdict,
             reason: reason.into(),
+            essential: 0,
             expected: None,
             actual: None,
             side: None,
@@ -162,6 +166,8 @@ pub fn judge(
     strictness: Strictness,
 ) -> Judgement {
     let mut judgement = judge_outcome(case, &observation.outcome);
+    let got = judgement.reason.find(GOT).map_or(0, |position| position + GOT.len());
+    judgement.essential = judgement.essential.max(got);
     judge_memory(&mut judgement, case, observation);
     if let Some(wire) = &observation.wire {
         wire::judge(&mut judgement, case, observation, wire, strictness);
@@ -253,24 +259,30 @@ fn excuse(judgement: Judgement, known: &Known, strictness: Strictness) -> Judgem
                 );
                 return Judgement { reason, ..judgement };
             }
-            let known = &known.message.0;
-            let problem = match known.iter().find(|known| judgement.reason.starts_with(*known)) {
-                None => format!("knows another failure of it: {}", known.join(", or ")),
-                Some(known) if is_half(known, &judgement.reason) => {
-                    "says what was expected and not what came, so that any other wrong answer would be known, too: let its `message` go on".to_owned()
+            let mut problem =
+                format!("knows another failure of it: {}", known.message.0.join(", or "));
+            for message in &known.message.0 {
+                let Some(rest) = judgement.reason.strip_prefix(message.as_str()) else { continue };
+                if message.len() <= judgement.essential {
+                    problem = format!(
+                        "says not all of it, so that other failures would be known, too: extend its `message` into `{rest}`"
+                    );
+                } else if ends_within_a_word(message, rest) {
+                    problem = format!("ends within a word: extend its `message` into `{rest}`");
+                } else {
+                    return Judgement { verdict: Verdict::Known, ..judgement };
                 }
-                Some(_) => return Judgement { verdict: Verdict::Known, ..judgement },
-            };
+            }
             Judgement { reason: format!("{}; {place} {problem}", judgement.reason), ..judgement }
         }
         _ => judgement,
     }
 }
 
-/// Whether a message that a reason starts with ends before it comes to what was got.
-fn is_half(message: &str, reason: &str) -> bool {
-    let first = reason.split("; ").next().unwrap_or(reason);
-    first.find(GOT).is_some_and(|position| message.len() <= position + GOT.len())
+/// Whether there is no end of a word between a text and the rest of it.
+fn ends_within_a_word(start: &str, rest: &str) -> bool {
+    let is_of_word = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+    is_of_word(start.chars().next_back()) && is_of_word(rest.chars().next())
 }
 
 /// What a case asks of a call, for the report.

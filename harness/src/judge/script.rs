@@ -9,6 +9,9 @@ use crate::{
     suite::{Case, Ending, Method, Script},
 };
 
+/// What stands in a reason before why the script did not come to its end.
+const THE_SCRIPT: &str = "; the script ";
+
 /// The server did what one of the allowed outcomes says, or failed.
 pub(super) fn judge(case: &Case, played: &Played) -> Judgement {
     let (Some(script), Some(call)) = (&case.script, case.calls.first()) else {
@@ -19,6 +22,7 @@ pub(super) fn judge(case: &Case, played: &Played) -> Judgement {
         .or_else(|| beside_mismatch(script, &call.method, played));
     let Some(reason) = problem else { return Judgement::new(Verdict::Pass, "") };
     Judgement {
+        essential: reason.rfind(THE_SCRIPT).map_or(0, |position| position + THE_SCRIPT.len()),
         expected: Some(json!({ "outcome": expected(&endings) })),
         actual: Some(json!({ "outcome": got(&endings, &call.method, played) })),
         ..Judgement::new(Verdict::Fail, reason).of_side(Side::Server)
@@ -34,7 +38,7 @@ fn mismatch(endings: &[&Ending], method: &Method, played: &Played) -> Option<Str
         return None;
     }
     let got = got(endings, method, played);
-    let stalled = stalled.map(|stalled| format!("; the script {}", stalled.why));
+    let stalled = stalled.map(|stalled| format!("{THE_SCRIPT}{}", stalled.why));
     Some(format!("expected {}, got {got}{}", expected(endings), stalled.unwrap_or_default()))
 }
 

@@ -246,10 +246,14 @@ fn a_known_failure_must_be_the_one_that_is_known() {
     let (hung, reason) = verdict(Outcome::Hung { why: "no answer".into() });
     assert_eq!(hung, Verdict::Hung);
     assert!(reason.contains("known.toml:3 knows another failure of it: expected OK"), "{reason}");
-    for message in ["expected OK", "expected OK, got "] {
-        let (half, reason) = verdict_by(message, answered(2));
-        assert_eq!(half, Verdict::Fail);
-        assert!(reason.contains("let its `message` go on"), "{reason}");
+    for (message, expected) in [
+        ("expected OK", "extend its `message` into `, got UNKNOWN`"),
+        ("expected OK, got ", "extend its `message` into `UNKNOWN`"),
+        ("expected OK, got UNK", "ends within a word"),
+    ] {
+        let (verdict, reason) = verdict_by(message, answered(2));
+        assert_eq!(verdict, Verdict::Fail);
+        assert!(reason.contains(expected), "{reason}");
     }
     assert_eq!(verdict(Outcome::Blocked { why: "b".into() }).0, Verdict::Blocked);
 }

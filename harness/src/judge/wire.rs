@@ -51,7 +51,9 @@ pub(super) fn judge(
         judgement.violations.extend(violations.into_iter().map(|found| (index, found)));
     }
     let mut findings = Vec::new();
-    findings.extend(grave_violations(judgement, strictness));
+    let violations = grave_violations(judgement, strictness);
+    let mut excused_apart = violations.iter().count();
+    findings.extend(violations);
     if !answers.is_empty() {
         findings.extend(never_passed(case, answers, wire));
         findings.extend(gave_up_early(case, answers, observation.duration, wire));
@@ -73,6 +75,10 @@ pub(super) fn judge(
         }
         if !judgement.reason.is_empty() {
             judgement.reason.push_str("; ");
+        }
+        match excused_apart {
+            0 => judgement.essential = judgement.reason.len(),
+            _ => excused_apart -= 1,
         }
         judgement.reason.push_str(&what);
         judgement.side = judgement.side.or(side);

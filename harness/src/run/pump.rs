@@ -47,10 +47,10 @@ const MOST_ENDING: usize = 256;
 const MOST_SCRIPTED: usize = 8;
 
 /// How long a client may take to close a connection that no call needs any more, before it
-/// is closed from here. The side that closes first keeps its port in TIME_WAIT for a minute,
-/// and among thousands of listening ports in TIME_WAIT the system searches for milliseconds
-/// for one that is free: with a fast matrix of scripts, until deadlines pass.
-const FAREWELL: Duration = Duration::from_millis(50);
+/// is closed from here. Of the side that closes first, the connection stays in TIME_WAIT for
+/// a minute, and with it the port of the listener: among thousands of them, the system
+/// searches for milliseconds for one that is free, until deadlines pass.
+const CLOSE_GRACE: Duration = Duration::from_millis(50);
 
 /// What ended a pump before its queue was empty.
 #[derive(Debug)]
@@ -448,7 +448,7 @@ impl<'a> Pump<'a> {
             if let Some(client) = client {
                 client.close(&watched.target());
                 tokio::spawn(async move {
-                    sleep(FAREWELL).await;
+                    sleep(CLOSE_GRACE).await;
                     drop(watched);
                 });
             }
