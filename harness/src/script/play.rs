@@ -53,8 +53,9 @@ pub(super) async fn play(
                 let frame = write::frame(*kind, *flags, number(link, *stream), payload);
                 link.send(frame);
             }
-            Step::GoAway { stream, last, code } => {
-                let payload = [link.number(*last).to_be_bytes(), code.to_be_bytes()].concat();
+            Step::GoAway { stream, last, code, debug } => {
+                let (last, code) = (link.number(*last).to_be_bytes(), code.to_be_bytes());
+                let payload = [&last, &code, debug.as_bytes()].concat();
                 link.send(write::frame(kind::GOAWAY, 0, number(link, *stream), &payload));
             }
             Step::Settings(settings) => link.send(write::settings(&settings.0)),

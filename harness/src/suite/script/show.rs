@@ -45,8 +45,12 @@ impl fmt::Display for Step {
                 }
                 write!(formatter, ": {}", meaning(*kind, payload))
             }
-            Self::GoAway { stream, last, code } => {
-                write!(formatter, "GOAWAY{stream}: {}, last stream {last}", error_name(*code))
+            Self::GoAway { stream, last, code, debug } => {
+                write!(formatter, "GOAWAY{stream}: {}, last stream {last}", error_name(*code))?;
+                match debug.len() {
+                    0 => Ok(()),
+                    bytes => write!(formatter, ", {} of debug data", count(bytes, "byte")),
+                }
             }
             Self::Bytes(bytes) => {
                 write!(formatter, "{} as they are: {}", count(bytes.len(), "byte"), hex(bytes))

@@ -60,6 +60,8 @@ pub enum Step {
         last: u32,
         /// Its error code.
         code: u32,
+        /// Its debug data.
+        debug: String,
     },
     /// SETTINGS.
     Settings(Settings),

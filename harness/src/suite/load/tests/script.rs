@@ -130,7 +130,7 @@ fn steps_that_make_no_sense_are_refused() {
         ("{ headers = \"request\", overrun = true }", "`overrun` belongs to DATA"),
         ("{ ping = \"\", end = true }", "`end`, `pieces` and `padding` belong to"),
         ("{ ping = \"\", add = [[\"a\", \"b\"]] }", "belong to `headers`"),
-        ("{ ping = \"\", last_stream = 1 }", "`last_stream` belongs to `goaway`"),
+        ("{ ping = \"\", last_stream = 1 }", "`last_stream` and `debug` belong to `goaway`"),
         (
             "{ frame = { kind = 0, payload_hex = { \"$repeat\" = 16777216, of = \"00\" } } }",
             "more than a frame's length can say",

@@ -96,6 +96,7 @@ struct RawStep {
     optional: bool,
     count: Option<u64>,
     last_stream: Option<u32>,
+    debug: Option<String>,
 }
 
 /// The fields that a header block begins with, before they are changed.
@@ -207,7 +208,9 @@ impl StepReader<'_> {
         }
         if let Some(code) = raw.goaway {
             let last = raw.last_stream.unwrap_or(if self.role == Role::Server { 1 } else { 0 });
-            given.push(("goaway", Step::GoAway { stream: of_connection, last, code: code.0 }));
+            let debug = raw.debug.clone().unwrap_or_default();
+            let step = Step::GoAway { stream: of_connection, last, code: code.0, debug };
+            given.push(("goaway", step));
         }
         if let Some(settings) = &raw.settings {
             given.push(("settings", Step::Settings(settings.clone())));
@@ -397,7 +400,10 @@ fn check_modifiers(raw: &RawStep, name: &str) -> Result<(), String> {
             (raw.count.is_some() || raw.optional) && name != "wait_for",
             "`count` and `optional` belong to `wait_for`",
         ),
-        (raw.last_stream.is_some() && name != "goaway", "`last_stream` belongs to `goaway`"),
+        (
+            (raw.last_stream.is_some() || raw.debug.is_some()) && name != "goaway",
+            "`last_stream` and `debug` belong to `goaway`",
+        ),
         (
             raw.stream.is_some() && has_no_stream.contains(&name),
             "`stream` belongs to frames of a stream; give `frame` for SETTINGS on one",
