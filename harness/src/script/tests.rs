@@ -258,12 +258,8 @@ async fn a_server_calls_streams_by_their_order() {
         stream: StreamRef::Number(stream),
         payload: vec![0; 4],
     };
-    let goaway = |last| Step::GoAway {
-        stream: StreamRef::Number(0),
-        last,
-        code: 0,
-        debug: String::new(),
-    };
+    let goaway =
+        |last| Step::GoAway { stream: StreamRef::Number(0), last, code: 0, debug: String::new() };
     let named = [1, 3, 5, 9, 2, (1 << 31) + 1];
     let steps = [
         vec![Step::WaitFor(Awaited::Request.into()), Step::WaitFor(Awaited::Request.into())],
