@@ -103,23 +103,24 @@ impl Filter {
             Self::Is(Property::Client, pattern) => Some(pattern.matches(client)),
             Self::Is(Property::Case | Property::Rule, _) => None,
             Self::Not(inner) => inner.of_pair(server, client).map(|matches| !matches),
-            Self::And(left, right) => match left.of_pair(server, client) {
-                Some(false) => Some(false),
-                left => match (left, right.of_pair(server, client)) {
-                    (_, Some(false)) => Some(false),
-                    (Some(true), Some(true)) => Some(true),
-                    _ => None,
-                },
-            },
-            Self::Or(left, right) => match left.of_pair(server, client) {
-                Some(true) => Some(true),
-                left => match (left, right.of_pair(server, client)) {
-                    (_, Some(true)) => Some(true),
-                    (Some(false), Some(false)) => Some(false),
-                    _ => None,
-                },
-            },
+            Self::And(left, right) => {
+                both(left.of_pair(server, client), right.of_pair(server, client))
+            }
+            // Unless neither holds.
+            Self::Or(left, right) => {
+                let not = |side: &Self| side.of_pair(server, client).map(|matches| !matches);
+                both(not(left), not(right)).map(|neither| !neither)
+            }
         }
+    }
+}
+
+/// Whether both hold, where what is unknown may decide.
+const fn both(left: Option<bool>, right: Option<bool>) -> Option<bool> {
+    match (left, right) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
     }
 }
 

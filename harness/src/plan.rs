@@ -251,15 +251,7 @@ mod tests {
     #[test]
     fn scripts_are_cells_of_their_own() {
         let scripted = |name: &str, role| {
-            let script = Script {
-                role,
-                steps: Vec::new(),
-                steps_again: Vec::new(),
-                greets: true,
-                omits: Vec::new(),
-                endings: Vec::new(),
-                beside: None,
-            };
+            let script = Script::of_no_steps(role);
             let case = Case::clone(&case(name, None));
             Arc::new(Case { script: Some(Arc::new(script)), ..case })
         };

@@ -34,13 +34,10 @@ const RESPONSE: &[(&str, &str)] = &[(":status", "200"), ("content-type", "applic
 
 fn script(steps: Vec<Step>, kinds: Vec<EndingKind>) -> Script {
     Script {
-        role: Role::Client,
         steps_again: steps.clone(),
         steps,
-        greets: true,
-        omits: Vec::new(),
         endings: kinds.into_iter().map(Ending::of).collect(),
-        beside: None,
+        ..Script::of_no_steps(Role::Client)
     }
 }
 

@@ -40,11 +40,19 @@ pub struct Script {
     pub beside: Option<Beside>,
 }
 
+#[cfg(test)]
 impl Script {
-    /// Whether the scripted side does this by itself.
-    #[must_use]
-    pub fn has_habit(&self, habit: Habit) -> bool {
-        !self.omits.contains(&habit)
+    /// One that only greets.
+    pub(crate) const fn of_no_steps(role: Role) -> Self {
+        Self {
+            role,
+            steps: Vec::new(),
+            steps_again: Vec::new(),
+            greets: true,
+            omits: Vec::new(),
+            endings: Vec::new(),
+            beside: None,
+        }
     }
 }
 

@@ -68,15 +68,7 @@ fn all_violations_are_kept_beside_a_wrong_answer() {
 
 #[test]
 fn a_case_of_a_scripted_server_says_what_a_client_may_report() {
-    let script = Script {
-        role: Role::Server,
-        steps: Vec::new(),
-        steps_again: Vec::new(),
-        greets: true,
-        omits: Vec::new(),
-        endings: Vec::new(),
-        beside: None,
-    };
+    let script = Script::of_no_steps(Role::Server);
     let judged = |script: Option<&Script>, codes: &[Code]| {
         let mut call = get_sequence();
         call.expect.codes = codes.to_vec();
