@@ -102,12 +102,6 @@ impl Plan {
         self.cells.iter().map(|cell| cell.trials.len()).sum()
     }
 
-    /// Whether at least one trial will be tried.
-    #[must_use]
-    pub fn has_work(&self) -> bool {
-        self.cells.iter().flat_map(|cell| &cell.trials).any(|trial| trial.unsupported.is_none())
-    }
-
     /// Whether a trial that will be tried has TLS.
     #[must_use]
     pub fn has_tls(&self) -> bool {

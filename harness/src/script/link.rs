@@ -19,7 +19,7 @@ use crate::{
     role::Role,
     suite::{AnyOf, Awaited, Habit, Script},
     wire::{
-        frame::{Frame, FrameReader, HEADER_BYTES, PREFACE, flag, kind},
+        frame::{Frame, FrameReader, HEADER_BYTES, PREFACE, error_name, flag, kind},
         headers::{Field, HeaderDecoder},
         message::MessageReader,
         settings::{
@@ -283,10 +283,10 @@ impl Link {
 
     /// Whether the other side has done one of these. A request that is there is taken up.
     pub(super) fn has_come(&mut self, awaited: &AnyOf) -> bool {
-        awaited.0.iter().any(|awaited| self.has_done(*awaited))
+        awaited.0.iter().any(|awaited| self.has_done(awaited))
     }
 
-    fn has_done(&mut self, awaited: Awaited) -> bool {
+    fn has_done(&mut self, awaited: &Awaited) -> bool {
         let seen = self.seen.streams.get(&self.current());
         match awaited {
             Awaited::Request => match self.requests.get(self.requests_taken) {
@@ -299,15 +299,17 @@ impl Link {
                 None => false,
             },
             Awaited::Headers => seen.is_some_and(|seen| !seen.blocks.is_empty()),
-            Awaited::Messages(count) => seen.is_some_and(|seen| seen.messages.len() >= count),
-            Awaited::DataBytes(bytes) => seen.is_some_and(|seen| seen.data_bytes >= bytes),
+            Awaited::Messages(count) => seen.is_some_and(|seen| seen.messages.len() >= *count),
+            Awaited::DataBytes(bytes) => seen.is_some_and(|seen| seen.data_bytes >= *bytes),
             Awaited::End => seen.is_some_and(|seen| seen.has_ended),
-            Awaited::Reset => seen.is_some_and(|seen| seen.reset.is_some()),
+            Awaited::Reset(codes) => {
+                seen.and_then(|seen| seen.reset).is_some_and(|code| codes.allow(code))
+            }
             Awaited::Settings => self.has_settings,
             Awaited::SettingsAck => self.settings_acknowledged >= self.settings_sent,
             Awaited::PingAck => self.pings_answered >= self.pings_sent,
             Awaited::WindowUpdate => self.has_window_update,
-            Awaited::GoAway => self.seen.goaway.is_some(),
+            Awaited::GoAway(codes) => self.seen.goaway.is_some_and(|code| codes.allow(code)),
             Awaited::Close => self.seen.is_closed,
         }
     }
@@ -318,16 +320,27 @@ impl Link {
         self.is_over() || seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
     }
 
-    /// Whether it cannot do any of these any more.
-    pub(super) fn cannot_come(&self, awaited: &AnyOf) -> bool {
+    /// Why it cannot do any of these any more, if it cannot.
+    pub(super) fn why_in_vain(&self, AnyOf(awaited): &AnyOf) -> Option<String> {
+        if self.seen.is_closed {
+            return Some("the connection ended".to_owned());
+        }
+        let seen = self.seen.streams.get(&self.current());
+        // A stream is reset once.
+        let code = seen.and_then(|seen| seen.reset);
+        let is_reset = |awaited: &Awaited| matches!(awaited, Awaited::Reset(_));
+        if let Some(code) = code.filter(|_| awaited.iter().any(is_reset)) {
+            return Some(format!("RST_STREAM {} came", error_name(code)));
+        }
         let is_of_stream = |awaited: &Awaited| {
             matches!(
                 awaited,
                 Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End
             )
         };
-        let are_of_stream = awaited.0.iter().all(is_of_stream);
-        self.is_over() || (are_of_stream && self.is_stream_over(self.current()))
+        let is_stream_over =
+            awaited.iter().all(is_of_stream) && self.is_stream_over(self.current());
+        (is_stream_over || self.is_over()).then(|| "the stream ended".to_owned())
     }
 
     /// Whether nothing more can be seen of the other side.

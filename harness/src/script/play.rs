@@ -63,7 +63,7 @@ pub(super) async fn play(
             Step::Hold(holds) => link.hold(*holds),
             Step::WaitFor(awaited) => {
                 if let Err(ended) = wait(link, awaited, until).await {
-                    let how = ended.map_or("the time was over", |ended| ended);
+                    let how = ended.as_deref().unwrap_or("the time was over");
                     let why = format!("waited in vain for {awaited} (step {index}): {how}");
                     return Err(Stalled { why, was_ended: ended.is_some() });
                 }
@@ -84,16 +84,11 @@ pub(super) async fn play(
     Ok(())
 }
 
-/// The error says what ended, unless the time was over.
-async fn wait(
-    link: &mut Link,
-    awaited: &AnyOf,
-    until: Instant,
-) -> Result<(), Option<&'static str>> {
+/// The error says why it cannot come any more, unless the time was over.
+async fn wait(link: &mut Link, awaited: &AnyOf, until: Instant) -> Result<(), Option<String>> {
     while !link.has_come(awaited) {
-        if link.cannot_come(awaited) {
-            let is_closed = link.seen.is_closed;
-            return Err(Some(if is_closed { "the connection ended" } else { "the stream ended" }));
+        if let Some(why) = link.why_in_vain(awaited) {
+            return Err(Some(why));
         }
         if timeout_at(until, link.read()).await.is_err() {
             return Err(None);

@@ -191,6 +191,19 @@ async fn what_is_waited_for_in_vain_is_said() {
     let seen = stalled(played(&resetting, &wait(Awaited::Headers), LIMIT).await);
     let why = "waited in vain for HEADERS (step 1): the stream ended";
     assert_eq!(seen, Some((why.to_owned(), true)));
+
+    let codes = |code| Codes::These(vec![ErrorCode(code)]);
+    assert_eq!(stalled(played(&resetting, &wait(Awaited::Reset(codes(8))), LIMIT).await), None);
+    let seen = stalled(played(&resetting, &wait(Awaited::Reset(codes(1))), LIMIT).await);
+    let why = "waited in vain for RST_STREAM PROTOCOL_ERROR (step 1): RST_STREAM CANCEL came";
+    assert_eq!(seen, Some((why.to_owned(), true)));
+
+    // Another GOAWAY may follow, so the time decides.
+    let leaving = server(answer_with(&[write::goaway(0, 0)]), stall).await;
+    assert_eq!(stalled(played(&leaving, &wait(Awaited::GoAway(codes(0))), LIMIT).await), None);
+    let seen = stalled(played(&leaving, &wait(Awaited::GoAway(codes(1))), limit).await);
+    let why = "waited in vain for GOAWAY PROTOCOL_ERROR (step 1): the time was over";
+    assert_eq!(seen, Some((why.to_owned(), false)));
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn read(stream: &mut TcpStream, bytes: usize) -> Vec<u8> {
 }
 
 fn wait_for_goaway() -> Vec<Step> {
-    vec![Step::WaitFor(Awaited::GoAway.into())]
+    vec![Step::WaitFor(Awaited::GoAway(Codes::Any).into())]
 }
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -87,9 +87,10 @@ async fn where_a_script_stopped_is_said() {
 
 #[tokio::test]
 async fn what_follows_what_did_not_come_is_left_out() {
-    for (optional, expected) in
-        [(Awaited::GoAway, None), (Awaited::Headers, Some("waited in vain for GOAWAY (step 3)"))]
-    {
+    for (optional, expected) in [
+        (Awaited::GoAway(Codes::Any), None),
+        (Awaited::Headers, Some("waited in vain for GOAWAY (step 3)")),
+    ] {
         let optional = vec![Step::MayWaitFor(optional.into())];
         let server = started([answer(), optional, wait_for_goaway()].concat()).await;
         let _stream = asking(&server).await;

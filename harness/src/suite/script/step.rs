@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use super::Codes;
 use crate::suite::{Cut, Settings};
 
 /// One thing that the scripted side does.
@@ -102,7 +103,7 @@ pub enum StreamRef {
 }
 
 /// What the other side is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Awaited {
     /// One more request begins, which the next steps are about.
     Request,
@@ -114,8 +115,8 @@ pub enum Awaited {
     DataBytes(u64),
     /// Its END_STREAM.
     End,
-    /// Its RST_STREAM.
-    Reset,
+    /// Its RST_STREAM, with one of these codes.
+    Reset(Codes),
     /// Its first SETTINGS.
     Settings,
     /// The acknowledgement of every SETTINGS that was sent.
@@ -124,8 +125,8 @@ pub enum Awaited {
     PingAck,
     /// A WINDOW_UPDATE.
     WindowUpdate,
-    /// Its GOAWAY.
-    GoAway,
+    /// Its GOAWAY, likewise.
+    GoAway(Codes),
     /// The end of the connection.
     Close,
 }
@@ -155,12 +156,12 @@ impl fmt::Display for Awaited {
             Self::Messages(count) => return write!(formatter, "{count} messages"),
             Self::DataBytes(bytes) => return write!(formatter, "{bytes} bytes of DATA"),
             Self::End => "END_STREAM",
-            Self::Reset => "RST_STREAM",
+            Self::Reset(codes) => return write!(formatter, "RST_STREAM{codes}"),
             Self::Settings => "SETTINGS",
             Self::SettingsAck => "the acknowledgement of SETTINGS",
             Self::PingAck => "the answer to PING",
             Self::WindowUpdate => "WINDOW_UPDATE",
-            Self::GoAway => "GOAWAY",
+            Self::GoAway(codes) => return write!(formatter, "GOAWAY{codes}"),
             Self::Close => "the end of the connection",
         })
     }

@@ -11,7 +11,7 @@ use crate::{
     input::{OneOrMore, parse_duration},
     role::Role,
     suite::{
-        AnyOf, Awaited, Cut, ErrorCode, Settings, Step, StreamRef,
+        AnyOf, Awaited, Codes, Cut, ErrorCode, Settings, Step, StreamRef,
         json::{from_json, read_hex, read_message},
     },
     wire::{
@@ -95,6 +95,7 @@ struct RawStep {
     #[serde(default)]
     optional: bool,
     count: Option<u64>,
+    code: Option<Codes>,
     last_stream: Option<u32>,
     debug: Option<String>,
 }
@@ -251,8 +252,7 @@ impl StepReader<'_> {
             given.push(("hold", Step::Hold(holds)));
         }
         if let Some(OneOrMore(whats)) = &raw.wait_for {
-            let awaited = whats.iter().map(|what| awaited(*what, raw.count));
-            let awaited = AnyOf(awaited.collect::<Result<_, _>>()?);
+            let awaited = AnyOf(awaited(whats, raw.count, raw.code.as_ref())?);
             let step =
                 if raw.optional { Step::MayWaitFor(awaited) } else { Step::WaitFor(awaited) };
             given.push(("wait_for", step));
@@ -397,8 +397,8 @@ fn check_modifiers(raw: &RawStep, name: &str) -> Result<(), String> {
         ),
         (raw.overrun && name != "DATA", "`overrun` belongs to DATA"),
         (
-            (raw.count.is_some() || raw.optional) && name != "wait_for",
-            "`count` and `optional` belong to `wait_for`",
+            (raw.count.is_some() || raw.code.is_some() || raw.optional) && name != "wait_for",
+            "`count`, `code` and `optional` belong to `wait_for`",
         ),
         (
             (raw.last_stream.is_some() || raw.debug.is_some()) && name != "goaway",
@@ -415,26 +415,41 @@ fn check_modifiers(raw: &RawStep, name: &str) -> Result<(), String> {
     }
 }
 
-fn awaited(what: What, count: Option<u64>) -> Result<Awaited, String> {
-    let messages = |count: u64| usize::try_from(count).map_err(|error| format!("count: {error}"));
-    let awaited = match what {
-        What::Messages => return messages(count.unwrap_or(1)).map(Awaited::Messages),
-        What::DataBytes => return Ok(Awaited::DataBytes(count.unwrap_or(1))),
-        What::Request => Awaited::Request,
-        What::Headers => Awaited::Headers,
-        What::End => Awaited::End,
-        What::RstStream => Awaited::Reset,
-        What::Settings => Awaited::Settings,
-        What::SettingsAck => Awaited::SettingsAck,
-        What::PingAck => Awaited::PingAck,
-        What::WindowUpdate => Awaited::WindowUpdate,
-        What::Goaway => Awaited::GoAway,
-        What::Close => Awaited::Close,
-    };
-    match count {
-        None => Ok(awaited),
-        Some(_) => Err("`count` belongs to `wait_for` of messages and data-bytes".to_owned()),
+fn awaited(
+    whats: &[What],
+    count: Option<u64>,
+    code: Option<&Codes>,
+) -> Result<Vec<Awaited>, String> {
+    let is_counted = |what: &What| matches!(what, What::Messages | What::DataBytes);
+    if count.is_some() && !whats.iter().all(is_counted) {
+        return Err("`count` belongs to `wait_for` of messages and data-bytes".to_owned());
     }
+    let has_code = |what: &What| matches!(what, What::RstStream | What::Goaway);
+    if code.is_some() && !whats.iter().any(has_code) {
+        return Err("`code` belongs to `wait_for` of rst-stream and goaway".to_owned());
+    }
+    let count = count.unwrap_or(1);
+    let codes = || code.cloned().unwrap_or(Codes::Any);
+    let read = |what: &What| {
+        Ok(match what {
+            What::Request => Awaited::Request,
+            What::Headers => Awaited::Headers,
+            What::Messages => {
+                let count = usize::try_from(count).map_err(|error| format!("count: {error}"))?;
+                Awaited::Messages(count)
+            }
+            What::DataBytes => Awaited::DataBytes(count),
+            What::End => Awaited::End,
+            What::RstStream => Awaited::Reset(codes()),
+            What::Settings => Awaited::Settings,
+            What::SettingsAck => Awaited::SettingsAck,
+            What::PingAck => Awaited::PingAck,
+            What::WindowUpdate => Awaited::WindowUpdate,
+            What::Goaway => Awaited::GoAway(codes()),
+            What::Close => Awaited::Close,
+        })
+    };
+    whats.iter().map(read).collect()
 }
 
 fn sizes(pieces: Option<&Pieces>) -> Result<Vec<usize>, String> {
