@@ -57,14 +57,22 @@ pub(super) fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, String> 
 
 /// Bytes in hexadecimal, with any white space.
 pub(super) fn read_hex(field: &str, text: &str) -> Result<Vec<u8>, String> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter(|character| !character.is_whitespace())
-        .map(|character| character.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect::<Option<_>>()
-        .ok_or_else(|| format!("`{field}` has a character that is no hexadecimal digit"))?;
-    if digits.len() % 2 == 1 {
-        return Err(format!("`{field}` has an odd number of digits"));
+    let mut bytes = Vec::with_capacity(text.len() / 2);
+    let mut high = None;
+    for character in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
+        let digit = match character {
+            b'0'..=b'9' => character - b'0',
+            b'a'..=b'f' => character - b'a' + 10,
+            b'A'..=b'F' => character - b'A' + 10,
+            _ => return Err(format!("`{field}` has a character that is no hexadecimal digit")),
+        };
+        match high.take() {
+            None => high = Some(digit << 4),
+            Some(high) => bytes.push(high | digit),
+        }
     }
-    Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    match high {
+        None => Ok(bytes),
+        Some(_) => Err(format!("`{field}` has an odd number of digits")),
+    }
 }

@@ -5,7 +5,12 @@ mod case;
 
 use std::{
     collections::BTreeMap,
+    iter,
+    num::NonZero,
+    panic::resume_unwind,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread::{self, ScopedJoinHandle},
 };
 
 use prost_reflect::DescriptorPool;
@@ -50,8 +55,10 @@ pub fn load(
 ) -> Result<Vec<Suite>, BadInput> {
     let mut suites: Vec<Suite> = Vec::new();
     let mut places: BTreeMap<String, Place> = BTreeMap::new();
-    for path in files_below(folder, &["toml", "jsonl"])? {
-        let suite = load_suite(&path, protos, contract)?;
+    let paths = files_below(folder, &["toml", "jsonl"])?;
+    let read = side_by_side(&paths, |path| load_suite(path, protos, contract));
+    for (path, suite) in paths.iter().zip(read) {
+        let suite = suite?;
         if suites.iter().any(|other| other.name == suite.name) {
             let problem =
                 format!("another file has the suite `{}` already; names are unique", suite.name);
@@ -70,6 +77,27 @@ pub fn load(
         return Err(BadInput::new(folder, "no suite (.toml or .jsonl) in this folder"));
     }
     Ok(suites)
+}
+
+/// Does this to each item, on every processor: a suite may hold a million values, and who
+/// runs one case again waits for all of them.
+fn side_by_side<T: Sync, R: Send>(items: &[T], of: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let numbers = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let mine = numbers.map_while(|number| Some((number, of(items.get(number)?))));
+        mine.collect::<Vec<_>>()
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    let mut done = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let results = workers.into_iter().map(ScopedJoinHandle::join);
+        results
+            .flat_map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect::<Vec<_>>()
+    });
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The files below a folder with one of these extensions, sorted by path.
