@@ -27,6 +27,10 @@ OPTIONS = [
     # With SO_REUSEPORT, grpcio's default, two servers could share a port and
     # nobody would notice that it is taken.
     ("grpc.so_reuseport", 0),
+    # Once 1000 calls wait to be taken up, grpcio's default, it turns calls away at
+    # random, and an outcome is a matter of luck.
+    ("grpc.server.max_pending_requests", 1 << 20),
+    ("grpc.server.max_pending_requests_hard_limit", 1 << 20),
 ]
 
 

@@ -8,6 +8,10 @@ use serde::Deserialize;
 use super::{code::Code, fault::Fault, script::Script, tls::Tls};
 use crate::{input::Place, manifest::Serving, role::Role};
 
+/// The deadline of a call that names none, and the limit of such a script. Long beside any
+/// answer, so that only a peer that hangs reaches it, even on a loaded machine.
+pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A file of cases.
 #[derive(Debug, Clone)]
 pub struct Suite {

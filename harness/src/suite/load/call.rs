@@ -10,15 +10,11 @@ use serde_json::{Map, Value};
 use crate::{
     input::{OneOrMore, parse_duration},
     suite::{
-        case::{Approx, Call, Compression, Expect, Method, Seen},
+        case::{Approx, Call, Compression, DEFAULT_TIMEOUT, Expect, Method, Seen},
         code::Code,
         json::{from_json, read_hex, read_message},
     },
 };
-
-/// The deadline of a call that names none. Long beside any answer, so that only
-/// a peer that hangs reaches it, even on a loaded machine.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The fields of a call.
 pub(super) const CALL_FIELDS: [&str; 11] = [

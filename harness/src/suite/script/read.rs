@@ -14,7 +14,7 @@ use super::{AnyOf, Awaited, Beside, Ending, EndingKind, Habit, Script, Step, TIM
 use crate::{
     role::Role,
     suite::{
-        case::{Call, Method},
+        case::{Call, DEFAULT_TIMEOUT, Method},
         code::Code,
         json::{from_json, read_message},
     },
@@ -99,9 +99,6 @@ impl RawScript {
         if is_known && !fields.contains_key("request") {
             fields.insert("request".to_owned(), Value::Object(Map::new()));
         }
-        if !fields.contains_key("timeout") {
-            fields.insert("timeout".to_owned(), "5s".into());
-        }
         let read = |(index, ending): (usize, Value)| {
             if ending.get("code").is_some() {
                 return Err(format!(
@@ -181,7 +178,8 @@ fn beside(raw: RawBeside, reader: &StepReader<'_>, call: &Call) -> Result<Beside
     Ok(Beside {
         steps: reader.ordinary_request(&call.request),
         ending: Ending { messages: Some(messages), ..Ending::of(kind) },
-        limit: call.timeout,
+        // What a script waits for may be over soon; an ordinary call gets its time.
+        limit: call.timeout.max(DEFAULT_TIMEOUT),
     })
 }
 

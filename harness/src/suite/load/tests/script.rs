@@ -109,7 +109,7 @@ fn steps_that_make_no_sense_are_refused() {
         ("{ pong = \"x\" }", "unknown field `pong`"),
         ("{ ping = \"123456789\" }", "more than 8 bytes; give `frame`"),
         ("{ pause = \"soon\" }", "pause: "),
-        ("{ pause = \"6s\" }", "the script pauses for 6 s, and is over after 5 s"),
+        ("{ pause = \"11s\" }", "the script pauses for 11 s, and is over after 10 s"),
         ("{ rst_stream = \"WRONG\" }", "`WRONG` is no HTTP/2 error code"),
         ("{ settings = { wrong = 1 } }", "`wrong` is no setting of HTTP/2"),
         ("{ settings = { \"0x1\" = 1 }, stream = 1 }", "give `frame` for SETTINGS on one"),
