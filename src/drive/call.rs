@@ -15,6 +15,10 @@ use super::watched::{Watch, WatchedChannel};
 use crate::client::Deadline;
 use crate::layers::channel::{MendedChannel, was_not_taken};
 
+/// How often a call is tried that is never sent. A server that only ends its connections
+/// must not keep it for ever.
+const MOST_ATTEMPTS: usize = 100;
+
 /// How a call is made, whatever its method.
 #[derive(Debug)]
 pub(super) struct Manner {
@@ -46,12 +50,19 @@ async fn run(
     observed: &mut Observed,
 ) -> Result<(), Status> {
     let call = async {
-        match attempt(&channel, request.clone(), &manner, observed).await {
-            // As gRPC has it, a call that no server has seen is made again, once.
-            Err(status) if was_not_taken(&status) => {
-                attempt(&channel, request, &manner, observed).await
+        let (mut attempts, mut times_sent) = (0, 0);
+        loop {
+            let watch = Arc::new(Watch::default());
+            let ended = attempt(&channel, request.clone(), &manner, &watch, observed).await;
+            attempts += 1;
+            times_sent += usize::from(watch.sent.initialized());
+            // As gRPC has it, a call that no server has seen to is made again: once if it
+            // was sent, and until it is sent.
+            let is_again = times_sent < 2 && attempts < MOST_ATTEMPTS;
+            match ended {
+                Err(status) if is_again && was_not_taken(&status) => {}
+                ended => break ended,
             }
-            ended => ended,
         }
     };
     match manner.deadline {
@@ -64,15 +75,15 @@ async fn attempt(
     channel: &MendedChannel,
     request: ParsedRequest,
     manner: &Manner,
+    watch: &Arc<Watch>,
     observed: &mut Observed,
 ) -> Result<(), Status> {
-    let watch = Arc::new(Watch::default());
-    let channel = WatchedChannel::new(channel.clone(), watch.clone());
-    let mut exchange = pin!(exchange(channel, request, manner, &watch, observed));
+    let channel = WatchedChannel::new(channel.clone(), Arc::clone(watch));
+    let mut exchange = pin!(exchange(channel, request, manner, watch, observed));
     tokio::select! {
         // The cancellation first, when the answer is there as well.
         biased;
-        () = watch.sent.notified(), if manner.cancel_after_messages == Some(0) => {
+        _ = watch.sent.wait(), if manner.cancel_after_messages == Some(0) => {
             // HTTP/2 has queued the request. Before it is dropped, the
             // connection's task, which writes it, gets a turn.
             task::yield_now().await;

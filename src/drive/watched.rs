@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
-use tokio::sync::Notify;
+use tokio::sync::SetOnce;
 use tokio::time;
 use tonic::Status;
 use tonic::body::Body;
@@ -18,8 +18,9 @@ use crate::layers::channel::MendedChannel;
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     /// HTTP/2 has taken the request's message, and so its headers before: the call
-    /// was sent, which is when `cancel_after_messages: 0` cancels it.
-    pub(super) sent: Notify,
+    /// was sent, which is when `cancel_after_messages: 0` cancels it. It takes none of a
+    /// stream that waits to be opened.
+    pub(super) sent: SetOnce<()>,
     blocks: Mutex<Blocks>,
 }
 
@@ -45,7 +46,8 @@ impl Watch {
     fn watch_request(self: &Arc<Self>, body: Body) -> Body {
         let watch = Arc::clone(self);
         Body::new(body.map_frame(move |frame| {
-            watch.sent.notify_one();
+            // Once is enough.
+            let _ = watch.sent.set(());
             frame
         }))
     }

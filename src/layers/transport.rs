@@ -35,8 +35,10 @@ pub(super) fn status_of(error: &(dyn Error + 'static)) -> Option<Status> {
         let innermost = chain().last().expect("the error itself");
         let io = innermost.downcast_ref::<io::Error>();
         let mut status = Status::unavailable(io.map_or_else(|| innermost.to_string(), reason));
-        // The connection ended before it took the request.
-        if chain().any(|error| error.downcast_ref().is_some_and(hyper::Error::is_canceled)) {
+        // The connection ended before it took the request, or while the request's stream
+        // waited to be opened, which hyper's client calls an error of its user.
+        let is_of_waiting = |error: &hyper::Error| error.is_canceled() || error.is_user();
+        if chain().any(|error| error.downcast_ref().is_some_and(is_of_waiting)) {
             status.set_source(Arc::new(NotTaken));
         }
         status

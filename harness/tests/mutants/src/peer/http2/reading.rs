@@ -240,6 +240,10 @@ impl Reading<'_> {
             state.fail(frame.stream, error::STREAM_CLOSED);
             return Ok(());
         }
+        if !stream.has_head {
+            state.fail(frame.stream, error::PROTOCOL_ERROR);
+            return Ok(());
+        }
         let ends = frame.has(flag::END_STREAM);
         if let Some(missing) = stream.missing {
             let rest = missing.checked_sub(content.len() as u64);
