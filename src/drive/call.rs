@@ -13,10 +13,10 @@ use super::protocol::{Answer, Call};
 use super::request::{ParsedRequest, Refusal};
 use super::watched::{Watch, WatchedChannel};
 use crate::client::Deadline;
-use crate::layers::channel::{MendedChannel, was_not_taken};
+use crate::layers::channel::{MendedChannel, NotTaken, not_taken};
 
-/// How often a call is tried that is never sent. A server that only ends its connections
-/// must not keep it for ever.
+/// How often a call is tried at most, which its deadline limits before. One without a
+/// deadline must not go on for ever if every connection ends at once.
 const MOST_ATTEMPTS: usize = 100;
 
 /// How a call is made, whatever its method.
@@ -50,17 +50,11 @@ async fn run(
     observed: &mut Observed,
 ) -> Result<(), Status> {
     let call = async {
-        let (mut attempts, mut times_sent) = (0, 0);
+        let mut attempts = Attempts::default();
         loop {
             let watch = Arc::new(Watch::default());
-            let ended = attempt(&channel, request.clone(), &manner, &watch, observed).await;
-            attempts += 1;
-            times_sent += usize::from(watch.sent.initialized());
-            // As gRPC has it, a call that no server has seen to is made again: once if it
-            // was sent, and until it is sent.
-            let is_again = times_sent < 2 && attempts < MOST_ATTEMPTS;
-            match ended {
-                Err(status) if is_again && was_not_taken(&status) => {}
+            match attempt(&channel, request.clone(), &manner, &watch, observed).await {
+                Err(status) if attempts.go_on(&status, &watch) => {}
                 ended => break ended,
             }
         }
@@ -68,6 +62,30 @@ async fn run(
     match manner.deadline {
         Some(deadline) => deadline.limit(call).await,
         None => call.await,
+    }
+}
+
+/// How often a call was tried.
+#[derive(Debug, Default)]
+struct Attempts {
+    made: usize,
+    sent: usize,
+}
+
+impl Attempts {
+    /// Whether a call that ended so is made again: as often as need be until it is sent,
+    /// and once after that, as gRPC has it (A6, transparent retries).
+    fn go_on(&mut self, status: &Status, watch: &Watch) -> bool {
+        let was_sent = watch.sent.initialized();
+        self.made += 1;
+        self.sent += usize::from(was_sent);
+        let may_go_on = match not_taken(status) {
+            None => false,
+            // At most its headers were sent: no server runs it without its message.
+            Some(NotTaken::ByConnection) => !was_sent,
+            Some(NotTaken::ByServer) => !watch.begun.initialized(),
+        };
+        may_go_on && self.sent < 2 && self.made < MOST_ATTEMPTS
     }
 }
 
@@ -126,5 +144,50 @@ impl Manner {
             deadline.announce(&mut request);
         }
         request
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_made_again_until_it_is_sent_and_once_after_that() {
+        use NotTaken::{ByConnection, ByServer};
+        const UNSENT: (Option<NotTaken>, bool, bool) = (Some(ByConnection), false, false);
+        const LEFT_OUT: (Option<NotTaken>, bool, bool) = (Some(ByServer), true, false);
+        // Why it was not taken, whether it was sent and whether a response began.
+        for (attempts, goes_on) in [
+            (vec![(None, false, false)], false),
+            (vec![UNSENT; 9], true),
+            (vec![UNSENT; MOST_ATTEMPTS], false),
+            (vec![(Some(ByConnection), true, false)], false),
+            (vec![LEFT_OUT], true),
+            (vec![UNSENT, UNSENT, LEFT_OUT], true),
+            (vec![LEFT_OUT, UNSENT], true),
+            (vec![LEFT_OUT, LEFT_OUT], false),
+            (vec![(Some(ByServer), true, true)], false),
+        ] {
+            let mut made = Attempts::default();
+            let went_on: Vec<bool> = attempts
+                .iter()
+                .map(|&(why, sent, begun)| {
+                    let watch = Watch::default();
+                    for (happened, mark) in [(sent, &watch.sent), (begun, &watch.begun)] {
+                        if happened {
+                            mark.set(()).expect("a new mark");
+                        }
+                    }
+                    let mut status = Status::unavailable("");
+                    if let Some(why) = why {
+                        status.set_source(Arc::new(why));
+                    }
+                    made.go_on(&status, &watch)
+                })
+                .collect();
+            let (last, before) = went_on.split_last().expect("an attempt");
+            assert_eq!(*last, goes_on, "{attempts:?}");
+            assert!(before.iter().all(|went_on| *went_on), "{attempts:?}: {went_on:?}");
+        }
     }
 }

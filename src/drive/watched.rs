@@ -21,6 +21,8 @@ pub(super) struct Watch {
     /// was sent, which is when `cancel_after_messages: 0` cancels it. It takes none of a
     /// stream that waits to be opened.
     pub(super) sent: SetOnce<()>,
+    /// A response has begun.
+    pub(super) begun: SetOnce<()>,
     blocks: Mutex<Blocks>,
 }
 
@@ -53,6 +55,7 @@ impl Watch {
     }
 
     fn watch_response(self: &Arc<Self>, response: Response<Body>) -> Response<Body> {
+        let _ = self.begun.set(());
         if response.headers().contains_key(Status::GRPC_STATUS) || response.body().is_end_stream() {
             return response;
         }

@@ -14,7 +14,8 @@ use tower::{Service, ServiceExt as _};
 
 use super::binary::split;
 use super::messages::MessageReader;
-use super::transport::{NotTaken, status_of};
+pub use super::transport::NotTaken;
+use super::transport::status_of;
 use super::{ending, head};
 
 /// A channel whose every failure is the status that gRPC has for it.
@@ -58,10 +59,9 @@ impl MendedChannel {
     }
 }
 
-/// Whether the call ended before any server has seen it, so that it may be made
-/// again: the connection was closed before, or the server went away (GOAWAY).
-pub fn was_not_taken(status: &Status) -> bool {
-    status.source().is_some_and(|source| source.is::<NotTaken>())
+/// Why no server has run the call, if that is how it ended: then it may be made again.
+pub fn not_taken(status: &Status) -> Option<NotTaken> {
+    status.source()?.downcast_ref().copied()
 }
 
 fn status(error: tonic::transport::Error) -> Status {

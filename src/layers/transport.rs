@@ -10,10 +10,17 @@ use tonic::{Code, Status, TimeoutExpired, transport};
 
 use crate::words::reason;
 
-/// The server has not seen the call, which may be made again.
-#[derive(Debug, Error)]
-#[error("the server has not taken the call")]
-pub(super) struct NotTaken;
+/// No server has run the call, which may be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NotTaken {
+    /// The connection has ended. Unless it took the request's message before, no server
+    /// has it.
+    #[error("the connection has not taken the call")]
+    ByConnection,
+    /// The server says so: its GOAWAY leaves the call out, or it has refused the stream.
+    #[error("the server has not taken the call")]
+    ByServer,
+}
 
 /// The status of a call that this ended, unless it says one of its own.
 ///
@@ -36,10 +43,10 @@ pub(super) fn status_of(error: &(dyn Error + 'static)) -> Option<Status> {
         let io = innermost.downcast_ref::<io::Error>();
         let mut status = Status::unavailable(io.map_or_else(|| innermost.to_string(), reason));
         // The connection ended before it took the request, or while the request's stream
-        // waited to be opened, which hyper's client calls an error of its user.
+        // waited to be opened. hyper calls the latter an error of its user (DispatchGone).
         let is_of_waiting = |error: &hyper::Error| error.is_canceled() || error.is_user();
         if chain().any(|error| error.downcast_ref().is_some_and(is_of_waiting)) {
-            status.set_source(Arc::new(NotTaken));
+            status.set_source(Arc::new(NotTaken::ByConnection));
         }
         status
     })
@@ -52,12 +59,19 @@ fn of_http2(error: &h2::Error) -> Status {
         let mut status = Status::unavailable(format!("the connection was lost: {error}"));
         // So ends a stream that is above the last that the server takes.
         if error.is_go_away() && error.is_remote() {
-            status.set_source(Arc::new(NotTaken));
+            status.set_source(Arc::new(NotTaken::ByServer));
         }
         return status;
     }
     match error.reason() {
-        Some(reason) => Status::new(of_reset(reason), format!("the stream was reset: {reason:?}")),
+        Some(reason) => {
+            let mut status =
+                Status::new(of_reset(reason), format!("the stream was reset: {reason:?}"));
+            if reason == Reason::REFUSED_STREAM && error.is_remote() {
+                status.set_source(Arc::new(NotTaken::ByServer));
+            }
+            status
+        }
         None => Status::internal(error.to_string()),
     }
 }

@@ -304,11 +304,13 @@ async fn a_call_that_no_server_has_seen_is_made_again() {
         Step::Data(vec![0, 0, 0, 0, 0]),
         Step::LastHeaders(vec![("grpc-status", "0".to_owned())]),
     ];
+    let begun = vec![Step::Headers(head.clone()), Step::Data(vec![0; 5]), Step::GoAway(0, 11)];
     let seen = vec![Step::Headers(head), Step::GoAway(1, 0), Step::Close];
     let gone = || vec![Step::GoAway(0, 0)];
     let table = [
         (vec![gone(), good.clone()], 0),
         (vec![gone(), gone(), good.clone()], 14),
+        (vec![begun, good.clone()], 14),
         (vec![seen, good], 14),
     ];
     for (connections, code) in table {
