@@ -19,6 +19,9 @@ from values import Address
 # second client, from waiting for them. Threads start only when they are needed.
 MAXIMUM_CALLS = 512
 
+# Calls that wait for one of those. Far more than there are streams.
+MAXIMUM_PENDING_CALLS = 1 << 20
+
 # Calls in flight are over in milliseconds; who still has one after this long
 # is not reading. Less than the time after which a supervisor would kill us.
 GRACE_SECONDS = 2.0
@@ -27,10 +30,10 @@ OPTIONS = [
     # With SO_REUSEPORT, grpcio's default, two servers could share a port and
     # nobody would notice that it is taken.
     ("grpc.so_reuseport", 0),
-    # Once 1000 calls wait to be taken up, grpcio's default, it turns calls away at
-    # random, and an outcome is a matter of luck.
-    ("grpc.server.max_pending_requests", 1 << 20),
-    ("grpc.server.max_pending_requests_hard_limit", 1 << 20),
+    # By default grpcio turns calls away at random once 1000 wait, and all from 3000
+    # on: what comes of a burst would be a matter of luck.
+    ("grpc.server.max_pending_requests", MAXIMUM_PENDING_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", MAXIMUM_PENDING_CALLS),
 ]
 
 

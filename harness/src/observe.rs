@@ -128,8 +128,8 @@ pub struct Played {
     pub last_stream: u32,
     /// What came on each stream.
     pub streams: BTreeMap<u32, StreamSeen>,
-    /// The error code of the server's last GOAWAY.
-    pub goaway: Option<u32>,
+    /// The error codes of the server's GOAWAYs, each once, in the order in which they came.
+    pub goaways: Vec<u32>,
     /// The longest frame that the server takes, if it has said so.
     pub max_frame_size: Option<u32>,
     /// Whether the connection came to its end by the server's doing.

@@ -36,10 +36,10 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
         EndingKind::Reset(codes) => seen
             .reset
             .is_some_and(|code| codes.allow(code) && !(seen.has_ended && code == error::NO_ERROR)),
-        EndingKind::GoAway(codes) => played.goaway.is_some_and(|code| codes.allow(code)),
+        EndingKind::GoAway(codes) => played.goaways.iter().any(|code| codes.allow(*code)),
         EndingKind::Closed => played.is_closed,
         EndingKind::Silence => {
-            let is_over = seen.has_ended || seen.reset.is_some() || played.goaway.is_some();
+            let is_over = seen.has_ended || seen.reset.is_some() || !played.goaways.is_empty();
             played.is_late && !is_over && !played.is_closed
         }
     };
@@ -99,9 +99,7 @@ pub fn describe(streams: &[u32], method: &Method, played: &Played) -> String {
             parts.extend(described);
         }
     }
-    if let Some(code) = played.goaway {
-        parts.push(format!("GOAWAY {}", error_name(code)));
-    }
+    parts.extend(played.goaways.iter().map(|code| format!("GOAWAY {}", error_name(*code))));
     if played.is_closed {
         parts.push("a closed connection".to_owned());
     }

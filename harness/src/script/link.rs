@@ -19,7 +19,7 @@ use crate::{
     role::Role,
     suite::{AnyOf, Awaited, Habit, Script},
     wire::{
-        frame::{Frame, FrameReader, HEADER_BYTES, PREFACE, error_name, flag, kind},
+        frame::{Frame, FrameReader, HEADER_BYTES, PREFACE, error, error_name, flag, kind},
         headers::{Field, HeaderDecoder},
         message::MessageReader,
         settings::{
@@ -47,6 +47,9 @@ const MAX_KEPT_BYTES: usize = 64 << 20;
 
 /// What each message and each field is counted with beside its bytes.
 const OVERHEAD_BYTES: usize = 128;
+
+/// How many different codes of GOAWAY are kept.
+const MAX_GOAWAYS: usize = 16;
 
 /// How many of the other side's frames are answered (SETTINGS, PING, DATA). One that
 /// asks more often than this is no peer.
@@ -270,7 +273,7 @@ impl Link {
         let seen = self.seen.streams.get(&stream);
         let is_reset = seen.is_some_and(|seen| seen.reset.is_some());
         let is_answered = self.role == Role::Client && seen.is_some_and(|seen| seen.has_ended);
-        let is_leaving = self.seen.goaway.is_some_and(|code| code != 0);
+        let is_leaving = self.seen.goaways.iter().any(|code| *code != error::NO_ERROR);
         is_reset || is_answered || is_leaving || self.is_over()
     }
 
@@ -309,7 +312,7 @@ impl Link {
             Awaited::SettingsAck => self.settings_acknowledged >= self.settings_sent,
             Awaited::PingAck => self.pings_answered >= self.pings_sent,
             Awaited::WindowUpdate => self.has_window_update,
-            Awaited::GoAway(codes) => self.seen.goaway.is_some_and(|code| codes.allow(code)),
+            Awaited::GoAway(codes) => self.seen.goaways.iter().any(|code| codes.allow(*code)),
             Awaited::Close => self.seen.is_closed,
         }
     }
@@ -321,26 +324,43 @@ impl Link {
     }
 
     /// Why it cannot do any of these any more, if it cannot.
-    pub(super) fn why_in_vain(&self, AnyOf(awaited): &AnyOf) -> Option<String> {
-        if self.seen.is_closed {
-            return Some("the connection ended".to_owned());
-        }
-        let seen = self.seen.streams.get(&self.current());
-        // A stream is reset once.
-        let code = seen.and_then(|seen| seen.reset);
-        let is_reset = |awaited: &Awaited| matches!(awaited, Awaited::Reset(_));
-        if let Some(code) = code.filter(|_| awaited.iter().any(is_reset)) {
-            return Some(format!("RST_STREAM {} came", error_name(code)));
-        }
-        let is_of_stream = |awaited: &Awaited| {
-            matches!(
-                awaited,
-                Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End
-            )
+    pub(super) fn why_in_vain(&self, any_of: &AnyOf) -> Option<String> {
+        let stream = self.current();
+        let is_over = self.is_stream_over(stream);
+        let reset = self.seen.streams.get(&stream).and_then(|seen| seen.reset);
+        let is_in_vain = |awaited: &Awaited| match awaited {
+            Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End => {
+                is_over
+            }
+            // The first one counts, and its code was another.
+            Awaited::Reset(_) => reset.is_some(),
+            _ => false,
         };
-        let is_stream_over =
-            awaited.iter().all(is_of_stream) && self.is_stream_over(self.current());
-        (is_stream_over || self.is_over()).then(|| "the stream ended".to_owned())
+        if self.seen.is_closed {
+            Some("the connection ended".to_owned())
+        } else if self.seen.unreadable.is_some() {
+            Some("what came could not be read".to_owned())
+        } else if any_of.0.iter().all(is_in_vain) {
+            Some(self.other_code(any_of).unwrap_or_else(|| "the stream ended".to_owned()))
+        } else {
+            None
+        }
+    }
+
+    /// What came in the place of an awaited frame, with another code.
+    pub(super) fn other_code(&self, AnyOf(awaited): &AnyOf) -> Option<String> {
+        let seen = self.seen.streams.get(&self.current());
+        awaited.iter().find_map(|awaited| match awaited {
+            Awaited::Reset(_) => {
+                let code = seen.and_then(|seen| seen.reset)?;
+                Some(format!("RST_STREAM {} came", error_name(code)))
+            }
+            Awaited::GoAway(_) => {
+                let code = self.seen.goaways.last()?;
+                Some(format!("GOAWAY {} came", error_name(*code)))
+            }
+            _ => None,
+        })
     }
 
     /// Whether nothing more can be seen of the other side.
@@ -401,7 +421,10 @@ impl Link {
             kind::PING => self.answer(Habit::PingAck, write::ping(flag::ACK, &frame.payload)),
             kind::GOAWAY => {
                 if let Some(&[a, b, c, d]) = frame.payload.get(4..8) {
-                    self.seen.goaway = Some(u32::from_be_bytes([a, b, c, d]));
+                    let code = u32::from_be_bytes([a, b, c, d]);
+                    if !self.seen.goaways.contains(&code) && self.seen.goaways.len() < MAX_GOAWAYS {
+                        self.seen.goaways.push(code);
+                    }
                 }
             }
             kind::WINDOW_UPDATE => {

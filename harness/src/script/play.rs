@@ -63,9 +63,11 @@ pub(super) async fn play(
             Step::Hold(holds) => link.hold(*holds),
             Step::WaitFor(awaited) => {
                 if let Err(ended) = wait(link, awaited, until).await {
-                    let how = ended.as_deref().unwrap_or("the time was over");
+                    let was_ended = ended.is_some();
+                    let how = ended.or_else(|| link.other_code(awaited));
+                    let how = how.as_deref().unwrap_or("the time was over");
                     let why = format!("waited in vain for {awaited} (step {index}): {how}");
-                    return Err(Stalled { why, was_ended: ended.is_some() });
+                    return Err(Stalled { why, was_ended });
                 }
             }
             Step::MayWaitFor(awaited) => {

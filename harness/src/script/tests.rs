@@ -17,8 +17,8 @@ use crate::{
     role::Role,
     rules::samples::get_sequence,
     suite::{
-        Awaited, Beside, Call, Code, Codes, Cut, Ending, EndingKind, ErrorCode, Habit, Script,
-        Step, StreamRef,
+        AnyOf, Awaited, Beside, Call, Code, Codes, Cut, Ending, EndingKind, ErrorCode, Habit,
+        Script, Step, StreamRef,
     },
     wire::{
         frame::{PREFACE, flag, kind},
@@ -198,12 +198,23 @@ async fn what_is_waited_for_in_vain_is_said() {
     let why = "waited in vain for RST_STREAM PROTOCOL_ERROR (step 1): RST_STREAM CANCEL came";
     assert_eq!(seen, Some((why.to_owned(), true)));
 
+    let other = AnyOf(vec![Awaited::Reset(codes(1)), Awaited::Close]);
+    let other = script(vec![request(), Step::WaitFor(other)], vec![reset()]);
+    let reset_and_closed = server(answer_with(&[write::reset(1, 8)]), leave).await;
+    assert_eq!(stalled(played(&reset_and_closed, &other, LIMIT).await), None);
+    let seen = stalled(played(&resetting, &other, limit).await);
+    let why = "waited in vain for RST_STREAM PROTOCOL_ERROR or the end of the connection (step 1): RST_STREAM CANCEL came";
+    assert_eq!(seen, Some((why.to_owned(), false)));
+
     // Another GOAWAY may follow, so the time decides.
     let leaving = server(answer_with(&[write::goaway(0, 0)]), stall).await;
     assert_eq!(stalled(played(&leaving, &wait(Awaited::GoAway(codes(0))), LIMIT).await), None);
     let seen = stalled(played(&leaving, &wait(Awaited::GoAway(codes(1))), limit).await);
-    let why = "waited in vain for GOAWAY PROTOCOL_ERROR (step 1): the time was over";
+    let why = "waited in vain for GOAWAY PROTOCOL_ERROR (step 1): GOAWAY NO_ERROR came";
     assert_eq!(seen, Some((why.to_owned(), false)));
+    let both = [write::goaway(0, 1), write::goaway(0, 0)];
+    let leaving = server(answer_with(&both), stall).await;
+    assert_eq!(stalled(played(&leaving, &wait(Awaited::GoAway(codes(1))), LIMIT).await), None);
 }
 
 #[tokio::test]
@@ -238,7 +249,7 @@ async fn a_server_that_does_not_read_keeps_no_script_from_its_end() {
     };
     let script = script(vec![flood; 2000], vec![EndingKind::GoAway(Codes::Any)]);
     let played = played(&address, &script, LIMIT).await;
-    assert_eq!(played.goaway, Some(11));
+    assert_eq!(played.goaways, [11]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{code::Code, fault::Fault, script::Script, tls::Tls};
 use crate::{input::Place, manifest::Serving, role::Role};
 
-/// The deadline of a call that names none, and the limit of such a script. Long beside any
+/// The deadline of a call that names none; a scripted client has as long. Long beside any
 /// answer, so that only a peer that hangs reaches it, even on a loaded machine.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -99,7 +99,7 @@ impl Case {
         self.script.as_ref().map(|script| script.role)
     }
 
-    /// How long its calls may take together.
+    /// How long its calls may take together, with the ordinary ones beside them.
     #[must_use]
     pub fn longest(&self) -> Duration {
         let each = self.calls.iter().map(|call| call.pause + call.timeout);
@@ -107,9 +107,9 @@ impl Case {
             true => each.sum(),
             false => each.max().unwrap_or_default(),
         };
-        // The ordinary call beside a script is made once more when that is over.
+        // The ordinary call beside a script is made once more when both are over.
         let beside = self.script.as_ref().and_then(|script| script.beside.as_ref());
-        longest + beside.map_or(Duration::ZERO, |beside| beside.limit)
+        beside.map_or(longest, |beside| longest.max(beside.limit) + beside.limit)
     }
 
     /// How the server must be started for it.

@@ -55,15 +55,15 @@ pub(super) fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, String> 
         .map_err(|error| described(&track.path(), error, ""))
 }
 
-/// Bytes in hexadecimal, with any white space.
+/// Bytes in hexadecimal, with any ASCII white space.
 pub(super) fn read_hex(field: &str, text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut high = None;
-    for character in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
-        let digit = match character {
-            b'0'..=b'9' => character - b'0',
-            b'a'..=b'f' => character - b'a' + 10,
-            b'A'..=b'F' => character - b'A' + 10,
+    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
             _ => return Err(format!("`{field}` has a character that is no hexadecimal digit")),
         };
         match high.take() {

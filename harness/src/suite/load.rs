@@ -5,12 +5,13 @@ mod case;
 
 use std::{
     collections::BTreeMap,
-    iter,
     num::NonZero,
-    panic::resume_unwind,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering},
-    thread::{self, ScopedJoinHandle},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use prost_reflect::DescriptorPool;
@@ -80,24 +81,25 @@ pub fn load(
 }
 
 /// Does this to each item, on every processor: a suite may hold a million values, and who
-/// runs one case again waits for all of them.
-fn side_by_side<T: Sync, R: Send>(items: &[T], of: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// runs one case again waits for all of them. The results are in the order of the items.
+fn side_by_side<T: Sync, R: Send + Sync>(items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let results: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
     let next = AtomicUsize::new(0);
     let work = || {
-        let numbers = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
-        let mine = numbers.map_while(|number| Some((number, of(items.get(number)?))));
-        mine.collect::<Vec<_>>()
+        while let number = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(item) = items.get(number)
+        {
+            results[number].get_or_init(|| act(item));
+        }
     };
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
-    let mut done = thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let results = workers.into_iter().map(ScopedJoinHandle::join);
-        results
-            .flat_map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect::<Vec<_>>()
+    thread::scope(|scope| {
+        for _ in 1..workers {
+            scope.spawn(work);
+        }
+        work();
     });
-    done.sort_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, result)| result).collect()
+    results.into_iter().filter_map(OnceLock::into_inner).collect()
 }
 
 /// The files below a folder with one of these extensions, sorted by path.

@@ -213,6 +213,17 @@ fn a_bad_file_is_named() {
 }
 
 #[test]
+fn what_is_done_side_by_side_comes_in_order() {
+    let delays: Vec<u64> = (0..40).map(|number| (number * 7) % 5).collect();
+    let done = side_by_side(&delays, |delay| {
+        std::thread::sleep(std::time::Duration::from_millis(*delay));
+        *delay
+    });
+    assert_eq!(done, delays);
+    assert!(side_by_side(&[], |delay: &u64| *delay).is_empty());
+}
+
+#[test]
 fn a_proto_that_does_not_compile_is_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("bad.proto"), "syntax = \"proto3\"; message {").unwrap();

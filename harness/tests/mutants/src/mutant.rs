@@ -273,6 +273,7 @@ mutants! {
         PseudoHeadersLast Http2 Both "puts pseudo-headers last"
         UppercaseNames Http2 Both "writes names in upper case"
         ConnectionField Http2 Both "sends a connection header"
+        BlamesItself Http2 Client "resets broken streams with INTERNAL_ERROR"
         HangsUpAtReset Http2 Server "ends the connection when a stream is reset"
         EvenStreams Http2 Client "opens even streams"
         IgnoresMaxStreams Http2 Client "opens more streams than are taken"

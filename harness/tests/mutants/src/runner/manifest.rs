@@ -96,7 +96,8 @@ impl Subject {
 }
 
 /// The mutants to whom no well-behaved partner gives an occasion, or not for sure.
-const ONLY_SCRIPTS_TELL: [Mutant; 13] = [
+const ONLY_SCRIPTS_TELL: [Mutant; 14] = [
+    Mutant::BlamesItself,
     Mutant::DeadlineForEachMessage,
     Mutant::ExpectsFieldsInOrder,
     Mutant::HangsUpAtReset,

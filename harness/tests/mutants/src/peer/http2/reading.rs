@@ -240,6 +240,7 @@ impl Reading<'_> {
             state.fail(frame.stream, error::STREAM_CLOSED);
             return Ok(());
         }
+        // DATA before HEADERS is malformed (RFC 9113, section 8.1).
         if !stream.has_head {
             state.fail(frame.stream, error::PROTOCOL_ERROR);
             return Ok(());

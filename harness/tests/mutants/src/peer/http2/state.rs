@@ -7,8 +7,9 @@ use std::{
 
 use crosswire::{
     role::Role,
-    wire::{settings::DEFAULT_WINDOW_BYTES, write::reset},
+    wire::{frame::error, settings::DEFAULT_WINDOW_BYTES, write::reset},
 };
+use mutants::{mutant::Mutant, planted::planted};
 use thiserror::Error;
 
 use super::{blocks::BlockWriter, receiving::Received};
@@ -149,6 +150,7 @@ impl State {
 
     /// Resets a stream for an error of the other side's; nothing more of it is used.
     pub(super) fn fail(&mut self, id: u32, code: u32) {
+        let code = if planted(Mutant::BlamesItself) { error::INTERNAL_ERROR } else { code };
         self.send(reset(id, code));
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.failed = Some(Ended::Reset(code));
