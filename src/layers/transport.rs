@@ -17,7 +17,7 @@ pub enum NotTaken {
     /// has it.
     #[error("the connection has not taken the call")]
     ByConnection,
-    /// The server says so: its GOAWAY leaves the call out, or it has refused the stream.
+    /// The server says so: its GOAWAY leaves the call out.
     #[error("the server has not taken the call")]
     ByServer,
 }
@@ -64,14 +64,10 @@ fn of_http2(error: &h2::Error) -> Status {
         return status;
     }
     match error.reason() {
-        Some(reason) => {
-            let mut status =
-                Status::new(of_reset(reason), format!("the stream was reset: {reason:?}"));
-            if reason == Reason::REFUSED_STREAM && error.is_remote() {
-                status.set_source(Arc::new(NotTaken::ByServer));
-            }
-            status
-        }
+        // REFUSED_STREAM says that the call was not taken, too. But of a response that is
+        // malformed h2 does not tell that it had begun, and the call must not be made again
+        // after that.
+        Some(reason) => Status::new(of_reset(reason), format!("the stream was reset: {reason:?}")),
         None => Status::internal(error.to_string()),
     }
 }
