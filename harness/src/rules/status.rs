@@ -64,6 +64,10 @@ pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
         What::Reset { .. } => true,
         _ => event.from == Role::Server && event.ends_stream(),
     };
+    if exchange.is_malformed_http2() {
+        // It may be refused for that, whatever came after it.
+        return Vec::new();
+    }
     // What comes after an end, or after a reset of the client's own, decides nothing.
     let Some(Event { what: What::Reset { code }, from: Role::Server, .. }) =
         exchange.transcript.events().find(ends_call)

@@ -79,6 +79,20 @@ fn a_reset_is_translated() {
 }
 
 #[test]
+fn a_reset_after_a_malformed_response_decides_nothing() {
+    for (name, expected) in [
+        ("connection", &[][..]),
+        ("x-fine", &["WIRE-39 client: RST_STREAM(CANCEL) is reported as INTERNAL, not CANCELLED"]),
+    ] {
+        let mut wire = Wire::new();
+        let response = [RESPONSE, &[(name, "close")]].concat();
+        wire.request(1, REQUEST).server(&headers(1, 0, &response)).server(&reset(1, 8));
+        let found = violations(&mut wire, &get_sequence(), Some(&answer(13, 0)));
+        assert_violations(name, &found, expected);
+    }
+}
+
+#[test]
 fn a_deadline_that_has_passed_may_be_reported_as_such() {
     for (name, wait, expected) in [
         ("passed", 5000, &[][..]),
