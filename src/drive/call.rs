@@ -53,9 +53,11 @@ async fn run(
         let mut attempts = Attempts::default();
         loop {
             let watch = Arc::new(Watch::default());
-            match attempt(&channel, request.clone(), &manner, &watch, observed).await {
-                Err(status) if attempts.go_on(&status, &watch) => {}
-                ended => break ended,
+            let ended = attempt(&channel, request.clone(), &manner, &watch, observed).await;
+            let why = ended.as_ref().err().and_then(not_taken);
+            let goes_on = |why| attempts.go_on(why, watch.sent.initialized(), watch.has_begun());
+            if !why.is_some_and(goes_on) {
+                break ended;
             }
         }
     };
@@ -73,19 +75,17 @@ struct Attempts {
 }
 
 impl Attempts {
-    /// Whether a call that ended so is made again: as often as need be until it is sent,
-    /// and once after that, as gRPC has it (A6, transparent retries).
-    fn go_on(&mut self, status: &Status, watch: &Watch) -> bool {
-        let was_sent = watch.sent.initialized();
+    /// Whether a call that was not taken is made again: as often as need be until it is
+    /// sent, and once after that, as gRPC has it (A6, transparent retries).
+    fn go_on(&mut self, why: NotTaken, was_sent: bool, has_begun: bool) -> bool {
         self.made += 1;
         self.sent += usize::from(was_sent);
-        let may_go_on = match not_taken(status) {
-            None => false,
-            // At most its headers were sent: no server runs it without its message.
-            Some(NotTaken::ByConnection) => !was_sent,
-            Some(NotTaken::ByServer) => !watch.begun.initialized(),
+        let was_run = match why {
+            // If not, at most its headers were: no server runs it without its message.
+            NotTaken::ByConnection => was_sent,
+            NotTaken::ByServer => has_begun,
         };
-        may_go_on && self.sent < 2 && self.made < MOST_ATTEMPTS
+        !was_run && self.sent < 2 && self.made < MOST_ATTEMPTS
     }
 }
 
@@ -154,40 +154,25 @@ mod tests {
     #[test]
     fn a_call_is_made_again_until_it_is_sent_and_once_after_that() {
         use NotTaken::{ByConnection, ByServer};
-        const UNSENT: (Option<NotTaken>, bool, bool) = (Some(ByConnection), false, false);
-        const LEFT_OUT: (Option<NotTaken>, bool, bool) = (Some(ByServer), true, false);
-        // Why it was not taken, whether it was sent and whether a response began.
+        // Why it was not taken, whether it was sent and whether a response has begun.
+        const UNSENT: (NotTaken, bool, bool) = (ByConnection, false, false);
+        const LEFT_OUT: (NotTaken, bool, bool) = (ByServer, true, false);
         for (attempts, goes_on) in [
-            (vec![(None, false, false)], false),
             (vec![UNSENT; 9], true),
             (vec![UNSENT; MOST_ATTEMPTS], false),
-            (vec![(Some(ByConnection), true, false)], false),
+            (vec![(ByConnection, true, false)], false),
             (vec![LEFT_OUT], true),
             (vec![UNSENT, UNSENT, LEFT_OUT], true),
             (vec![LEFT_OUT, UNSENT], true),
             (vec![LEFT_OUT, LEFT_OUT], false),
-            (vec![(Some(ByServer), true, true)], false),
+            (vec![(ByServer, true, true)], false),
         ] {
             let mut made = Attempts::default();
-            let went_on: Vec<bool> = attempts
-                .iter()
-                .map(|&(why, sent, begun)| {
-                    let watch = Watch::default();
-                    for (happened, mark) in [(sent, &watch.sent), (begun, &watch.begun)] {
-                        if happened {
-                            mark.set(()).expect("a new mark");
-                        }
-                    }
-                    let mut status = Status::unavailable("");
-                    if let Some(why) = why {
-                        status.set_source(Arc::new(why));
-                    }
-                    made.go_on(&status, &watch)
-                })
-                .collect();
-            let (last, before) = went_on.split_last().expect("an attempt");
-            assert_eq!(*last, goes_on, "{attempts:?}");
-            assert!(before.iter().all(|went_on| *went_on), "{attempts:?}: {went_on:?}");
+            let each = attempts.iter().map(|&(why, sent, begun)| made.go_on(why, sent, begun));
+            let went_on: Vec<bool> = each.collect();
+            let mut expected = vec![true; attempts.len() - 1];
+            expected.push(goes_on);
+            assert_eq!(went_on, expected, "{attempts:?}");
         }
     }
 }

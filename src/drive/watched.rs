@@ -21,8 +21,6 @@ pub(super) struct Watch {
     /// was sent, which is when `cancel_after_messages: 0` cancels it. It takes none of a
     /// stream that waits to be opened.
     pub(super) sent: SetOnce<()>,
-    /// A response has begun.
-    pub(super) begun: SetOnce<()>,
     blocks: Mutex<Blocks>,
 }
 
@@ -41,6 +39,11 @@ impl Watch {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether a response has begun, unless it was whole at once.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.blocks().headers.is_empty()
+    }
+
     fn record(&self, record: impl FnOnce(&mut Blocks)) {
         record(&mut self.blocks.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -55,7 +58,6 @@ impl Watch {
     }
 
     fn watch_response(self: &Arc<Self>, response: Response<Body>) -> Response<Body> {
-        let _ = self.begun.set(());
         if response.headers().contains_key(Status::GRPC_STATUS) || response.body().is_end_stream() {
             return response;
         }

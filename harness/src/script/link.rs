@@ -326,11 +326,11 @@ impl Link {
     /// Why it cannot do any of these any more, if it cannot.
     pub(super) fn why_in_vain(&self, any_of: &AnyOf) -> Option<String> {
         let stream = self.current();
-        let is_over = self.is_stream_over(stream);
+        let is_stream_over = self.is_stream_over(stream);
         let reset = self.seen.streams.get(&stream).and_then(|seen| seen.reset);
         let is_in_vain = |awaited: &Awaited| match awaited {
             Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End => {
-                is_over
+                is_stream_over
             }
             // The first one counts, and its code was another.
             Awaited::Reset(_) => reset.is_some(),

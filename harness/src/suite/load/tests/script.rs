@@ -259,3 +259,16 @@ fn fields_of_a_script_belong_to_one_side() {
     let twice = server("{ ping = \"\" }").unwrap();
     assert_eq!(twice.steps_again, twice.steps, "the same on every connection");
 }
+
+#[test]
+fn the_calls_beside_a_script_have_their_time_whatever_its_own_is() {
+    // One is made beside the script, and one after both.
+    for (timeout, seconds) in [("1s", 20), ("10s", 20), ("15s", 30)] {
+        let suites = toml_suite(&format!(
+            "{NAMED}method = \"t.S/Unary\"\nscripted = \"client\"\nscript = [{{ ping = \"\" }}]\n\
+             timeout = {timeout:?}\nbeside = {{ messages = [{{}}] }}\nexpect = {CLOSED}"
+        ));
+        let longest = suites.unwrap()[0].cases[0].longest();
+        assert_eq!(longest.as_secs(), seconds, "{timeout}");
+    }
+}
