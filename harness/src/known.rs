@@ -5,7 +5,9 @@
 
 use std::{path::Path, sync::Arc};
 
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     input::{BadInput, OneOrMore, Place, parse_toml, read_text},
@@ -24,7 +26,7 @@ pub struct KnownList {
 }
 
 /// One known failure.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Known {
     /// Which servers.
@@ -44,14 +46,24 @@ pub struct Known {
     pub link: String,
     /// Where the entry stands.
     #[serde(skip, default = "Known::nowhere")]
+    #[schemars(skip)]
     pub place: Place,
 }
 
-#[derive(Deserialize)]
+/// The known failures: what is wrong, understood and not mended yet.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawList {
+    /// The entries.
     #[serde(default)]
+    #[schemars(with = "Vec<Known>")]
     known: Vec<toml::Spanned<Known>>,
+}
+
+/// The schema of a known list.
+#[must_use]
+pub fn schema(generator: SchemaGenerator) -> Value {
+    generator.into_root_schema_for::<RawList>().to_value()
 }
 
 impl KnownList {

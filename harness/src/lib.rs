@@ -11,18 +11,21 @@
 //! output; the runner sends events and never prints.
 
 pub mod exit;
+pub mod text;
+
 pub mod input;
 pub mod pattern;
 pub mod role;
-pub mod text;
 
 pub mod contract;
+pub mod feature;
 pub mod manifest;
 pub mod suite;
 
 pub mod filter;
 pub mod known;
 pub mod plan;
+pub mod schema;
 
 pub mod certificates;
 

@@ -158,7 +158,7 @@ fn why_unsupported(server: &Peer, client: &Peer, case: &Case) -> Option<String> 
     };
     listed.or_else(not_served).or_else(|| {
         let needed = case.needs.iter().cloned();
-        let of_calls = case.calls.iter().flat_map(Call::server_features).map(str::to_owned);
+        let of_calls = case.calls.iter().flat_map(Call::server_features);
         let missing = needed.chain(of_calls).find(|feature| !server.features.contains(feature))?;
         Some(format!("the manifest does not list the feature `{missing}` for {}", server.name))
     })
@@ -187,7 +187,8 @@ mod tests {
         let expect = Expect { message_count: Some(1), ..Expect::default() };
         let method = Method { path: "S/M".into(), descriptor: None };
         let timeout = Duration::from_secs(1);
-        let call = Call { compression, ..Call::new(method, vec![], timeout, expect) };
+        let mut call = Call::new(method, vec![], timeout, expect);
+        call.options.compression = compression;
         Arc::new(Case::new(name, "R-1", "w", Place::from(Path::new("x")), vec![call]))
     }
 

@@ -148,7 +148,7 @@ fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
         case.tls.is_some() || case.fault.is_some() || case.scripted() == Some(Role::Server);
     match answer.code {
         _ if !answer.messages.is_empty() => false,
-        Code::CANCELLED => is_hindered || call.cancel_after_messages == Some(0),
+        Code::CANCELLED => is_hindered || call.options.cancel_after_messages == Some(0),
         Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE => is_hindered,
         _ => false,
     }

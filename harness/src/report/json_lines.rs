@@ -109,7 +109,7 @@ fn header(plan: &Plan, summary: Option<&Summary>, started: SystemTime) -> Value 
         if let Some(hello) = summary.and_then(|summary| summary.hellos.get(&peer.name)) {
             value["implementation"] = hello.implementation.as_str().into();
             value["version"] = hello.version.as_str().into();
-            value["features"] = json!(hello.features);
+            value["features"] = hello.features.iter().map(|feature| feature.name()).collect();
         }
         if let Some(why) = summary.and_then(|summary| summary.blocked.get(&peer.name)) {
             value["blocked"] = why.as_str().into();

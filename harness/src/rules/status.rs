@@ -108,7 +108,7 @@ pub(super) fn no_status_is_no_success(exchange: &Exchange<'_>) -> Vec<Breach> {
 fn translated(exchange: &Exchange<'_>, expected: Code, seen: &str) -> Vec<Breach> {
     let Some(answer) = exchange.answer else { return Vec::new() };
     let is_late = answer.code == Code::DEADLINE_EXCEEDED && has_timed_out(exchange);
-    let most = exchange.call.cancel_after_messages;
+    let most = exchange.call.options.cancel_after_messages;
     let is_cancelled = answer.code == Code::CANCELLED
         && most.is_some_and(|most| answer.messages.len() >= most as usize);
     if answer.code == expected || is_late || is_cancelled {

@@ -1,7 +1,8 @@
 //! HTTP/2's numbers as people write them: by name.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// An error code of HTTP/2. Shown by its name, if it has one.
@@ -112,6 +113,38 @@ fn setting(name: &str) -> Result<u16, String> {
 
 fn number_in(names: &[&str], name: &str) -> Option<u32> {
     u32::try_from(names.iter().position(|known| *known == name)?).ok()
+}
+
+impl JsonSchema for ErrorCode {
+    fn schema_name() -> Cow<'static, str> {
+        "ErrorCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "An error code of HTTP/2, by name or number.",
+            "anyOf": [{ "enum": ERROR_CODES }, { "type": "integer", "minimum": 0 }],
+        })
+    }
+}
+
+impl JsonSchema for Settings {
+    fn schema_name() -> Cow<'static, str> {
+        "Settings".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let number = json_schema!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
+        let named = SETTINGS.iter().map(|name| ((*name).to_owned(), number.clone().into()));
+        json_schema!({
+            "description": "Settings of HTTP/2, by name or number (\"0x99\").",
+            "type": "object",
+            "properties": named.collect::<serde_json::Map<_, serde_json::Value>>(),
+            "patternProperties": { "^0x[0-9a-fA-F]+$": number },
+            "additionalProperties": false,
+            "minProperties": 1,
+        })
+    }
 }
 
 #[cfg(test)]

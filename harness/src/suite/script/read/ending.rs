@@ -1,18 +1,25 @@
 //! How the outcomes of a script are written.
 
+use std::borrow::Cow;
+
 use prost_reflect::MessageDescriptor;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
 use crate::{
     input::OneOrMore,
-    suite::{Code, Codes, Ending, EndingKind, ErrorCode, json::read_message},
+    suite::{
+        Code, Codes, Ending, EndingKind, ErrorCode,
+        json::read_message,
+        problem::{Problem, Within as _, each_item},
+    },
 };
 
 /// An outcome as it is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::suite) struct RawEnding {
+pub(in crate::suite) struct WrittenEnding {
     status: Option<OneOrMore<Code>>,
     http: Option<OneOrMore<u16>>,
     rst_stream: Option<Codes>,
@@ -33,12 +40,12 @@ pub(in crate::suite) struct RawEnding {
     stream: Option<u32>,
     max_frame_size: Option<u32>,
     #[serde(default)]
-    also: Vec<RawEnding>,
+    also: Vec<WrittenEnding>,
 }
 
-impl RawEnding {
+impl WrittenEnding {
     /// The outcome, with messages of this type.
-    pub(super) fn read(self, output: Option<&MessageDescriptor>) -> Result<Ending, String> {
+    pub(super) fn read(self, output: Option<&MessageDescriptor>) -> Result<Ending, Problem> {
         let kinds = [
             self.status.map(|codes| EndingKind::Status(codes.0)),
             self.http.map(|statuses| EndingKind::Http(statuses.0)),
@@ -51,32 +58,24 @@ impl RawEnding {
         let (Some(kind), None) = (kinds.next(), kinds.next()) else {
             return Err(
                 "an outcome is one of `status`, `http`, `rst_stream`, `goaway`, `closed`, `silence`"
-                    .to_owned(),
+                    .into(),
             );
         };
         if self.stream == Some(0) {
-            return Err("`stream` 0 is the connection; leave it out".to_owned());
+            return Err(Problem::of_field("stream", "`stream` 0 is the connection; leave it out"));
         }
-        let read_also = |(index, ending): (usize, Self)| {
-            ending.read(output).map_err(|why| format!("also[{index}]: {why}"))
-        };
-        let also = self.also.into_iter().enumerate().map(read_also).collect::<Result<_, _>>()?;
+        let also = each_item(self.also, |ending| ending.read(output)).within("also")?;
         let messages = match (self.messages, output) {
             (None, _) => None,
-            (Some(_), None) => return Err("messages: an unknown method has no type".to_owned()),
-            (Some(values), Some(output)) => Some(
-                values
-                    .iter()
-                    .enumerate()
-                    .map(|(index, value)| {
-                        read_message(output, value).map_err(|why| format!("messages[{index}]{why}"))
-                    })
-                    .collect::<Result<Vec<_>, _>>()?,
-            ),
+            (Some(_), None) => return Err("an unknown method has no type").within("messages"),
+            (Some(values), Some(output)) => {
+                let read = |value: Value| read_message(output, &value);
+                Some(each_item(values, read).within("messages")?)
+            }
         };
         let is_success = matches!(&kind, EndingKind::Status(codes) if codes.contains(&Code::OK));
         if is_success && messages.is_none() && self.message_count.is_none() {
-            return Err("OK with nothing checked; give `messages` or `message_count`".to_owned());
+            return Err("OK with nothing checked; give `messages` or `message_count`".into());
         }
         Ok(Ending {
             kind,
@@ -102,5 +101,20 @@ impl<'de> Deserialize<'de> for Codes {
         let codes: OneOrMore<ErrorCode> =
             serde_json::from_value(value).map_err(D::Error::custom)?;
         Ok(Self::These(codes.0))
+    }
+}
+
+impl JsonSchema for Codes {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Codes".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let codes = generator.subschema_for::<OneOrMore<ErrorCode>>();
+        json_schema!({ "anyOf": [{ "const": "any" }, codes] })
     }
 }
