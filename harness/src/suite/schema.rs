@@ -31,6 +31,7 @@ pub fn schema(mut generator: SchemaGenerator) -> Value {
             shorthand(schema);
         }
     }
+    definitions.insert("Short".to_owned(), short());
     let mut root = root.to_value();
     root["$schema"] = json!("http://json-schema.org/draft-07/schema#");
     root["definitions"] = Value::Object(definitions);
@@ -88,7 +89,7 @@ fn shorthand(schema: &mut Schema) {
     let Some(Value::Object(fields)) = object.get_mut("properties") else { return };
     fields.values_mut().for_each(or_short);
     // A list may be written as columns of its items.
-    let columns = json!({ "\\[\\]\\.": { "type": "array" } });
+    let columns = json!({ "\\[\\]\\.": true });
     let patterns = object.entry("patternProperties").or_insert_with(|| json!({}));
     if let (Value::Object(patterns), Value::Object(columns)) = (patterns, columns) {
         patterns.extend(columns);
@@ -101,20 +102,25 @@ fn shorthand(schema: &mut Schema) {
 fn or_short(value: &mut Value) {
     let long = value.take();
     let about = long.get("description").cloned();
-    let mut either = json!({
-        "anyOf": [
-            long,
-            { "type": "string", "pattern": "\\$[a-z0-9_]+" },
-            {
-                "type": "object",
-                "properties": { "$repeat": {}, "of": {} },
-                "required": ["$repeat", "of"],
-                "additionalProperties": false,
-            },
-        ],
-    });
+    let mut either = json!({ "anyOf": [long, { "$ref": "#/definitions/Short" }] });
     if let Some(about) = about {
         either["description"] = about;
     }
     *value = either;
+}
+
+/// What may stand in the place of any value.
+fn short() -> Value {
+    json!({
+        "description": "A column of `each`, or something repeated.",
+        "anyOf": [
+            { "type": "string", "pattern": "\\$[a-z0-9_]+" },
+            {
+                "type": "object",
+                "properties": { "$repeat": true, "of": true },
+                "required": ["$repeat", "of"],
+                "additionalProperties": false,
+            },
+        ],
+    })
 }

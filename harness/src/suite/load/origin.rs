@@ -44,21 +44,24 @@ impl Origin<'_> {
     /// The line of what is wrong: of the key, the item or the row that it comes from.
     pub(super) fn place_of(&self, problem: &Problem, row: Option<usize>) -> Place {
         let Self::Table { path, text, case, defaults } = self else { return self.place() };
-        let rest = match &problem.path[..] {
-            // What a call does not say itself stands on its case.
-            [Key::Field(calls), Key::Item(_), rest @ ..] if calls == "calls" => rest,
-            rest => rest,
+        let way = &problem.path[..];
+        // What a call does not say itself stands on its case, or at the suite's head.
+        let of_call = match way {
+            [Key::Field(calls), Key::Item(_), _, ..] if calls == "calls" => 2,
+            _ => 0,
         };
-        let found = [Some(*case), *defaults].into_iter().flatten();
-        let found = found
-            .flat_map(|table| [walk(table, &problem.path), walk(table, rest)])
-            .max_by_key(|walk| walk.known);
+        let own = walk(case, way);
+        let inherited = [Some(*case), *defaults].into_iter().flatten();
+        let inherited = inherited.map(|table| walk(table, &way[of_call..]));
+        let found = match own.known > of_call {
+            true => own,
+            false => inherited.into_iter().find(|walk| walk.known > 0).unwrap_or(own),
+        };
         let offset = match (found, row) {
-            (Some(Walk { column: true, .. }), Some(row)) => {
+            (Walk { column: true, .. }, Some(row)) => {
                 walk(case, &[Key::from("each"), Key::Item(row)]).offset
             }
-            (Some(walk), _) if walk.known > 0 => walk.offset,
-            _ => case.span().start,
+            (walk, _) => walk.offset,
         };
         Place::at_offset(path, text, offset)
     }
@@ -79,7 +82,7 @@ pub(super) fn place_in(path: &Path, text: &str, file: &DeTable<'_>, way: &[Key])
 struct Walk {
     /// Where the last that was found stands.
     offset: usize,
-    /// How many of its keys were found, from the end of the way's last restart.
+    /// How many of its keys were found.
     known: usize,
     /// Whether it ends at a `$column`, whose value stands in a row.
     column: bool,

@@ -381,7 +381,7 @@ fn no_field_is_left_out_when_a_case_is_shown() {
 #[test]
 fn a_bad_file_is_named() {
     for (file, text, expected) in [
-        ("a.toml", "suite = 1", "a.toml:1: invalid type"),
+        ("a.toml", "suite = 1", "a.toml:1: suite: invalid type"),
         ("a.toml", "[suite]\nname = \"a\"\nproto = \"no.proto\"", "proto `no.proto` is not among"),
         ("a.jsonl", "", "a.jsonl:1: the first line names the suite"),
         ("a.jsonl", "{\"suite\":{\"name\":\"a\",\"proto\":\"t.proto\"}}\n{", "a.jsonl:2: EOF"),
