@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use crosswire_http2::frame::{PREFACE, kind, kind_name};
+
 use super::{Breach, Exchange};
 use crate::{
     role::Role,
-    wire::{
-        frame::{PREFACE, kind, kind_name},
-        transcript::{Alpn, Asked, Debt, Opening, What, other},
-    },
+    wire::transcript::{Alpn, Asked, Debt, Opening, What, other},
 };
 
 /// An answer is overdue when so much time has passed since the question, and its

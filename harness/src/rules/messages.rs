@@ -1,14 +1,12 @@
 //! Rules of messages, whichever side sends them.
 
+use crosswire_http2::message::{InflateError, Message};
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 
 use super::{Breach, Exchange, canonical::first_deviation};
 use crate::{
     role::Role,
-    wire::{
-        message::{InflateError, Message},
-        transcript::{Event, What},
-    },
+    wire::transcript::{Event, What},
 };
 
 /// `grpc-encoding` at most once, and named when a message is compressed.

@@ -1,6 +1,7 @@
 //! Rules of the status that a client reports, where the server gave none.
 
 use bytes::Bytes;
+use crosswire_http2::error::{self, error_name};
 
 use super::{Breach, Exchange};
 use crate::{
@@ -8,10 +9,7 @@ use crate::{
     role::Role,
     suite::Code,
     text::count,
-    wire::{
-        frame::{error, error_name},
-        transcript::{Event, What},
-    },
+    wire::transcript::{Event, What},
 };
 
 /// The part of a deadline that may have passed before its request was seen.

@@ -16,7 +16,7 @@ pub(crate) use connection::Connection;
 pub(crate) use receiving::Received;
 pub(crate) use state::Ended;
 
-use crosswire::wire::headers::Field;
+use crosswire_http2::hpack::Field;
 
 /// The fields of a block to be sent.
 pub(crate) type Fields = Vec<(String, Vec<u8>)>;

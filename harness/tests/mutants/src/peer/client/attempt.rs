@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crosswire::wire::frame::error;
+use crosswire_http2::error;
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{observed::Observed, response::Response, types::Stub};

@@ -1,6 +1,6 @@
 //! A response, as it comes: blocks and DATA to messages and a status.
 
-use crosswire::wire::headers::Field;
+use crosswire_http2::hpack::Field;
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{attempt::is_known, observed::Observed, types::Stub};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crosswire::wire::{
+use crosswire_http2::{
     message::{Message, MessageReader},
     write,
 };

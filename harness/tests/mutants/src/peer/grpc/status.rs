@@ -1,7 +1,7 @@
 //! Statuses, and how they stand in trailers.
 
 use base64::Engine as _;
-use crosswire::wire::headers::Field;
+use crosswire_http2::hpack::Field;
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::metadata::{decode, encoder};

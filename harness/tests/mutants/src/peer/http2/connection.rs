@@ -11,13 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crosswire::{
-    role::Role,
-    wire::{
-        frame::{PREFACE, error, flag},
-        headers::Field,
-        write::{frame, goaway, ping, reset, settings, settings_ack, window_update},
+use crosswire::role::Role;
+use crosswire_http2::{
+    error,
+    frame::{PREFACE, flag, kind},
+    hpack::Field,
+    settings::{
+        ENABLE_PUSH, GREATEST_WINDOW_BYTES, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS,
+        MAX_FRAME_SIZE,
     },
+    write::{frame, goaway, ping, reset, settings, settings_ack, window_update},
 };
 use mutants::{mutant::Mutant, planted::planted};
 
@@ -25,12 +28,6 @@ use super::{
     reading,
     state::{Ended, State},
 };
-
-/// Settings of HTTP/2 (RFC 9113, section 6.5.2).
-pub(super) const ENABLE_PUSH: u16 = 2;
-pub(super) const MAX_CONCURRENT_STREAMS: u16 = 3;
-pub(super) const INITIAL_WINDOW_SIZE: u16 = 4;
-pub(super) const MAX_FRAME_SIZE: u16 = 5;
 
 /// A setting and a type of frame that nobody knows, and a frame that tells nobody anything.
 const UNKNOWN_SETTING: u16 = 0x7a7a;
@@ -41,7 +38,6 @@ const LARGE_WINDOW: u32 = 8 << 20;
 const SMALL_WINDOW: u32 = 4000;
 /// How long a request may be under way.
 const UNDER_WAY: Duration = Duration::from_millis(500);
-const GREATEST_WINDOW: u32 = (1 << 31) - 1;
 
 /// One side of a connection.
 pub(crate) struct Connection {
@@ -160,7 +156,7 @@ impl Connection {
         if std::mem::replace(&mut state.is_ending, true) {
             return;
         }
-        state.send(goaway(GREATEST_WINDOW, error::NO_ERROR));
+        state.send(goaway(GREATEST_WINDOW_BYTES, error::NO_ERROR));
         drop(state);
         thread::spawn(move || {
             thread::sleep(UNDER_WAY);
@@ -226,7 +222,7 @@ pub(super) fn disturbance(role: Role, stream: u32) -> Vec<u8> {
         frames.extend(ping(0, stream.to_be_bytes().repeat(2)));
     }
     if planted(Mutant::PriorityFrames) {
-        frames.extend(frame(crosswire::wire::frame::kind::PRIORITY, 0, stream, &[0, 0, 0, 0, 99]));
+        frames.extend(frame(kind::PRIORITY, 0, stream, &[0, 0, 0, 0, 99]));
     }
     frames
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use crosswire::wire::{headers::Field, write::window_update};
+use crosswire_http2::{hpack::Field, write::window_update};
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{

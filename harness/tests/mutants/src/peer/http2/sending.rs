@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crosswire::wire::{
+use crosswire_http2::{
     frame::{flag, kind},
     write::{data, frame},
 };

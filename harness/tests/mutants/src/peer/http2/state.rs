@@ -5,16 +5,16 @@ use std::{
     sync::{Arc, Condvar, mpsc::Sender},
 };
 
-use crosswire::{
-    role::Role,
-    wire::{frame::error, settings::DEFAULT_WINDOW_BYTES, write::reset},
+use crosswire::role::Role;
+use crosswire_http2::{
+    error,
+    settings::{DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW_BYTES},
+    write::reset,
 };
 use mutants::{mutant::Mutant, planted::planted};
 use thiserror::Error;
 
 use super::{blocks::BlockWriter, receiving::Received};
-
-const DEFAULT_MAX_FRAME_BYTES: usize = 16_384;
 
 /// Why a stream ended before it was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -98,7 +98,7 @@ impl State {
             partner: Partner {
                 has_settings: false,
                 initial_window: DEFAULT_WINDOW_BYTES.into(),
-                max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
+                max_frame_bytes: DEFAULT_MAX_FRAME_BYTES as usize,
                 max_streams: usize::MAX,
             },
             highest: 0,

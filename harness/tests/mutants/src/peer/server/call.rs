@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crosswire::wire::{frame::error, headers::Field};
+use crosswire_http2::{error, hpack::Field};
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{

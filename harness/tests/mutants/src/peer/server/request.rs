@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crosswire::wire::headers::Field;
+use crosswire_http2::hpack::Field;
 use mutants::{mutant::Mutant, planted::planted};
 
 use crate::{

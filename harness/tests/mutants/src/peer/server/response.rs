@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crosswire::wire::frame::error;
+use crosswire_http2::error;
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::call::sent_back;

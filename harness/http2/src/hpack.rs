@@ -16,7 +16,7 @@ pub use encode::{encode, table_size};
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::settings::DEFAULT_HEADER_TABLE_BYTES;
+use crate::settings::DEFAULT_HEADER_TABLE_BYTES;
 use table::Table;
 
 /// The most that is kept of one block's fields, each counted with its overhead.
@@ -45,7 +45,8 @@ pub struct Field {
 
 impl Field {
     /// How much memory it takes at most, if nothing of it is shared.
-    pub(super) fn kept_bytes(&self) -> usize {
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
         size_of::<Self>() + self.name.len() + self.value.len()
     }
 }

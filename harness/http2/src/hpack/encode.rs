@@ -45,7 +45,7 @@ fn push_number(block: &mut Vec<u8>, others: u8, prefix_bits: u32, number: usize)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::headers::HeaderDecoder;
+    use crate::hpack::HeaderDecoder;
 
     #[test]
     fn what_is_written_is_read_again() {
