@@ -171,12 +171,6 @@ fn fails(line: &Line, side: Role, error: &io::Error) {
     line.note(side, format!("the TLS handshake with the {side} fails: {error}"));
 }
 
-/// What TLS itself says of a connection that ends before its time.
-pub(super) fn reason(error: &io::Error) -> Option<String> {
-    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
-    Some(format!("TLS ends: {error}"))
-}
-
 fn provider() -> Arc<CryptoProvider> {
     ring::default_provider().into()
 }

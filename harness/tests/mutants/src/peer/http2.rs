@@ -6,15 +6,16 @@
 
 mod blocks;
 mod connection;
+mod greeting;
 mod malformed;
 mod reading;
 mod receiving;
 mod sending;
+mod start;
 mod state;
 
 pub(crate) use connection::Connection;
-pub(crate) use receiving::Received;
-pub(crate) use state::Ended;
+pub(crate) use state::{Ended, Received};
 
 use crosswire_http2::hpack::Field;
 

@@ -10,7 +10,7 @@ use crate::{
     grpc::{
         messages::frame,
         metadata::{self, Entry},
-        status::{Status, code},
+        status::Status,
         timeout,
     },
     http2::{Connection, Ended, Fields, Received},
@@ -221,8 +221,3 @@ impl Attempt {
 
 /// How long whoever has cancelled reads on.
 const READS_ON: Duration = Duration::from_millis(100);
-
-/// Whether a code is one that gRPC has.
-pub(super) const fn is_known(code: i32) -> bool {
-    code >= code::OK && code <= code::UNAUTHENTICATED
-}

@@ -22,6 +22,11 @@ pub(crate) mod code {
     pub(crate) const INTERNAL: i32 = 13;
     pub(crate) const UNAVAILABLE: i32 = 14;
     pub(crate) const UNAUTHENTICATED: i32 = 16;
+
+    /// Whether a code is one that gRPC has.
+    pub(crate) const fn is_known(code: i32) -> bool {
+        code >= OK && code <= UNAUTHENTICATED
+    }
 }
 
 /// How a call ends.

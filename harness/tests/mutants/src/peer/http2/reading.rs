@@ -20,8 +20,8 @@ use mutants::{mutant::Mutant, planted::planted};
 use super::{
     connection::Connection,
     malformed::{self, Part},
-    receiving::{Received, give_back_to_all},
-    state::{Ended, State, is_clients, of},
+    receiving::give_back_to_all,
+    state::{Ended, Received, State, is_clients, of},
     value,
 };
 

@@ -10,7 +10,8 @@ use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
     Fields,
-    connection::{Connection, disturbance},
+    connection::Connection,
+    greeting::disturbance,
     state::{Ended, FIRST_STREAM, NEXT_STREAM, State},
 };
 

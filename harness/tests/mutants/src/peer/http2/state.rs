@@ -14,7 +14,7 @@ use crosswire_http2::{
 use mutants::{mutant::Mutant, planted::planted};
 use thiserror::Error;
 
-use super::{blocks::BlockWriter, receiving::Received};
+use super::blocks::BlockWriter;
 
 /// Why a stream ended before it was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -31,6 +31,16 @@ pub(crate) enum Ended {
     /// The time is up.
     #[error("the deadline has passed")]
     Late,
+}
+
+/// What comes on a stream.
+pub(crate) enum Received {
+    /// A header block, and whether it ends the stream.
+    Headers(Vec<Field>, bool),
+    /// The content of DATA, and how much of the window it took, padding included.
+    Data(Bytes, u32),
+    /// Nothing more comes.
+    End,
 }
 
 /// The state of a connection.

@@ -7,7 +7,7 @@ use mutants::{mutant::Mutant, planted::planted};
 
 use crate::{
     grpc::{
-        compression::too_long,
+        limit::too_long,
         messages::Messages,
         metadata::{self, Entry},
         status::{Status, code},
