@@ -424,10 +424,12 @@ impl Link {
             kind::PING if frame.has(flag::ACK) => self.pings_answered += 1,
             kind::PING => self.answer(Habit::PingAck, write::ping(flag::ACK, &frame.payload)),
             kind::GOAWAY => {
-                if let Ok(GoAway { code, .. }) = frame.goaway() {
-                    if !self.seen.goaways.contains(&code) && self.seen.goaways.len() < MAX_GOAWAYS {
-                        self.seen.goaways.push(code);
-                    }
+                let goaways = &mut self.seen.goaways;
+                if let Ok(GoAway { code, .. }) = frame.goaway()
+                    && !goaways.contains(&code)
+                    && goaways.len() < MAX_GOAWAYS
+                {
+                    goaways.push(code);
                 }
             }
             kind::WINDOW_UPDATE => {

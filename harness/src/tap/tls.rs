@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::{
-    LazyConfigAcceptor, TlsConnector, client, rustls,
+    LazyConfigAcceptor, TlsConnector, client,
     rustls::{
         ClientConfig, RootCertStore, ServerConfig,
         crypto::{CryptoProvider, ring},

@@ -5,9 +5,11 @@ use std::{
     sync::{Arc, Condvar, mpsc::Sender},
 };
 
+use bytes::Bytes;
 use crosswire::role::Role;
 use crosswire_http2::{
     error,
+    hpack::Field,
     settings::{DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW_BYTES},
     write::reset,
 };
