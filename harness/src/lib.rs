@@ -14,6 +14,7 @@ pub mod exit;
 pub mod text;
 
 pub mod input;
+pub mod mark;
 pub mod pattern;
 pub mod role;
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crosswire_http2::frame::{flag, kind};
+
 use crate::{
     role::Role,
     suite::{
@@ -9,7 +11,6 @@ use crate::{
         problem::{Problem, Within as _},
     },
     text,
-    wire::frame::{flag, kind},
 };
 
 /// A step, with the index of what it is written as.

@@ -2,6 +2,11 @@
 
 use std::io::Write as _;
 
+use crosswire_http2::{
+    frame::{PREFACE, flag, kind},
+    hpack,
+    write::prefixed,
+};
 use flate2::{Compression, write::GzEncoder};
 use prost_reflect::{MessageDescriptor, prost::Message as _};
 use serde_json::Value;
@@ -11,17 +16,12 @@ use super::written::{
     PauseStep, Pieces, PingStep, Sending, WaitForStep, What, WrittenStep,
 };
 use crate::{
+    mark::CALL_ENTRY,
     role::Role,
     suite::{
         AnyOf, Awaited, Codes, Step, StreamRef,
         json::{read_hex, read_message},
         problem::{Problem, Within as _, each_item},
-    },
-    wire::{
-        frame::{PREFACE, flag, kind},
-        headers,
-        transcript::CALL_ENTRY,
-        write::prefixed,
     },
 };
 
@@ -144,8 +144,8 @@ impl StepReader<'_> {
         }
         list.splice(0..0, step.first);
         list.extend(step.add);
-        let mut block = step.table_size.map(headers::table_size).unwrap_or_default();
-        block.extend(headers::encode(&list));
+        let mut block = step.table_size.map(hpack::table_size).unwrap_or_default();
+        block.extend(hpack::encode(&list));
         if let Some(hex) = &step.block_hex {
             block.extend(read_hex("block_hex", hex)?);
         }
@@ -225,7 +225,7 @@ fn block_of(fields: &[(String, String)], opens: bool, flags: u8) -> Step {
     Step::Headers {
         opens,
         stream: StreamRef::Current,
-        block: headers::encode(fields),
+        block: hpack::encode(fields),
         flags,
         ends_block: true,
         pieces: Vec::new(),
