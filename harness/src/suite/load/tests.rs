@@ -279,13 +279,13 @@ fn the_line_is_that_of_what_is_wrong() {
         ),
         // A value that comes from a row.
         (
-            "name = \"c/$code\"\nrule = \"R-1\"\nwhy = \"w\"\nmethod = \"t.S/Unary\"\nrequest = {}\nexpect = { code = \"$code\" }\neach = [\n{ code = \"INTERNAL\" },\n{ code = \"FINE\" },\n]",
+            "name = \"c/$n\"\nrule = \"R-1\"\nwhy = \"w\"\nmethod = \"t.S/Unary\"\nrequest = {}\nexpect = { code = \"$code\" }\neach = [\n{ n = 1, code = \"INTERNAL\" },\n{ n = 2, code = \"FINE\" },\n]",
             10,
-            "case `c/FINE`: each[1]: expect.code: `FINE` is no status code",
+            "case `c/2`: each[1]: expect.code: `FINE` is no status code",
         ),
         // One that does not.
         (
-            "name = \"c/$code\"\nrule = \"R-1\"\nwhy = \"w\"\nmethod = \"t.S/Unary\"\nrequest = { z = 1 }\nexpect = { code = \"$code\" }\neach = [\n{ code = \"INTERNAL\" },\n]",
+            "name = \"c/$n\"\nrule = \"R-1\"\nwhy = \"w\"\nmethod = \"t.S/Unary\"\nrequest = { z = 1 }\nexpect = { code = \"$code\" }\neach = [\n{ n = 1, code = \"INTERNAL\" },\n]",
             6,
             "each[0]: request",
         ),
