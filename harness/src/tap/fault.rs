@@ -28,15 +28,13 @@ use tokio::{
 use super::line::{End, Outcome, Socket, Way, both};
 use crate::{
     role::Role,
-    suite::{Action, Fault, Position},
+    suite::{Action, Fault, PING_DATA, Position},
     wire::{
         frame::{Frame, encode, flag, kind},
         transcript::Closing,
     },
 };
 use edit::{Editor, Step};
-
-pub(crate) use edit::PING_DATA;
 use frames::{Blocks, Frames};
 use place::{Finder, Place};
 
