@@ -65,9 +65,7 @@ fn shown(value: &Value) -> String {
 }
 
 fn joined(values: &[Value], between: &str) -> String {
-    let texts =
-        values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), String::from));
-    texts.collect::<Vec<_>>().join(between)
+    values.iter().map(shown).collect::<Vec<_>>().join(between)
 }
 
 /// Whether this is what came.
