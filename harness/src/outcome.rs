@@ -3,6 +3,7 @@
 
 mod unmet;
 
+use crosswire_http2::{error::error_name, message::Message};
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 
 pub use unmet::{Unmet, allows, unmet};
@@ -11,7 +12,6 @@ use crate::{
     observe::{Answered, Played, Stalled, StreamSeen, Waited},
     suite::{Code, Method, Step, message_value},
     text::{count, printable, shorten},
-    wire::{frame::error_name, message::Message},
 };
 
 /// How much of a text is shown.

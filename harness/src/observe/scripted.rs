@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use crate::{
-    suite::AnyOf,
-    text::count,
-    wire::{frame::error_name, message::Message},
-};
+use crosswire_http2::{error::error_name, message::Message};
+
+use crate::{suite::AnyOf, text::count};
 
 /// What a scripted client saw of the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,6 +2,10 @@
 
 use std::{fmt, iter};
 
+use crosswire_http2::{
+    error::{self, error_name},
+    message::Message,
+};
 use prost_reflect::{DynamicMessage, prost::Message as _};
 use serde_json::{Value, json};
 
@@ -10,10 +14,6 @@ use crate::{
     observe::{Played, StreamSeen},
     suite::{Codes, Ending, EndingKind, Method, message_value},
     text::{printable, shorten},
-    wire::{
-        frame::{error, error_name},
-        message::Message,
-    },
 };
 
 /// How much of a value is shown.
