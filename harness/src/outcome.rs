@@ -1,6 +1,7 @@
 //! What came of a scripted client's streams, against the outcomes that a case allows: which
 //! clauses of each did not hold, as values. Pure.
 
+mod extent;
 mod unmet;
 
 use crosswire_http2::{error::error_name, message::Message};
@@ -63,7 +64,9 @@ pub fn describe(streams: &[u32], method: &Method, played: &Played) -> String {
     if played.is_closed {
         parts.push("a closed connection".to_owned());
     }
-    if let Some(why) = &played.unreadable {
+    if let Some(protocol) = played.other_protocol {
+        parts.push(format!("an answer in {protocol}"));
+    } else if let Some(why) = &played.unreadable {
         parts.push(format!("bytes that cannot be read ({why})"));
     }
     if parts.is_empty() {

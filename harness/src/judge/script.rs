@@ -38,9 +38,10 @@ fn mismatch(
     played: &Played,
     steps: &[Step],
 ) -> Option<String> {
-    // Whatever came before: what cannot be read is no HTTP/2.
-    let is_allowed =
-        played.unreadable.is_none() && endings.iter().any(|ending| allows(ending, method, played));
+    // Whatever came before: what cannot be read is no HTTP/2. Another protocol is judged as
+    // an outcome.
+    let is_readable = played.unreadable.is_none() || played.other_protocol.is_some();
+    let is_allowed = is_readable && endings.iter().any(|ending| allows(ending, method, played));
     let stalled = played.stalled.as_ref().filter(|stalled| !is_allowed || !may_stall(stalled));
     if is_allowed && stalled.is_none() {
         return None;

@@ -57,6 +57,11 @@ impl Code {
         let position = NAMES.iter().position(|known| *known == name)?;
         i32::try_from(position).ok().map(Self)
     }
+
+    /// Every code that has a name, but OK.
+    pub(crate) fn errors() -> impl Iterator<Item = Self> {
+        NAMES.iter().filter_map(|name| Self::from_name(name)).filter(|code| *code != Self::OK)
+    }
 }
 
 impl fmt::Display for Code {

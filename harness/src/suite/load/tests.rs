@@ -18,8 +18,24 @@ service S {
 }
 "#;
 
-const CONTRACT: &str =
-    "| id | level | rule | source |\n| - | - | - | - |\n| R-1 | MUST | x | y |\n";
+const CONTRACT: &str = "\
+| id | level | rule | source |
+| - | - | - | - |
+| R-1 | MUST | x | y |
+
+| class | outcomes | meaning | source |
+| - | - | - | - |
+| `served` | OK | x | y |
+| `refused` | status, HTTP, RST_STREAM, GOAWAY, close | x | y |
+| `connection-error` | GOAWAY, close | x | y |
+| `lost` | INTERNAL, UNAVAILABLE | x | y |
+
+| id | level | rule | classes | source |
+| - | - | - | - | - |
+| R-2 | MUST | x | `refused` | y |
+| R-3 | MUST | x | `served`; `connection-error` PROTOCOL_ERROR | y |
+| R-4 | MUST | x | `lost` | y |
+";
 
 /// Loads one suite file in a folder of its own.
 fn load_text(file: &str, text: &str) -> Result<Vec<Suite>, String> {
