@@ -2,7 +2,7 @@
 
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 
-use super::{Breach, Exchange, canonical::first_deviation};
+use super::{Breach, Exchange, canonical::first_deviation, response::status_of};
 use crate::{
     role::Role,
     wire::{
@@ -55,10 +55,14 @@ pub(super) fn flag_is_zero_or_one(exchange: &Exchange<'_>) -> Vec<Breach> {
         .collect()
 }
 
-/// Nothing is left over at END_STREAM.
+/// Nothing is left over at END_STREAM. An error that comes in the middle of a message is
+/// told in trailers as any other, and the message is given up.
 pub(super) fn are_whole(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let status = exchange.trailers().and_then(|block| status_of(block.value("grpc-status")?));
+    let has_failed = status.is_some_and(|code| code != 0);
     let events = exchange.transcript.events();
     events
+        .filter(|event| event.from == Role::Client || !has_failed)
         .filter_map(|event| match &event.what {
             What::Fragment(fragment) => {
                 let what = format!(
@@ -77,21 +81,23 @@ pub(super) fn are_whole(exchange: &Exchange<'_>) -> Vec<Breach> {
 /// is, is the case's matter.
 pub(super) fn parse_as_their_type(exchange: &Exchange<'_>) -> Vec<Breach> {
     payloads(exchange, |descriptor, payload| {
-        let error = DynamicMessage::decode(descriptor.clone(), payload).err()?;
-        Some((
-            0..payload.len(),
-            format!("a message that is no {}: {error}", descriptor.full_name()),
-        ))
+        let error = DynamicMessage::decode(descriptor.clone(), payload).err()?.to_string();
+        // How deep a message may be is our limit, and nobody else's.
+        let what = format!("a message that is no {}: {error}", descriptor.full_name());
+        (!error.contains(TOO_DEEP)).then_some((0..payload.len(), what))
     })
 }
 
-/// The payload is what a canonical encoder writes.
+/// What the decoder says of a message that is nested more deeply than it follows.
+const TOO_DEEP: &str = "recursion limit";
+
+/// The payload is what encoders write, as the encoding guide has it.
 pub(super) fn are_canonical(exchange: &Exchange<'_>) -> Vec<Breach> {
     payloads(exchange, |descriptor, payload| {
         let deviation = first_deviation(descriptor, payload)?;
         // What does not parse breaks another rule. Few deviate, so this comes last.
         DynamicMessage::decode(descriptor.clone(), payload).ok()?;
-        Some((deviation.bytes, format!("not the canonical encoding: {}", deviation.what)))
+        Some((deviation.bytes, format!("not what an encoder writes: {}", deviation.what)))
     })
 }
 

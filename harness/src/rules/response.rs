@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Breach, Exchange,
     metadata::{decode, field_breach},
-    protobuf::status_code,
+    protobuf::status_code as status_of_details,
     request::bad_content_type,
 };
 use crate::{
@@ -26,18 +26,17 @@ const STOPPED_AFTER: Duration = Duration::from_millis(500);
 const STOPPED_UNSEEN_AFTER: Duration = Duration::from_secs(1);
 const STOPPED_UNSEEN_FRAMES: u64 = 8;
 
-/// The first block has `:status` 200 and one gRPC content-type.
+/// The first block has one gRPC content-type. (A status other than 200 makes the response
+/// HTTP's own.)
 pub(super) fn begins_as_grpc(exchange: &Exchange<'_>) -> Vec<Breach> {
     let is_first = |event: &&Event| matches!(event.what, What::Headers { .. } | What::Data { .. });
     let first = exchange.transcript.sent_by(Role::Server).find(is_first);
     let early = first.filter(|event| matches!(event.what, What::Data { .. }));
     let early = early.map(|event| Breach::of(event, "DATA before the response's HEADERS"));
     let bad_block = exchange.response().into_iter().flat_map(|response| {
-        let status = response.value(":status").unwrap_or_default();
-        let is_bad = status != b"200";
-        let bad_status =
-            is_bad.then(|| Breach::quoting(response.event, status, ":status is not 200"));
-        bad_status.into_iter().chain(bad_content_type(response))
+        let no_status = response.value(":status").is_none();
+        let no_status = no_status.then(|| Breach::of(response.event, "no :status"));
+        no_status.into_iter().chain(bad_content_type(response))
     });
     early.into_iter().chain(bad_block).collect()
 }
@@ -136,12 +135,14 @@ pub(super) fn details_agree_with_the_status(exchange: &Exchange<'_>) -> Vec<Brea
     let status = exchange.trailers().and_then(|block| status_of(block.value("grpc-status")?));
     values
         .filter_map(|(index, (event, value))| {
-            let what = match decode(value).map(|bytes| status_code(&bytes)) {
+            let what = match decode(value).map(|bytes| status_of_details(&bytes)) {
                 _ if index > 0 => "more than one grpc-status-details-bin".to_owned(),
                 None => "a grpc-status-details-bin that is not base64".to_owned(),
                 Some(None) => "a grpc-status-details-bin that is no google.rpc.Status".to_owned(),
+                // Without a code of its own, it contradicts none.
                 Some(Some(code)) => match status {
-                    Some(status) if status != code => {
+                    Some(status) if code.is_some_and(|code| code != status) => {
+                        let code = code.unwrap_or_default();
                         format!(
                             "code {code} in grpc-status-details-bin beside grpc-status {status}"
                         )
@@ -154,18 +155,25 @@ pub(super) fn details_agree_with_the_status(exchange: &Exchange<'_>) -> Vec<Brea
         .collect()
 }
 
-/// The response's encoding was offered by the request.
+/// A response's message is compressed with what the request offered. Of a client that
+/// offers nothing, nobody knows what it lacks; and to name an encoding compresses nothing.
 pub(super) fn encoding_was_offered(exchange: &Exchange<'_>) -> Vec<Breach> {
-    let Some(response) = exchange.response() else { return Vec::new() };
     let offers: Vec<&[u8]> = exchange
         .values(Role::Client, "grpc-accept-encoding")
         .flat_map(|(_, value)| value.split(|byte| *byte == b','))
         .map(<[u8]>::trim_ascii)
         .collect();
-    let is_offered = |encoding: &&[u8]| *encoding == b"identity" || offers.contains(encoding);
-    let encodings = response.values("grpc-encoding").filter(|encoding| !is_offered(encoding));
-    let what = "a grpc-encoding that the request's grpc-accept-encoding does not offer";
-    encodings.map(|encoding| Breach::quoting(response.event, encoding, what)).collect()
+    let Some(encoding) = exchange.transcript.encoding(Role::Server) else { return Vec::new() };
+    let is_offered = encoding.eq_ignore_ascii_case(b"identity")
+        || offers.iter().any(|offer| offer.eq_ignore_ascii_case(encoding));
+    if offers.is_empty() || is_offered {
+        return Vec::new();
+    }
+    let mut messages = exchange.transcript.messages(Role::Server);
+    let compressed = messages.find(|(_, message)| message.flag == 1);
+    let name = encoding.escape_ascii();
+    let what = format!("a message in {name}, which the request's grpc-accept-encoding lacks");
+    compressed.map(|(event, _)| Breach::of(event, what)).into_iter().collect()
 }
 
 /// A status that comes while the request goes on is followed by

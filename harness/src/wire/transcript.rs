@@ -236,6 +236,9 @@ pub struct Debt {
     pub frames_since: u64,
     /// When it sent the last of them.
     pub last_frame: Duration,
+    /// Whether it has answered something that was sent after the question, and so has
+    /// read it.
+    pub has_read: bool,
 }
 
 /// What must be answered.
