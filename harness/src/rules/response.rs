@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::{
     Breach, Exchange,
     metadata::{decode, field_breach},
-    protobuf::status_code as status_of_details,
+    micros,
+    protobuf::status_code,
     request::bad_content_type,
+    text,
 };
 use crate::{
     role::Role,
@@ -32,10 +36,10 @@ pub(super) fn begins_as_grpc(exchange: &Exchange<'_>) -> Vec<Breach> {
     let is_first = |event: &&Event| matches!(event.what, What::Headers { .. } | What::Data { .. });
     let first = exchange.transcript.sent_by(Role::Server).find(is_first);
     let early = first.filter(|event| matches!(event.what, What::Data { .. }));
-    let early = early.map(|event| Breach::of(event, "DATA before the response's HEADERS"));
+    let early = early.map(|event| Breach::of(event, "data-before-headers"));
     let bad_block = exchange.response().into_iter().flat_map(|response| {
         let no_status = response.value(":status").is_none();
-        let no_status = no_status.then(|| Breach::of(response.event, "no :status"));
+        let no_status = no_status.then(|| Breach::of(response.event, "http-status-missing"));
         no_status.into_iter().chain(bad_content_type(response))
     });
     early.into_iter().chain(bad_block).collect()
@@ -47,9 +51,9 @@ pub(super) fn has_one_status(exchange: &Exchange<'_>) -> Vec<Breach> {
     let values: Vec<&[u8]> = trailers.values("grpc-status").collect();
     let what = match values[..] {
         [value] if status_of(value).is_some() => return Vec::new(),
-        [] => "no grpc-status in the trailers",
-        [_] => "a grpc-status that is not decimal 0 to 16",
-        _ => "more than one grpc-status",
+        [] => "status-missing",
+        [_] => "status-malformed",
+        _ => "status-repeated",
     };
     vec![Breach::quoting(trailers.event, &values.join(&b", "[..]), what)]
 }
@@ -64,11 +68,11 @@ pub(super) fn status_of(value: &[u8]) -> Option<i32> {
 pub(super) fn ends_with_its_trailers(exchange: &Exchange<'_>) -> Vec<Breach> {
     let transcript = exchange.transcript;
     let blocks = transcript.blocks(Role::Server).skip(1).filter(|block| !block.ends_stream);
-    let unended = blocks.map(|block| Breach::of(block.event, "trailers without END_STREAM"));
+    let unended = blocks.map(|block| Breach::of(block.event, "trailers-without-end"));
     let late = transcript.events().filter_map(|event| match event.what {
         What::AfterEnd { kind, stream } => {
-            let name = kind_name(kind);
-            Some(Breach::of(event, format!("{name} on stream {stream}, which this side had ended")))
+            let got = json!({ "frame": kind_name(kind), "stream": stream });
+            Some(Breach::of(event, "after-end").but_got(got))
         }
         _ => None,
     });
@@ -79,13 +83,11 @@ pub(super) fn ends_with_its_trailers(exchange: &Exchange<'_>) -> Vec<Breach> {
 pub(super) fn has_trailers_after_data(exchange: &Exchange<'_>) -> Vec<Breach> {
     let is_end = |event: &&Event| matches!(event.what, What::Data { ends_stream: true, .. });
     let ends = exchange.transcript.sent_by(Role::Server).filter(is_end);
-    let ends = ends.map(|event| Breach::of(event, "END_STREAM on DATA; trailers must follow"));
+    let ends = ends.map(|event| Breach::of(event, "end-on-data"));
     let early = exchange.response().filter(|response| !response.ends_stream);
     let early = early.into_iter().flat_map(|response| {
         let fields = response.fields.iter().filter(|field| *field.name == *b"grpc-status");
-        fields.map(move |field| {
-            field_breach(response.event, field, "grpc-status in a first block that is not the last")
-        })
+        fields.map(move |field| field_breach(response.event, field, "status-too-early"))
     });
     ends.chain(early).collect()
 }
@@ -96,9 +98,9 @@ pub(super) fn message_is_percent_encoded(exchange: &Exchange<'_>) -> Vec<Breach>
     values
         .filter_map(|(index, (event, value))| {
             let what = if index > 0 {
-                "more than one grpc-message"
+                "text-repeated"
             } else if !is_percent_encoded(value) {
-                "a grpc-message that is not percent-encoded"
+                "text-not-encoded"
             } else {
                 return None;
             };
@@ -125,7 +127,7 @@ pub(super) fn success_has_no_message(exchange: &Exchange<'_>) -> Vec<Breach> {
     let trailers = exchange.trailers().filter(|block| block.value("grpc-status") == Some(b"0"));
     let Some(trailers) = trailers else { return Vec::new() };
     let texts = trailers.values("grpc-message").filter(|text| !text.is_empty());
-    let breach = |text| Breach::quoting(trailers.event, text, "a grpc-message beside status 0");
+    let breach = |text| Breach::quoting(trailers.event, text, "text-beside-ok");
     texts.map(breach).collect()
 }
 
@@ -135,22 +137,18 @@ pub(super) fn details_agree_with_the_status(exchange: &Exchange<'_>) -> Vec<Brea
     let status = exchange.trailers().and_then(|block| status_of(block.value("grpc-status")?));
     values
         .filter_map(|(index, (event, value))| {
-            let what = match decode(value).map(|bytes| status_of_details(&bytes)) {
-                _ if index > 0 => "more than one grpc-status-details-bin".to_owned(),
-                None => "a grpc-status-details-bin that is not base64".to_owned(),
-                Some(None) => "a grpc-status-details-bin that is no google.rpc.Status".to_owned(),
+            let breach = |clause| Breach::quoting(event, value, clause);
+            match decode(value).map(|bytes| status_code(&bytes)) {
+                _ if index > 0 => Some(breach("details-repeated")),
+                None => Some(breach("details-not-base64")),
+                Some(None) => Some(breach("details-no-status")),
                 // Without a code of its own, it contradicts none.
-                Some(Some(code)) => match status {
-                    Some(status) if code.is_some_and(|code| code != status) => {
-                        let code = code.unwrap_or_default();
-                        format!(
-                            "code {code} in grpc-status-details-bin beside grpc-status {status}"
-                        )
-                    }
-                    _ => return None,
-                },
-            };
-            Some(Breach::quoting(event, value, what))
+                Some(Some(None)) => None,
+                Some(Some(Some(code))) => {
+                    let other = status.filter(|status| *status != code)?;
+                    Some(breach("details-of-another-code").expecting(other).but_got(code))
+                }
+            }
         })
         .collect()
 }
@@ -171,9 +169,8 @@ pub(super) fn encoding_was_offered(exchange: &Exchange<'_>) -> Vec<Breach> {
     }
     let mut messages = exchange.transcript.messages(Role::Server);
     let compressed = messages.find(|(_, message)| message.flag == 1);
-    let name = encoding.escape_ascii();
-    let what = format!("a message in {name}, which the request's grpc-accept-encoding lacks");
-    compressed.map(|(event, _)| Breach::of(event, what)).into_iter().collect()
+    let breach = |event| Breach::of(event, "encoding-not-offered").but_got(text(encoding));
+    compressed.map(|(event, _)| breach(event)).into_iter().collect()
 }
 
 /// A status that comes while the request goes on is followed by
@@ -197,8 +194,7 @@ pub(super) fn early_status_is_followed_by_a_reset(exchange: &Exchange<'_>) -> Ve
     if after.iter().any(has_reset) {
         return Vec::new();
     }
-    let what = "an early status without RST_STREAM(NO_ERROR) after it";
-    vec![Breach::lack_after(events[position], what)]
+    vec![Breach::lack_after(events[position], "early-status-without-reset")]
 }
 
 /// A server that could know of a reset sends nothing more on that stream.
@@ -214,9 +210,8 @@ pub(super) fn stops_after_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
             } else {
                 since >= STOPPED_UNSEEN_AFTER && frames_since >= STOPPED_UNSEEN_FRAMES
             };
-            let name = kind_name(kind);
-            let what = format!("{name} {since:.1?} after the client had reset the stream");
-            is_known.then(|| Breach::of(event, what))
+            let got = json!({ "frame": kind_name(kind), "since_us": micros(since) });
+            is_known.then(|| Breach::of(event, "after-reset").but_got(got))
         }
         _ => None,
     };

@@ -1,13 +1,13 @@
 //! Rules of the status that a client reports, where the server gave none.
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 
-use super::{Breach, Exchange, malformed::is_malformed_http2};
+use super::{Breach, Exchange, malformed::is_malformed_http2, text};
 use crate::{
     observe::Answer,
     role::Role,
     suite::Code,
-    text::count,
     wire::{
         frame::{error, error_name},
         transcript::{Event, What},
@@ -31,22 +31,21 @@ pub(super) fn nothing_is_reported_after_a_reset(exchange: &Exchange<'_>) -> Vec<
     if reported <= passed {
         return Vec::new();
     }
-    let what = format!("{} reported, and {passed} came in time", count(reported, "message"));
-    client(exchange, what)
+    client(exchange, "messages-after-reset", passed.into(), reported.into())
 }
 
 /// An HTTP status without a gRPC status is reported as the specification says.
 pub(super) fn http_status_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
     let status = exchange.response().and_then(|response| response.value(":status"));
     let Some(expected) = of_http(exchange) else { return Vec::new() };
-    let status = status.unwrap_or_default().escape_ascii();
-    translated(exchange, expected, &format!("HTTP status {status} without a grpc-status"))
+    let got = json!({ "http": text(status.unwrap_or_default()) });
+    translated(exchange, "http-status-translated", expected, got)
 }
 
 /// A server's RST_STREAM is reported as the specification says.
 pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
     let Some((code, expected)) = of_reset(exchange) else { return Vec::new() };
-    translated(exchange, expected, &format!("RST_STREAM({})", error_name(code)))
+    translated(exchange, "reset-translated", expected, json!({ "reset": error_name(code) }))
 }
 
 /// What an HTTP status stands for, in a response that says no other.
@@ -104,7 +103,7 @@ fn of_reset(exchange: &Exchange<'_>) -> Option<(u32, Code)> {
 pub(super) fn no_status_is_no_success(exchange: &Exchange<'_>) -> Vec<Breach> {
     match exchange.answer {
         Some(Answer { code: Code::OK, .. }) if !exchange.has_status() => {
-            client(exchange, "OK is reported, and the server sent no status".to_owned())
+            client(exchange, "ok-without-status", Value::Null, Value::Null)
         }
         _ => Vec::new(),
     }
@@ -113,7 +112,12 @@ pub(super) fn no_status_is_no_success(exchange: &Exchange<'_>) -> Vec<Breach> {
 /// A deadline that has passed may always be reported as what it is, and so may a call
 /// that its client was to cancel by then, and a connection that was lost. Of an HTTP status
 /// and a reset behind it, either may be translated.
-fn translated(exchange: &Exchange<'_>, expected: Code, seen: &str) -> Vec<Breach> {
+fn translated(
+    exchange: &Exchange<'_>,
+    clause: &'static str,
+    expected: Code,
+    mut got: Value,
+) -> Vec<Breach> {
     let Some(answer) = exchange.answer else { return Vec::new() };
     if is_malformed_http2(exchange) {
         // It may be refused for that, whatever came of it.
@@ -128,8 +132,8 @@ fn translated(exchange: &Exchange<'_>, expected: Code, seen: &str) -> Vec<Breach
     if others.contains(&Some(answer.code)) || is_late || is_cancelled || is_lost {
         return Vec::new();
     }
-    let (reported, expected) = (answer.code, expected);
-    client(exchange, format!("{seen} is reported as {reported}, not {expected}"))
+    got["code"] = answer.code.to_string().into();
+    client(exchange, clause, expected.to_string().into(), got)
 }
 
 /// Whether the connection came to its end with the call, so that what passed last need not
@@ -149,10 +153,18 @@ fn has_timed_out(exchange: &Exchange<'_>) -> bool {
 }
 
 /// Shown is the last that the client read, or nothing.
-fn client(exchange: &Exchange<'_>, what: String) -> Vec<Breach> {
-    if let Some(event) = exchange.transcript.sent_by(Role::Server).next_back() {
-        return vec![Breach::report_of(event, what)];
-    }
-    let (bytes, bytes_of) = (Bytes::new(), Role::Server);
-    vec![Breach { side: Role::Client, what, bytes, bytes_of, offset: 0, is_lack: false }]
+fn client(
+    exchange: &Exchange<'_>,
+    clause: &'static str,
+    expected: Value,
+    got: Value,
+) -> Vec<Breach> {
+    let breach = match exchange.transcript.sent_by(Role::Server).next_back() {
+        Some(event) => Breach::report_of(event, clause),
+        None => {
+            let nothing = Breach::at(Role::Client, 0, Bytes::new(), clause);
+            Breach { bytes_of: Role::Server, ..nothing }
+        }
+    };
+    vec![breach.expecting(expected).but_got(got)]
 }
