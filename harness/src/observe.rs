@@ -8,7 +8,7 @@ use crate::{
     wire::{
         message::Message,
         tls::Opaque,
-        transcript::{Note, Transcript},
+        transcript::{Ended, Note, Transcript},
     },
 };
 
@@ -50,6 +50,12 @@ pub struct Wire {
     pub unfinished: Option<Unfinished>,
     /// Streams on the trial's own connection that none of its calls explains.
     pub strays: Vec<Transcript>,
+    /// Connections that a side has ended.
+    pub ended: Vec<Ended>,
+    /// Whether something may have passed for its calls that was not read: a limit of ours
+    /// was reached, or the bytes could not be read. Then nothing is known of what is not
+    /// here.
+    pub has_gaps: bool,
 }
 
 /// A scripted server's script that did not come to its end.

@@ -21,7 +21,15 @@ mod watch;
 
 pub(crate) use fault::PING_DATA;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     net::lookup_host,
@@ -35,7 +43,7 @@ use crate::{
     suite::Fault,
     wire::{
         tls::Opaque,
-        transcript::{Note, Transcript},
+        transcript::{Ended, Note, Transcript},
     },
 };
 
@@ -44,6 +52,8 @@ use crate::{
 pub struct Tap {
     address: SocketAddr,
     watch: queue::Sender,
+    /// How many connections have ended on which calls may have passed unread.
+    lossy_ends: Arc<AtomicUsize>,
     /// Its end tells the forwarding thread to stop.
     _running: mpsc::Sender<()>,
 }
@@ -80,6 +90,11 @@ pub struct Seen {
     pub opaque: Vec<Opaque>,
     /// Whether the tap's fault has come to its place.
     pub has_struck: bool,
+    /// The connections that a side has ended.
+    pub ended: Vec<Ended>,
+    /// Whether something of the call may have passed that was not kept, or on a connection
+    /// that cannot be read. One that has ended is counted by [`Tap::lossy_ends`].
+    pub has_gaps: bool,
 }
 
 impl Tap {
@@ -106,16 +121,24 @@ impl Tap {
         let address = listener.local_addr()?;
         let (watch, copies) = queue::queue();
         let (running, stop) = mpsc::channel(1);
-        watch::spawn(copies, is_opaque)?;
+        let lossy_ends = Arc::new(AtomicUsize::new(0));
+        watch::spawn(copies, is_opaque, Arc::clone(&lossy_ends))?;
         let place = forward::Place { listener, servers, fault, terminator };
         forward::spawn(place, watch.clone(), stop)?;
-        Ok(Self { address, watch, _running: running })
+        Ok(Self { address, watch, lossy_ends, _running: running })
     }
 
     /// Where clients connect.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections have ended so far on which calls may have passed unread. Calls
+    /// that are made later were not among them.
+    #[must_use]
+    pub fn lossy_ends(&self) -> usize {
+        self.lossy_ends.load(Ordering::Relaxed)
     }
 
     /// What was seen of a call, which is then forgotten. Waits until its stream has

@@ -263,6 +263,15 @@ pub struct Note {
     pub text: String,
 }
 
+/// A connection that a side has ended: it takes no more calls (GOAWAY), or is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Its number, counted from 0 for each tap.
+    pub connection: u64,
+    /// When, counted from the tap's start.
+    pub at: Duration,
+}
+
 /// One value for each side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pair<T> {

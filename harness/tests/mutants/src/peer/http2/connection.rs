@@ -27,10 +27,14 @@ use super::{
 };
 
 /// Settings of HTTP/2 (RFC 9113, section 6.5.2).
+const HEADER_TABLE_SIZE: u16 = 1;
 pub(super) const ENABLE_PUSH: u16 = 2;
 pub(super) const MAX_CONCURRENT_STREAMS: u16 = 3;
 pub(super) const INITIAL_WINDOW_SIZE: u16 = 4;
 pub(super) const MAX_FRAME_SIZE: u16 = 5;
+
+/// More SETTINGS than anybody sends.
+const MANY: usize = 100;
 
 /// A setting and a type of frame that nobody knows, and a frame that tells nobody anything.
 const UNKNOWN_SETTING: u16 = 0x7a7a;
@@ -113,6 +117,39 @@ impl Connection {
         !state.is_lost && state.output.is_some() && !is_ending
     }
 
+    /// Whether it takes no stream just now, but will.
+    pub(crate) fn is_full(&self) -> bool {
+        let state = self.lock();
+        state.partner.has_settings && state.streams.len() >= state.partner.max_streams
+    }
+
+    /// Whether there is no call on it, and none was since this stream was opened.
+    pub(crate) fn is_idle_since(&self, stream: u32) -> bool {
+        let state = self.lock();
+        state.streams.is_empty() && state.highest == stream
+    }
+
+    /// Ends it if there was no call on it for so long, and waits until it is gone.
+    pub(crate) fn end_if_idle(&self, idle: Duration) -> bool {
+        let has_been_idle = |state: &State| {
+            let is_long = |since: Instant| since.elapsed() >= idle;
+            state.streams.is_empty() && state.idle_since.is_some_and(is_long)
+        };
+        if !has_been_idle(&self.lock()) {
+            return false;
+        }
+        self.close();
+        let until = Some(Instant::now() + UNDER_WAY);
+        let mut state = self.lock();
+        while !state.is_lost {
+            match self.wait(state, &self.changed, until) {
+                Ok(changed) => state = changed,
+                Err(_) => break,
+            }
+        }
+        true
+    }
+
     /// Ends it: what was handed to the writer is still sent.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
@@ -129,6 +166,7 @@ impl Connection {
         let last = state.highest;
         state.send(goaway(last, code));
         state.output = None;
+        state.is_broken = code != error::NO_ERROR;
     }
 
     /// Nothing more comes, and nobody waits any longer.
@@ -149,7 +187,10 @@ impl Connection {
 
     /// Nobody reads a stream any more.
     pub(crate) fn forget(&self, id: u32) {
-        self.lock().streams.remove(&id);
+        let mut state = self.lock();
+        state.streams.remove(&id);
+        state.idle_since = Some(Instant::now());
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -192,6 +233,9 @@ fn greeting(role: Role) -> Vec<u8> {
     if planted(Mutant::TakesLongFrames) {
         list.push((MAX_FRAME_SIZE, (1 << 24) - 1));
     }
+    if planted(Mutant::HugeTable) {
+        list.push((HEADER_TABLE_SIZE, u32::MAX));
+    }
     let mut bytes = if role == Role::Client { PREFACE.to_vec() } else { Vec::new() };
     if planted(Mutant::BeginsWithoutSettings) {
         bytes.extend(window_update(0, 1));
@@ -202,6 +246,9 @@ fn greeting(role: Role) -> Vec<u8> {
     }
     if planted(Mutant::SettingsAgain) {
         bytes.extend(settings(&[]));
+    }
+    if planted(Mutant::ManySettings) {
+        bytes.extend(settings(&[]).repeat(MANY));
     }
     if planted(Mutant::AcknowledgesTwice) {
         bytes.extend(settings_ack());
@@ -224,6 +271,9 @@ pub(super) fn disturbance(role: Role, stream: u32) -> Vec<u8> {
     // A server may hang up on a client that pings more (gRFC A8).
     if planted(Mutant::PingsOften) && (role == Role::Server || stream == 1) {
         frames.extend(ping(0, stream.to_be_bytes().repeat(2)));
+    }
+    if planted(Mutant::AnswersPingUnasked) {
+        frames.extend(ping(flag::ACK, b"unasked!"));
     }
     if planted(Mutant::PriorityFrames) {
         frames.extend(frame(crosswire::wire::frame::kind::PRIORITY, 0, stream, &[0, 0, 0, 0, 99]));

@@ -57,9 +57,13 @@ pub(super) fn read(
         Role::Client => Role::Server,
     };
     let mut frames = FrameReader::new(partner);
+    let mut decoder = HeaderDecoder::default();
+    if planted(Mutant::HugeTable) {
+        decoder.allow_table_size(u32::MAX);
+    }
     let mut reading = Reading {
         connection,
-        decoder: HeaderDecoder::default(),
+        decoder,
         block: None,
         has_begun: false,
         idle_pings: 0,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crosswire::wire::{
-    frame::{flag, kind},
+    frame::{error, flag, kind},
     write::{data, frame},
 };
 use mutants::{mutant::Mutant, planted::planted};
@@ -31,7 +31,11 @@ impl Connection {
         let mut state = self.lock();
         loop {
             if state.is_lost || state.output.is_none() {
-                return Err(Ended::Lost);
+                let is_refused = state.is_broken && !state.partner.has_settings;
+                return Err(match planted(Mutant::BrokenGreetingIsInternal) && is_refused {
+                    true => Ended::Reset(error::PROTOCOL_ERROR),
+                    false => Ended::Lost,
+                });
             }
             if state.goaway.is_some() && !planted(Mutant::StreamAfterGoaway) {
                 return Err(Ended::NotTaken);
