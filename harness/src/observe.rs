@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use crosswire_http2::message::Message;
+
 use crate::{
     role::Role,
     suite::Code,
     wire::{
-        message::Message,
         tls::Opaque,
         transcript::{Ended, Note, Transcript},
     },
@@ -144,6 +145,9 @@ pub struct Played {
     pub is_late: bool,
     /// Why what the server sent could not be read any more.
     pub unreadable: Option<String>,
+    /// Why no more of what the server sent was read, although it may be right: it is beyond
+    /// a limit of ours.
+    pub beyond: Option<String>,
     /// What came of the ordinary calls beside it.
     pub beside: Vec<Self>,
 }
@@ -152,7 +156,7 @@ impl Played {
     /// Whether nothing more can be seen of the server.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        self.is_closed || self.unreadable.is_some()
+        self.is_closed || self.unreadable.is_some() || self.beyond.is_some()
     }
 }
 

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
+use crosswire_http2::frame::{PREFACE, kind, kind_name};
 use serde_json::{Value, json};
 
 use super::{Breach, Exchange, micros, response::status_of};
 use crate::{
     role::Role,
-    wire::{
-        frame::{PREFACE, kind, kind_name},
-        transcript::{Alpn, Asked, Debt, Opening, What, other},
-    },
+    wire::transcript::{Alpn, Asked, Debt, Opening, What, other},
 };
 
 /// An answer is overdue when its debtor has read the question for certain, so much time

@@ -1,13 +1,12 @@
 //! Which responses are malformed HTTP/2 (RFC 9113, section 8), so that whoever reads them
 //! may refuse them with an error of the stream, whatever else they say.
 
+use crosswire_http2::hpack::Field;
+
 use super::{Exchange, metadata::pseudo_headers_stand_first};
 use crate::{
     role::Role,
-    wire::{
-        headers::Field,
-        transcript::{Block, Event, What},
-    },
+    wire::transcript::{Block, Event, What},
 };
 
 /// Fields of the connection, which HTTP/2 does not have (section 8.2.2).

@@ -3,6 +3,18 @@
 use std::collections::HashMap;
 
 use bytes::BytesMut;
+use crosswire_http2::{
+    block::{Block, BlockError, BlockReader, Taken},
+    error::{self, error_name},
+    frame::{Frame, FrameReader, GoAway, HEADER_BYTES, PREFACE, flag, kind},
+    hpack::{Field, HeaderDecoder},
+    message::MessageReader,
+    settings::{
+        DEFAULT_HEADER_TABLE_BYTES, DEFAULT_WINDOW_BYTES, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE,
+        MAX_FRAME_SIZE, entries,
+    },
+    write,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
@@ -18,23 +30,10 @@ use crate::{
     observe::{Played, StreamSeen},
     role::Role,
     suite::{AnyOf, Awaited, Habit, Script},
-    wire::{
-        frame::{Frame, FrameReader, HEADER_BYTES, PREFACE, error, error_name, flag, kind},
-        headers::{Field, HeaderDecoder},
-        message::MessageReader,
-        settings::{
-            DEFAULT_HEADER_TABLE_BYTES, DEFAULT_WINDOW_BYTES, HEADER_TABLE_SIZE,
-            INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, entries,
-        },
-        write,
-    },
 };
 
 /// How much is read at once.
 const BUFFER_BYTES: usize = 64 << 10;
-
-/// The longest header block that is put together.
-const MAX_BLOCK_BYTES: usize = 1 << 20;
 
 /// How many streams are followed. What a flood opens beyond is read and forgotten.
 const MAX_STREAMS: usize = 1 << 16;
@@ -51,8 +50,7 @@ const OVERHEAD_BYTES: usize = 128;
 /// How many different codes of GOAWAY are kept.
 const MAX_GOAWAYS: usize = 16;
 
-/// How many of the other side's frames are answered (SETTINGS, PING, DATA). One that
-/// asks more often than this is no peer.
+/// How many of the other side's frames are answered (SETTINGS, PING, DATA).
 const MAX_ANSWERS: usize = 1 << 20;
 
 /// A connection: what was sent, and what the other side did.
@@ -69,7 +67,7 @@ pub(super) struct Link {
     frames: FrameReader,
     decoder: HeaderDecoder,
     table_bytes: u32,
-    open_block: Option<OpenBlock>,
+    blocks: BlockReader,
     readers: HashMap<u32, MessageReader>,
     /// All that the other side did.
     pub(super) seen: Played,
@@ -98,12 +96,6 @@ enum Write {
     Bytes(Vec<u8>),
     End,
     Abort,
-}
-
-struct OpenBlock {
-    stream: u32,
-    ends_stream: bool,
-    bytes: Vec<u8>,
 }
 
 impl Link {
@@ -140,10 +132,10 @@ impl Link {
             writes,
             held: None,
             writer,
-            frames: FrameReader::new(other),
+            frames: other.frame_reader(),
             decoder: HeaderDecoder::default(),
             table_bytes: DEFAULT_HEADER_TABLE_BYTES,
-            open_block: None,
+            blocks: BlockReader::default(),
             readers: HashMap::new(),
             seen: Played::default(),
             requests: Vec::new(),
@@ -249,7 +241,10 @@ impl Link {
                 // The other side may use the largest table that it was ever allowed: when
                 // it reads a smaller size, it says so in its next block.
                 let payload = frame.get(HEADER_BYTES..).unwrap_or_default();
-                let sizes = entries(payload).filter(|(setting, _)| *setting == HEADER_TABLE_SIZE);
+                let sizes = entries(payload)
+                    .into_iter()
+                    .flatten()
+                    .filter(|(setting, _)| *setting == HEADER_TABLE_SIZE);
                 for (_, size) in sizes {
                     self.table_bytes = self.table_bytes.max(size);
                     self.decoder.allow_table_size(self.table_bytes);
@@ -338,7 +333,7 @@ impl Link {
         };
         if self.seen.is_closed {
             Some("the connection ended".to_owned())
-        } else if self.seen.unreadable.is_some() {
+        } else if self.seen.unreadable.is_some() || self.seen.beyond.is_some() {
             Some("what came could not be read".to_owned())
         } else if any_of.0.iter().all(is_in_vain) {
             Some(self.other_code(any_of).unwrap_or_else(|| "the stream ended".to_owned()))
@@ -385,7 +380,7 @@ impl Link {
     }
 
     fn take_frames(&mut self) {
-        while self.seen.unreadable.is_none() {
+        while self.seen.unreadable.is_none() && self.seen.beyond.is_none() {
             match self.frames.next_frame() {
                 Ok(Some(frame)) => self.take(&frame),
                 Ok(None) => return,
@@ -395,20 +390,29 @@ impl Link {
     }
 
     fn take(&mut self, frame: &Frame) {
+        match self.blocks.take(frame) {
+            Ok(Taken::Whole(block)) => self.take_block(block),
+            Ok(Taken::Part) => {}
+            Ok(Taken::Other) => self.take_other(frame),
+            Err(error @ BlockError::Long) => self.exceed(error.to_string()),
+            Err(error) => self.seen.unreadable = Some(error.to_string()),
+        }
+    }
+
+    fn take_other(&mut self, frame: &Frame) {
         match frame.kind {
-            kind::HEADERS | kind::CONTINUATION => self.take_block(frame),
             kind::DATA => self.take_data(frame),
             kind::RST_STREAM => {
-                if let (Ok(code), Some(seen)) = (frame.fixed(), self.stream(frame.stream)) {
+                if let (Ok(code), Some(seen)) = (frame.reset_code(), self.stream(frame.stream)) {
                     // What is still sent on a stream that was reset may be answered by
                     // another reset, which says nothing new.
-                    seen.reset.get_or_insert(u32::from_be_bytes(code));
+                    seen.reset.get_or_insert(code);
                 }
             }
             kind::SETTINGS if frame.has(flag::ACK) => self.settings_acknowledged += 1,
             kind::SETTINGS => {
                 self.has_settings = true;
-                for (setting, value) in entries(&frame.payload) {
+                for (setting, value) in entries(&frame.payload).into_iter().flatten() {
                     match setting {
                         INITIAL_WINDOW_SIZE => self.initial_window = value.into(),
                         MAX_FRAME_SIZE => self.seen.max_frame_size = Some(value),
@@ -420,17 +424,20 @@ impl Link {
             kind::PING if frame.has(flag::ACK) => self.pings_answered += 1,
             kind::PING => self.answer(Habit::PingAck, write::ping(flag::ACK, &frame.payload)),
             kind::GOAWAY => {
-                if let Some(&[a, b, c, d]) = frame.payload.get(4..8) {
-                    let code = u32::from_be_bytes([a, b, c, d]);
-                    if !self.seen.goaways.contains(&code) && self.seen.goaways.len() < MAX_GOAWAYS {
-                        self.seen.goaways.push(code);
+                let goaways = &mut self.seen.goaways;
+                if let Ok(GoAway { code, .. }) = frame.goaway()
+                    && !goaways.contains(&code)
+                {
+                    if goaways.len() < MAX_GOAWAYS {
+                        goaways.push(code);
+                    } else {
+                        self.exceed(format!("more than {MAX_GOAWAYS} codes of GOAWAY"));
                     }
                 }
             }
             kind::WINDOW_UPDATE => {
                 self.has_window_update = true;
-                // The first bit is reserved.
-                let increment = frame.fixed().map_or(0, u32::from_be_bytes) & 0x7fff_ffff;
+                let increment = frame.increment().unwrap_or_default();
                 let windows = &mut self.stream_windows;
                 match frame.stream {
                     0 => self.window += i64::from(increment),
@@ -444,33 +451,13 @@ impl Link {
         }
     }
 
-    fn take_block(&mut self, frame: &Frame) {
-        let mut block = match (frame.kind, self.open_block.take()) {
-            (kind::CONTINUATION, Some(block)) if block.stream == frame.stream => block,
-            (kind::HEADERS, None) => OpenBlock {
-                stream: frame.stream,
-                ends_stream: frame.has(flag::END_STREAM),
-                bytes: Vec::new(),
-            },
-            _ => {
-                self.seen.unreadable = Some("a header block in no order".to_owned());
-                return;
-            }
-        };
-        match frame.content() {
-            Ok(content) if block.bytes.len() + content.len() <= MAX_BLOCK_BYTES => {
-                block.bytes.extend_from_slice(&content);
-            }
-            _ => {
-                self.seen.unreadable = Some("a header block that cannot be read".to_owned());
-                return;
-            }
-        }
-        if !frame.has(flag::END_HEADERS) {
-            self.open_block = Some(block);
-            return;
-        }
+    fn take_block(&mut self, block: Block) {
         match self.decoder.decode(&block.bytes) {
+            // What is promised belongs to no stream that was asked for.
+            Ok(_) if block.kind == kind::PUSH_PROMISE => {}
+            Ok(fields) if fields.is_cut => {
+                self.exceed("a header block with more fields than are kept".to_owned());
+            }
             Ok(fields) => {
                 let is_new = self.requests.last().is_none_or(|last| block.stream > *last);
                 if is_new && self.requests.len() < MAX_STREAMS {
@@ -483,6 +470,7 @@ impl Link {
                     seen.has_ended |= block.ends_stream;
                 }
             }
+            Err(error) if error.is_our_limit() => self.exceed(error.to_string()),
             Err(error) => self.seen.unreadable = Some(error.to_string()),
         }
     }
@@ -517,8 +505,13 @@ impl Link {
     fn keep(&mut self, bytes: usize) {
         self.kept_bytes += bytes;
         if self.kept_bytes > MAX_KEPT_BYTES {
-            self.seen.unreadable = Some(format!("more than {MAX_KEPT_BYTES} bytes"));
+            self.exceed(format!("more than {MAX_KEPT_BYTES} bytes"));
         }
+    }
+
+    /// What comes is beyond a limit of ours. It may be right, and is not read.
+    fn exceed(&mut self, why: String) {
+        self.seen.beyond.get_or_insert(why);
     }
 
     /// The record of a stream, if it is followed.
@@ -531,7 +524,10 @@ impl Link {
     }
 
     fn answer(&mut self, habit: Habit, frame: Vec<u8>) {
-        if !self.omits.contains(&habit) && self.answers < MAX_ANSWERS {
+        if !self.omits.contains(&habit) {
+            if self.answers == MAX_ANSWERS {
+                return self.exceed(format!("more than {MAX_ANSWERS} frames to be answered"));
+            }
             self.answers += 1;
             let _ = self.writes.send(Write::Bytes(frame));
         }

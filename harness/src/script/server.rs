@@ -22,9 +22,9 @@ use crate::{
 /// How long to leave a listener alone that gives an error, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// How many connections are served at once. A client that makes more of them for one
-/// trial is refused.
-const MAX_CONNECTIONS: usize = 64;
+/// How many connections are served at once. Of a client that makes more of them for one
+/// trial, nothing can be said.
+const MAX_CONNECTIONS: usize = 1024;
 
 /// How long something that need not come may still be on its way once the calls are over.
 const LAST_CHANCE: Duration = Duration::from_millis(100);
@@ -57,6 +57,8 @@ enum Progress {
     Finished,
     /// It did not.
     Stalled(String),
+    /// It did not, for a limit of ours.
+    Beyond(String),
 }
 
 impl State {
@@ -66,7 +68,8 @@ impl State {
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.progress, Progress::Finished | Progress::Stalled(_))
+        use Progress::{Beyond, Finished, Stalled};
+        matches!(self.progress, Finished | Stalled(_) | Beyond(_))
     }
 }
 
@@ -93,6 +96,9 @@ impl ScriptedServer {
             Progress::Finished | Progress::At(Stage::Optional) => return None,
             Progress::Alone => (Some(Role::Client), "waited in vain for a connection".to_owned()),
             Progress::Stalled(why) => (Some(Role::Client), why),
+            Progress::Beyond(why) => {
+                (None, format!("did not come to its end: the client made {why}, more than is read"))
+            }
             Progress::At(Stage::Step(index)) => match self.script.steps.get(index) {
                 Some(Step::WaitFor(awaited)) => {
                     (Some(Role::Client), format!("waited in vain for {awaited} (step {index})"))
@@ -155,6 +161,11 @@ async fn accept(
             continue;
         };
         if connections.len() >= MAX_CONNECTIONS {
+            let why = format!("more than {MAX_CONNECTIONS} connections");
+            state.send_modify(|state| {
+                state.counts.get_or_insert(number);
+                state.progress = Progress::Beyond(why);
+            });
             continue;
         }
         let told = state
@@ -202,6 +213,9 @@ async fn serve(stream: TcpStream, script: &Script, limit: Duration, told: Option
     let result = play(&mut link, steps, until, progress).await;
     let progress = match result {
         Ok(()) => Progress::Finished,
+        Err(_) if link.seen.beyond.is_some() => {
+            Progress::Beyond(link.seen.beyond.clone().unwrap_or_default())
+        }
         Err(_) if link.seen.streams.is_empty() && link.is_over() => Progress::Alone,
         Err(stalled) => Progress::Stalled(stalled.why),
     };

@@ -258,12 +258,9 @@ mod tests {
     use super::*;
     use crate::{
         role::Role,
-        wire::{
-            frame::{PREFACE, flag, kind},
-            sample::*,
-            transcript::What,
-        },
+        wire::{sample::*, transcript::What},
     };
+    use crosswire_http2::frame::{PREFACE, flag};
 
     impl Watch {
         fn passed(&mut self, from: Role, bytes: &[u8]) {

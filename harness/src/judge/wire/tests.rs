@@ -1,5 +1,7 @@
 use std::{path::Path, sync::Arc};
 
+use crosswire_http2::frame::flag;
+
 use super::*;
 use crate::{
     input::Place,
@@ -8,7 +10,6 @@ use crate::{
     suite::{Call, Script},
     wire::{
         connection::Connection,
-        frame::{PREFACE, flag},
         sample::{
             REQUEST, RESPONSE, TRAILERS, Wire as Sample, data, headers, message, reset, settings,
         },

@@ -2,13 +2,11 @@
 
 use std::io::Write as _;
 
+use crosswire_http2::frame::kind;
 use flate2::{Compression, write::GzEncoder};
 
 use super::*;
-use crate::wire::{
-    frame::kind,
-    sample::{frame, ping, reset, settings, settings_ack},
-};
+use crate::wire::sample::{frame, ping, reset, settings, settings_ack};
 
 #[test]
 fn the_first_block_of_a_response() {

@@ -2,15 +2,17 @@
 
 use std::time::Instant;
 
-use crosswire::wire::{
-    frame::{error, flag, kind},
+use crosswire_http2::{
+    error,
+    frame::{flag, kind},
     write::{data, frame},
 };
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
     Fields,
-    connection::{Connection, disturbance},
+    connection::Connection,
+    greeting::disturbance,
     state::{Ended, FIRST_STREAM, NEXT_STREAM, State},
 };
 
