@@ -39,6 +39,9 @@ pub fn stalled_in_words(stalled: &Stalled, steps: &[Step]) -> String {
             let of = stalled.step.map(|step| format!(" of step {step}")).unwrap_or_default();
             format!("waited in vain for room for the DATA{of}: {}", windows.join(", "))
         }
+        Waited::ForLess(limit) => {
+            format!("did not come to its end: there was {limit}, more than is read")
+        }
         Waited::ForNothing => match stalled.step.and_then(|index| steps.get(index)) {
             Some(its_step) => format!("did not come to its end: {its_step}{step}"),
             None => "did not come to its end".to_owned(),

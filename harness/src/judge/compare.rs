@@ -77,9 +77,7 @@ fn wrong_count(expected: usize, answer: &Answer) -> String {
     format!("expected {}, got {}", count(expected, "message"), answer.messages.len())
 }
 
-/// For each name that is expected, all its values in their order. Several entries and
-/// one whose values are joined by commas mean the same (gRPC's `PROTOCOL-HTTP2.md`,
-/// Custom-Metadata).
+/// For each name that is expected, all its values in their order.
 fn missing_pair(
     place: &str,
     expected: &[(String, String)],
@@ -92,13 +90,31 @@ fn missing_pair(
     };
     expected.iter().find_map(|(name, _)| {
         let (want, got) = (joined(expected, name)?, joined(actual, name));
-        if got.as_ref() == Some(&want) {
+        if got.as_ref().is_some_and(|got| are_joined(expected, name, got)) {
             return None;
         }
         let quoted = |value: &str| format!("`{}`", quote(value, QUOTED_VALUE));
         let got = got.map_or_else(|| "none".to_owned(), |got| quoted(&got));
         Some(format!("{place}: expected {name} {}, got {got}", quoted(&want)))
     })
+}
+
+/// Whether these are the values of a name, joined by commas. Several entries and one whose
+/// values are joined mean the same, with or without blanks around the commas (gRPC's
+/// `PROTOCOL-HTTP2.md`, Custom-Metadata; RFC 9110, section 5.3).
+fn are_joined(expected: &[(String, String)], name: &str, joined: &str) -> bool {
+    const BLANKS: [char; 2] = [' ', '\t'];
+    let values = expected.iter().filter(|(other, _)| other == name).enumerate();
+    let rest = values.into_iter().try_fold(joined, |rest, (index, (_, value))| {
+        if index == 0 {
+            return rest.strip_prefix(value.as_str());
+        }
+        let rest = rest.trim_start_matches(BLANKS).strip_prefix(',')?;
+        // The value may begin with a blank of its own.
+        let own = rest.strip_prefix(value.as_str());
+        own.or_else(|| rest.trim_start_matches(BLANKS).strip_prefix(value.as_str()))
+    });
+    rest == Some("")
 }
 
 /// The messages in their order; the first that differs tells, then the number.

@@ -20,6 +20,10 @@ pub(super) fn judge(case: &Case, played: &Played) -> Judgement {
     let (Some(script), Some(call)) = (&case.script, case.calls.first()) else {
         return Judgement::new(Verdict::Fail, "a script was played, and the case has none");
     };
+    if let Some(why) = beyond(played) {
+        let why = format!("more came than the harness reads: {why}");
+        return Judgement::new(Verdict::Unsupported, why);
+    }
     let endings: Vec<&Ending> = script.endings.iter().collect();
     let problem = mismatch(&endings, &call.method, played, &script.steps)
         .or_else(|| beside_mismatch(script, &call.method, played));
@@ -30,6 +34,12 @@ pub(super) fn judge(case: &Case, played: &Played) -> Judgement {
         actual: Some(json!({ "outcome": got(&endings, &call.method, played) })),
         ..Judgement::new(Verdict::Fail, reason).of_side(Side::Server)
     }
+}
+
+/// The limit of ours beyond which nothing was read. Whatever is there may be right.
+fn beyond(played: &Played) -> Option<&str> {
+    let all = [played].into_iter().chain(&played.beside);
+    all.into_iter().find_map(|played| played.beyond.as_deref())
 }
 
 fn mismatch(

@@ -21,9 +21,9 @@ use crate::{
 /// How long to leave a listener alone that gives an error, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// How many connections are served at once. A client that makes more of them for one
-/// trial is refused.
-const MAX_CONNECTIONS: usize = 64;
+/// How many connections are served at once. Of a client that makes more of them for one
+/// trial, nothing can be said.
+const MAX_CONNECTIONS: usize = 1024;
 
 /// How long something that need not come may still be on its way once the calls are over.
 const LAST_CHANCE: Duration = Duration::from_millis(100);
@@ -64,7 +64,8 @@ impl State {
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.progress, Progress::Finished | Progress::Stalled(_))
+        use Progress::{Beyond, Finished, Stalled};
+        matches!(self.progress, Finished | Stalled(_) | Beyond(_))
     }
 }
 
@@ -147,6 +148,11 @@ async fn accept(
             continue;
         };
         if connections.len() >= MAX_CONNECTIONS {
+            let why = format!("more than {MAX_CONNECTIONS} connections");
+            state.send_modify(|state| {
+                state.counts.get_or_insert(number);
+                state.progress = Progress::Beyond(why);
+            });
             continue;
         }
         let told = state
@@ -197,8 +203,13 @@ async fn serve(stream: TcpStream, script: &Script, limit: Duration, told: Option
     let result = play(&mut link, steps, until, progress).await;
     let progress = match result {
         Ok(()) => Progress::Finished,
-        Err(_) if link.seen.streams.is_empty() && link.is_over() => Progress::Alone,
-        Err(stalled) => Progress::Stalled(stalled),
+        Err(stalled) => match &link.seen.beyond {
+            Some(why) => {
+                Progress::Stalled(Stalled { waited: Waited::ForLess(why.clone()), ..stalled })
+            }
+            None if link.seen.streams.is_empty() && link.is_over() => Progress::Alone,
+            None => Progress::Stalled(stalled),
+        },
     };
     tell(&link, progress);
     while !link.is_over() {

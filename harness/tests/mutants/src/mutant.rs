@@ -221,7 +221,6 @@ mutants! {
         OtherBase64 Grpc Both "writes base64 with - and _"
         NoTe Grpc Client "sends no te"
         MethodGet Grpc Client "sends :method GET"
-        RequestContentType Grpc Client "adds a charset to the content-type"
         NoTimeout Grpc Client "keeps its deadline to itself"
         TimeoutInSecondsAsMillis Grpc Client "sends milliseconds and says seconds"
         TimeoutOfNineDigits Grpc Client "sends nanoseconds, with more than 8 digits"
@@ -305,6 +304,14 @@ mutants! {
         TimeoutInMicroseconds Grpc Client "sends its deadline in microseconds"
         TimeoutWithZeros Grpc Client "sends its deadline with leading zeros"
         EndsEarlyWithoutReset Grpc Server "answers early and resets nothing"
+        RefusesWithAPage Grpc Server "refuses what is no gRPC by HTTP, with a page"
+        RefusesInJson Grpc Server "refuses what is no gRPC by HTTP, in JSON"
+        LimitsHeaders Grpc Server "refuses headers beyond 8 KiB by HTTP, with a page"
+        DetailsWithoutCode Grpc Server "sends status details that leave out the code"
+        PrefixFirst Grpc Server "sends a message's prefix before it has the message"
+        NamesCharset Grpc Both "adds a charset to the content-type"
+        JoinsWithBlanks Grpc Both "joins the values of one name by commas and blanks"
+        TimeoutRoundedUp Grpc Client "sends its deadline in whole seconds, rounded up"
 
         PadsData Http2 Both "pads its DATA"
         SingleByteData Http2 Both "begins with DATA of one byte each"
@@ -331,6 +338,13 @@ mutants! {
         InformsFirst Http2 Server "sends an informational response first"
         ResetsAfterTrailers Http2 Server "resets a stream that it has ended"
         SkipsStreams Http2 Client "leaves stream ids out"
+        AnswersPingUnasked Http2 Both "answers a PING that never came"
+        HugeTable Http2 Both "takes header tables of 4 GiB"
+        ManySettings Http2 Both "sends SETTINGS a hundred times"
+        LeavesWhenIdle Http2 Server "ends connections that are idle for half a second"
+        ConnectsAnewWhenIdle Http2 Client "ends connections that are idle for a while"
+        ConnectsWhenFull Http2 Client "makes another connection when one takes no more streams"
+        BrokenGreetingIsInternal Http2 Client "sends no call before the server's SETTINGS, and reports INTERNAL if none can come"
     }
 }
 

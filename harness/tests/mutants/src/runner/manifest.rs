@@ -96,7 +96,7 @@ impl Subject {
 }
 
 /// The mutants to whom no well-behaved partner gives an occasion, or not for sure.
-const ONLY_SCRIPTS_TELL: [Mutant; 14] = [
+const ONLY_SCRIPTS_TELL: [Mutant; 15] = [
     Mutant::BlamesItself,
     Mutant::DeadlineForEachMessage,
     Mutant::ExpectsFieldsInOrder,
@@ -111,6 +111,8 @@ const ONLY_SCRIPTS_TELL: [Mutant; 14] = [
     Mutant::ReadsOnlyPacked,
     Mutant::RefusesLongVarints,
     Mutant::RefusesUnknownFields,
+    // HTTP status 404 stands for UNIMPLEMENTED.
+    Mutant::UnknownMethodIs404,
 ];
 
 /// What can be spared. A suite that is not here is tried with all.

@@ -62,9 +62,13 @@ pub(super) fn read(
         Role::Server => FrameReader::of_client(),
         Role::Client => FrameReader::of_server(),
     };
+    let mut decoder = HeaderDecoder::default();
+    if planted(Mutant::HugeTable) {
+        decoder.allow_table_size(u32::MAX);
+    }
     let mut reading = Reading {
         connection,
-        decoder: HeaderDecoder::default(),
+        decoder,
         blocks: BlockReader::default(),
         has_begun: false,
         idle_pings: 0,
