@@ -18,7 +18,7 @@ pub(crate) enum Subject {
 }
 
 /// A role of a peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
     Server,
     Client,
