@@ -38,11 +38,40 @@ pub struct Rule {
     pub source: String,
 }
 
-/// All rules, in the page's order.
+/// A class of statuses that a client may report, which cases name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusClass {
+    /// Its name, such as `failed`.
+    pub name: String,
+    /// The names of the statuses, in the page's order.
+    pub statuses: Vec<String>,
+}
+
+/// All rules, in the page's order, and the classes that cases name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contract {
     /// The rules, in the page's order; ids are unique.
     pub rules: Vec<Rule>,
+    /// The classes of statuses; names are unique.
+    pub status_classes: Vec<StatusClass>,
+}
+
+/// What a table of the page is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Rules,
+    StatusClasses,
+    Other,
+}
+
+impl Table {
+    fn of(head: &[&str]) -> Self {
+        match head {
+            ["id", "level", "rule", "source"] => Self::Rules,
+            ["class", "statuses", "meaning", "source"] => Self::StatusClasses,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl Contract {
@@ -55,34 +84,56 @@ impl Contract {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, BadInput> {
-        let mut rules: Vec<Rule> = Vec::new();
-        let mut in_table = false;
+        let mut contract = Self { rules: Vec::new(), status_classes: Vec::new() };
+        let mut table = None;
         for (index, line) in text.lines().enumerate() {
             let place = Place::File(path.to_owned(), Some(index + 1));
             let Some(cells) = table_cells(line) else {
-                in_table = false;
+                table = None;
                 continue;
             };
-            if !in_table {
-                in_table = cells == ["id", "level", "rule", "source"];
+            let Some(kind) = table else {
+                table = Some(Table::of(&cells));
                 continue;
-            }
+            };
             if cells.iter().all(|cell| cell.chars().all(|c| c == '-')) {
                 continue;
             }
-            let rule =
-                parse_rule(&cells).map_err(|problem| BadInput::new(place.clone(), problem))?;
-            if rules.iter().any(|known| known.id == rule.id) {
-                let problem = format!("rule {} is here twice; ids are unique", rule.id);
-                return Err(BadInput::new(place, problem));
-            }
-            rules.push(rule);
+            contract.add(kind, &cells).map_err(|problem| BadInput::new(place, problem))?;
         }
-        if rules.is_empty() {
+        if contract.rules.is_empty() {
             let problem = "no rules; they stand in tables headed `| id | level | rule | source |`";
             return Err(BadInput::new(path, problem));
         }
-        Ok(Self { rules })
+        Ok(contract)
+    }
+
+    /// Adds what stands in a line of a table.
+    fn add(&mut self, table: Table, cells: &[&str]) -> Result<(), String> {
+        match table {
+            Table::Rules => {
+                let rule = parse_rule(cells)?;
+                if self.rule(&rule.id).is_some() {
+                    return Err(format!("rule {} is here twice; ids are unique", rule.id));
+                }
+                self.rules.push(rule);
+            }
+            Table::StatusClasses => {
+                let class = parse_status_class(cells)?;
+                if self.status_class(&class.name).is_some() {
+                    return Err(format!("class {} is here twice; names are unique", class.name));
+                }
+                self.status_classes.push(class);
+            }
+            Table::Other => {}
+        }
+        Ok(())
+    }
+
+    /// The class of statuses of this name.
+    #[must_use]
+    pub fn status_class(&self, name: &str) -> Option<&StatusClass> {
+        self.status_classes.iter().find(|class| class.name == name)
     }
 
     /// The rule of this id.
@@ -112,6 +163,17 @@ fn parse_rule(cells: &[&str]) -> Result<Rule, String> {
     Ok(Rule { id: (*id).to_owned(), level, text: (*text).to_owned(), source: (*source).to_owned() })
 }
 
+fn parse_status_class(cells: &[&str]) -> Result<StatusClass, String> {
+    let [name, statuses, meaning, source] = cells else {
+        return Err(format!("{} cells; a class has class, statuses, meaning, source", cells.len()));
+    };
+    if [name, statuses, meaning, source].iter().any(|cell| cell.is_empty()) {
+        return Err("an empty cell; a class has class, statuses, meaning, source".to_owned());
+    }
+    let statuses = statuses.split(',').map(|status| status.trim().to_owned()).collect();
+    Ok(StatusClass { name: name.trim_matches('`').to_owned(), statuses })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +193,33 @@ mod tests {
         assert_eq!(contract.rules.len(), 1);
         assert_eq!(contract.rule("A-1").unwrap().text, "It works.");
         assert_eq!(contract.rule("A-2"), None);
+    }
+
+    #[test]
+    fn classes_of_statuses_stand_in_a_table_of_their_own() {
+        let class = "| class | statuses | meaning | source |\n| - | - | - | - |\n";
+        let page = format!(
+            "{HEAD}| A-1 | MUST | a | b |\n\n{class}| `bad` | INTERNAL, UNKNOWN | a | b |\n"
+        );
+        let contract = parse(&page).unwrap();
+        assert_eq!(contract.status_class("bad").unwrap().statuses, ["INTERNAL", "UNKNOWN"]);
+        assert_eq!(contract.status_class("good"), None);
+        for (row, expected) in [
+            (
+                "| a | b | c |",
+                "contract.md:3: 3 cells; a class has class, statuses, meaning, source",
+            ),
+            (
+                "| a | | c | d |",
+                "contract.md:3: an empty cell; a class has class, statuses, meaning, source",
+            ),
+            (
+                "| a | OK | c | d |\n| a | OK | c | d |",
+                "contract.md:4: class a is here twice; names are unique",
+            ),
+        ] {
+            assert_eq!(parse(&format!("{class}{row}\n")).unwrap_err().to_string(), expected);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
     known::{Known, KnownList},
     manifest::{ClientSpec, Peer, ServerSpec},
     role::Role,
-    suite::{Call, Case},
+    suite::Case,
 };
 
 /// What a run will do.
@@ -157,9 +157,7 @@ fn why_unsupported(server: &Peer, client: &Peer, case: &Case) -> Option<String> 
         Some(format!("the manifest does not give {lacks} for {}", server.name))
     };
     listed.or_else(not_served).or_else(|| {
-        let needed = case.needs.iter().cloned();
-        let of_calls = case.calls.iter().flat_map(Call::server_features).map(str::to_owned);
-        let missing = needed.chain(of_calls).find(|feature| !server.features.contains(feature))?;
+        let missing = case.server_features().find(|feature| !server.features.contains(*feature))?;
         Some(format!("the manifest does not list the feature `{missing}` for {}", server.name))
     })
 }
@@ -171,7 +169,7 @@ mod tests {
     use super::*;
     use crate::{
         input::Place,
-        suite::{Compression, Expect, Method, Script},
+        suite::{Call, Compression, Expect, Method, Script},
     };
 
     fn peers(text: &str) -> Vec<Arc<Peer>> {

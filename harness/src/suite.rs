@@ -13,7 +13,7 @@ mod script;
 mod tls;
 
 pub use case::{Approx, Call, Case, Compression, Expect, Method, Seen, Suite};
-pub use code::Code;
+pub use code::{Code, allowed_in_words};
 pub use fault::{Action, Cut, Fault, LastStream, Position};
 pub use http2::{ErrorCode, Settings};
 pub use json::message_value;

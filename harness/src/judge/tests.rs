@@ -183,8 +183,25 @@ fn status_and_metadata_are_checked() {
     assert_eq!(reason(&want, answer.clone()), "trailers: expected k `v`, got `w,v`");
     want.expect.trailers = vec![("k".into(), "w".into()), ("k".into(), "v".into())];
     assert_eq!(reason(&want, answer), "");
-    let joined = Answer { trailers: vec![("k".into(), "w,v".into())], ..status(3, "") };
-    assert_eq!(reason(&want, joined), "", "several entries and a joined one are the same");
+    for (joined, expected) in [
+        ("w,v", ""),
+        ("w, v", ""),
+        ("w \t,\t v", ""),
+        ("w,", "trailers: expected k `w,v`, got `w,`"),
+        ("w,v,", "trailers: expected k `w,v`, got `w,v,`"),
+        ("w v", "trailers: expected k `w,v`, got `w v`"),
+        ("v,w", "trailers: expected k `w,v`, got `v,w`"),
+    ] {
+        let answer = Answer { trailers: vec![("k".into(), joined.into())], ..status(3, "") };
+        assert_eq!(
+            reason(&want, answer),
+            expected,
+            "several entries and a joined one are the same"
+        );
+    }
+    want.expect.trailers = vec![("k".into(), " w".into()), ("k".into(), " v".into())];
+    let answer = Answer { trailers: vec![("k".into(), " w, v".into())], ..status(3, "") };
+    assert_eq!(reason(&want, answer), "", "a value may begin with a blank");
 }
 
 #[test]

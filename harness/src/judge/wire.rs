@@ -142,12 +142,16 @@ fn offers_gzip(transcript: &Transcript) -> bool {
 }
 
 /// Whether a client can end a call so before anything of it has passed: where
-/// connecting may fail or take too long, or the call is cancelled at once.
+/// connecting may fail or take too long, the call is cancelled at once, or a script says
+/// something beforehand for which the client refuses it.
 fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
-    let is_hindered =
-        case.tls.is_some() || case.fault.is_some() || case.scripted() == Some(Role::Server);
+    let is_script = case.scripted() == Some(Role::Server);
+    let is_hindered = case.tls.is_some() || case.fault.is_some() || is_script;
     match answer.code {
         _ if !answer.messages.is_empty() => false,
+        Code::OK => false,
+        // If the script waits for the call all the same, it waits in vain.
+        code if is_script && call.expect.codes.contains(&code) => true,
         Code::CANCELLED => is_hindered || call.cancel_after_messages == Some(0),
         Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE => is_hindered,
         _ => false,

@@ -125,7 +125,7 @@ fn contract() -> Contract {
         text: "It works.".into(),
         source: "here".into(),
     };
-    Contract { rules: vec![rule] }
+    Contract { rules: vec![rule], status_classes: Vec::new() }
 }
 
 fn console() -> String {

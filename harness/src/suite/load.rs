@@ -2,6 +2,7 @@
 
 mod call;
 mod case;
+mod classes;
 
 use std::{
     collections::BTreeMap,

@@ -96,6 +96,23 @@ fn an_answer_that_never_passed_is_no_pass() {
     assert_eq!(unread.verdict, Verdict::Pass, "{}", unread.reason);
 }
 
+/// What a script says first may be a reason not to make the call at all.
+#[test]
+fn a_call_of_a_script_may_be_refused_by_its_client() {
+    let judged = |code: i32, allowed: &[i32], is_script: bool| {
+        let mut call = get_sequence();
+        call.expect.codes = allowed.iter().copied().map(Code).collect();
+        let mut case = case(vec![call]);
+        case.script = is_script.then(|| Arc::new(Script::of_no_steps(Role::Server)));
+        let nothing = Wire { calls: vec![vec![]], ..Wire::default() };
+        judged(&case, vec![answer(code, 0)], nothing, Strictness::Must).verdict
+    };
+    assert_eq!(judged(13, &[13], true), Verdict::Pass);
+    assert_eq!(judged(13, &[13], false), Verdict::Fail, "nothing was said that is odd");
+    assert_eq!(judged(13, &[0, 2], true), Verdict::Fail, "the case does not allow it");
+    assert_eq!(judged(0, &[0, 13], true), Verdict::Fail, "nobody answered it");
+}
+
 /// The server may have ended the connection that the call was to use.
 #[test]
 fn a_call_that_was_not_made_because_of_its_connection_is_nobodys() {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     call::{CALL_FIELDS, read_call, read_duration},
-    check_name,
+    check_name, classes,
 };
 use crate::{
     contract::Contract,
@@ -97,6 +97,7 @@ impl CaseReader<'_> {
         let Value::Object(mut fields) = expand(value)? else {
             return Err("a case is a table".to_owned());
         };
+        classes::expand(&mut fields, self.contract);
         // What stands on the case itself is the default of each of its calls.
         let mut own = Map::new();
         for key in CASE_FIELDS {
