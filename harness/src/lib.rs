@@ -42,6 +42,8 @@ pub mod tap;
 
 pub mod rules;
 
+pub mod words;
+
 pub mod event;
 
 pub mod run;

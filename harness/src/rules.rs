@@ -19,9 +19,10 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 pub use exchange::Exchange;
 
@@ -30,7 +31,6 @@ use crate::{
     observe::Answer,
     role::Role,
     suite::Call,
-    text::shorten,
     wire::transcript::{ConnectionFacts, Event, Transcript},
 };
 
@@ -124,8 +124,13 @@ pub struct Violation {
 pub struct Breach {
     /// Who broke the rule.
     pub side: Role,
-    /// What is wrong; hostile text in it is quoted, not escaped.
-    pub what: String,
+    /// What is wrong, by a key that is this rule's own: `timeout-longer`. The words for
+    /// it stand in the reports.
+    pub clause: &'static str,
+    /// What would have been right, if a value says it; else null.
+    pub expected: Value,
+    /// What came in its place, likewise. May be hostile.
+    pub got: Value,
     /// The offending bytes, or the first of them.
     pub bytes: Bytes,
     /// Who sent them: the other side, where what is wrong is the answer to them.
@@ -138,24 +143,37 @@ pub struct Breach {
 }
 
 impl Breach {
-    fn of(event: &Event, what: impl Into<String>) -> Self {
-        Self::quoting(event, &event.quote, what)
+    fn of(event: &Event, clause: &'static str) -> Self {
+        Self::quoting(event, &event.quote, clause)
     }
 
-    fn quoting(event: &Event, bytes: &[u8], what: impl Into<String>) -> Self {
+    fn quoting(event: &Event, bytes: &[u8], clause: &'static str) -> Self {
         let bytes = Bytes::copy_from_slice(&bytes[..bytes.len().min(SHOWN_BYTES)]);
-        let Event { from, offset, .. } = *event;
-        Self { side: from, what: what.into(), bytes, bytes_of: from, offset, is_lack: false }
+        Self::at(event.from, event.offset, bytes, clause)
+    }
+
+    /// By bytes of the side's own.
+    fn at(side: Role, offset: u64, bytes: Bytes, clause: &'static str) -> Self {
+        let (expected, got) = (Value::Null, Value::Null);
+        Self { side, clause, expected, got, bytes, bytes_of: side, offset, is_lack: false }
     }
 
     /// Something should have followed an event.
-    fn lack_after(event: &Event, what: impl Into<String>) -> Self {
-        Self { is_lack: true, ..Self::of(event, what) }
+    fn lack_after(event: &Event, clause: &'static str) -> Self {
+        Self { is_lack: true, ..Self::of(event, clause) }
     }
 
     /// What the client reports is its own doing; what it read is shown.
-    fn report_of(event: &Event, what: impl Into<String>) -> Self {
-        Self { side: Role::Client, ..Self::of(event, what) }
+    fn report_of(event: &Event, clause: &'static str) -> Self {
+        Self { side: Role::Client, ..Self::of(event, clause) }
+    }
+
+    fn expecting(self, expected: impl Into<Value>) -> Self {
+        Self { expected: expected.into(), ..self }
+    }
+
+    fn but_got(self, got: impl Into<Value>) -> Self {
+        Self { got: got.into(), ..self }
     }
 
     /// Whether it may be the tap's doing. What passed before the tap altered anything is
@@ -167,17 +185,14 @@ impl Breach {
     }
 }
 
-impl fmt::Display for Violation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Breach { side, what, bytes, bytes_of, offset, .. } = &self.breach;
-        write!(formatter, "{} ({}): the {side}: {what}", self.rule, self.level)?;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let text = shorten(&bytes.escape_ascii().to_string(), 4 * SHOWN_BYTES);
-        let whose = if bytes_of == side { "it".to_owned() } else { format!("the {bytes_of}") };
-        write!(formatter, "; at byte {offset} of what {whose} sent: `{text}`")
-    }
+/// A duration as a value.
+fn micros(duration: Duration) -> Value {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).into()
+}
+
+/// Bytes as a value: escaped, if they are no ASCII.
+fn text(bytes: &[u8]) -> Value {
+    bytes.escape_ascii().to_string().into()
 }
 
 /// Judges all rules by a call: its transcripts in order, the last being the one that

@@ -22,6 +22,7 @@ use crate::{
     suite::Call,
     text::{count, printable, shorten},
     wire::transcript::{ConnectionFacts, Event, Note, Transcript, What},
+    words,
 };
 use event::{INDENT, Narrator};
 
@@ -258,6 +259,6 @@ impl<'a> Marks<'a> {
 }
 
 fn mark(violation: &Violation) -> Line {
-    let text = shorten(&printable(&violation.to_string()), SHOWN_VIOLATION);
+    let text = shorten(&printable(&words::violation(violation)), SHOWN_VIOLATION);
     Line { text: format!("{:INDENT$}^ {text}", ""), part: Part::Mark(violation.level) }
 }

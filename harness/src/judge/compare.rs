@@ -1,5 +1,6 @@
 //! Compares an answer with what was expected, down to the field that differs.
 
+use approx::relative_eq;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prost_reflect::{DynamicMessage, ReflectMessage as _, Value as Field};
 use serde_json::{Value, json};
@@ -208,13 +209,14 @@ fn is_same(want: &Field, got: &Field, approx: Option<Approx>) -> bool {
     }
 }
 
+/// Of no tolerance: one bit pattern, or two of NaN. A tolerance measures a distance, and
+/// there is none to infinity, nor to NaN.
 fn is_close(want: f64, got: f64, approx: Option<Approx>) -> bool {
     if want.to_bits() == got.to_bits() || (want.is_nan() && got.is_nan()) {
         return true;
     }
-    approx.is_some_and(|approx| {
-        let off = (want - got).abs();
-        off <= approx.absolute || off <= approx.relative * want.abs()
+    approx.is_some_and(|Approx { relative, absolute }| {
+        relative_eq!(want, got, epsilon = absolute, max_relative = relative)
     })
 }
 

@@ -138,14 +138,32 @@ fn the_first_messages_are_enough_only_of_a_call_that_fails() {
 
 #[test]
 fn a_tolerance_is_what_it_says() {
-    let mut want = call(&[0], Some(vec![json!({"x": 100.0})]));
-    want.expect.approx = Some(Approx { relative: 0.01, absolute: 0.0 });
-    assert_eq!(reason(&want, ok(&[json!({"x": 101.0})])), "");
-    assert_eq!(
-        reason(&want, ok(&[json!({"x": 101.1})])),
-        "messages[0].x: expected 100.0, got 101.1"
-    );
-    assert_ne!(reason(&want, ok(&[json!({"x": "NaN"})])), "");
+    let tolerance = |relative, absolute| Some(Approx { relative, absolute });
+    for (want, got, approx, is_same) in [
+        (json!(100.0), json!(101.0), tolerance(0.01, 0.0), true),
+        (json!(100.0), json!(101.1), tolerance(0.01, 0.0), false),
+        // Of the larger of the two.
+        (json!(99.0), json!(100.0), tolerance(0.01, 0.0), true),
+        (json!(-99.0), json!(-100.0), tolerance(0.01, 0.0), true),
+        (json!(1.0), json!(-1.0), tolerance(0.01, 0.0), false),
+        // Either bound is enough.
+        (json!(0.0), json!(0.5), tolerance(0.01, 0.5), true),
+        (json!(0.0), json!(0.5), tolerance(0.01, 0.4), false),
+        (json!("NaN"), json!("NaN"), None, true),
+        (json!("NaN"), json!("NaN"), tolerance(0.01, 0.5), true),
+        (json!(100.0), json!("NaN"), tolerance(1.0, 1e300), false),
+        (json!("NaN"), json!(100.0), tolerance(1.0, 1e300), false),
+        // Nothing is near infinity but itself.
+        (json!("Infinity"), json!("Infinity"), tolerance(0.01, 0.0), true),
+        (json!("Infinity"), json!(100.0), tolerance(0.01, 0.0), false),
+        (json!(100.0), json!("Infinity"), tolerance(1.0, 1e300), false),
+        (json!("Infinity"), json!("-Infinity"), tolerance(1.0, 1e300), false),
+    ] {
+        let mut wanted = call(&[0], Some(vec![json!({ "x": want.clone() })]));
+        wanted.expect.approx = approx;
+        let reason = reason(&wanted, ok(&[json!({ "x": got.clone() })]));
+        assert_eq!(reason.is_empty(), is_same, "{want} and {got}, {approx:?}: {reason}");
+    }
 }
 
 #[test]

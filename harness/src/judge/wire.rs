@@ -11,6 +11,7 @@ use crate::{
     tap,
     text::{self, count, printable},
     wire::transcript::{Transcript, What, other},
+    words,
 };
 
 /// How much earlier than asked a timer may go off: clocks tick, and a deadline may be
@@ -115,7 +116,7 @@ fn grave_violations(judgement: &Judgement, strictness: Strictness) -> Option<Fin
     let side = first.breach.side;
     let is_one_side = grave.iter().all(|violation| violation.breach.side == side);
     // The bytes differ from cell to cell, and stand in the transcript.
-    let what = printable(&first.breach.what);
+    let what = printable(&words::breach(&first.breach));
     let what = format!("{} ({}): the {side}: {what}{more}", first.rule, first.level);
     Some(Finding { side: is_one_side.then_some(side.into()), what })
 }

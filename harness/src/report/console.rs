@@ -20,6 +20,7 @@ use crate::{
     role::Role,
     rules::{self, Violation},
     text::{count, list, printable, shorten},
+    words,
 };
 
 /// How many failures are shown whole; the rest is in the files.
@@ -283,7 +284,7 @@ fn listed_violations(records: &[Record<'_>]) -> Vec<String> {
     listed
         .into_iter()
         .map(|((_, peer), (number, violation))| {
-            let (times, what) = (count(number, "time"), printable(&violation.to_string()));
+            let (times, what) = (count(number, "time"), printable(&words::violation(violation)));
             format!("{ODD}listed{ODD:#}: {peer}, {times}, such as {what}")
         })
         .collect()

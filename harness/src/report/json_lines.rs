@@ -14,7 +14,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::Summary;
-use crate::{judge::Verdict, plan::Plan, results::Record, rules::Violation};
+use crate::{judge::Verdict, plan::Plan, results::Record, rules::Violation, words};
 
 /// The file of a run in progress.
 #[derive(Debug)]
@@ -170,7 +170,8 @@ fn violation((call, violation): &(usize, Violation)) -> Value {
         "level": level.to_string(),
         "side": breach.side.to_string(),
         "call": call,
-        "what": breach.what,
+        "clause": breach.clause,
+        "what": words::breach(breach),
         "at_byte": breach.offset,
         "bytes": breach.bytes.escape_ascii().to_string(),
     })

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Breach, Exchange};
+use serde_json::{Value, json};
+
+use super::{Breach, Exchange, micros};
 use crate::{
     role::Role,
     wire::{
@@ -27,13 +29,13 @@ pub(super) fn begins_with_settings(exchange: &Exchange<'_>) -> Vec<Breach> {
     let first = &exchange.transcript.connection.first_frame;
     let breach = |side: Role| {
         let kind = (*first.of(side)).filter(|kind| *kind != kind::SETTINGS)?;
-        let what = format!("the connection begins with {}, not SETTINGS", kind_name(kind));
+        let got = kind_name(kind);
         let offset = match side {
             Role::Client => PREFACE.len() as u64,
             Role::Server => 0,
         };
         let bytes = vec![kind].into();
-        Some(Breach { side, what, bytes, bytes_of: side, offset, is_lack: false })
+        Some(Breach::at(side, offset, bytes, "first-frame").but_got(got))
     };
     [Role::Client, Role::Server].into_iter().filter_map(breach).collect()
 }
@@ -44,9 +46,9 @@ pub(super) fn settings_are_acknowledged(exchange: &Exchange<'_>) -> Vec<Breach> 
         .transcript
         .events()
         .filter(|event| matches!(event.what, What::SettingsAck { is_due: false }));
-    let undue = undue.map(|event| Breach::of(event, "an acknowledgement without SETTINGS"));
+    let undue = undue.map(|event| Breach::of(event, "settings-ack-undue"));
     let overdue = overdue(exchange, |asked| asked == Asked::Settings);
-    undue.chain(overdue.map(|debt| owed(debt, "SETTINGS are not acknowledged"))).collect()
+    undue.chain(overdue.map(|debt| owed(debt, "settings-not-acknowledged"))).collect()
 }
 
 /// PING is answered with the same bytes.
@@ -55,9 +57,9 @@ pub(super) fn pings_are_answered(exchange: &Exchange<'_>) -> Vec<Breach> {
         .transcript
         .events()
         .filter(|event| matches!(event.what, What::Pong { is_due: false, .. }));
-    let undue = undue.map(|event| Breach::of(event, "an answer to a PING that was not sent"));
+    let undue = undue.map(|event| Breach::of(event, "ping-ack-undue"));
     let overdue = overdue(exchange, |asked| matches!(asked, Asked::Ping(_)));
-    undue.chain(overdue.map(|debt| owed(debt, "PING is not answered"))).collect()
+    undue.chain(overdue.map(|debt| owed(debt, "ping-not-answered"))).collect()
 }
 
 fn overdue<'a>(
@@ -74,12 +76,12 @@ fn overdue<'a>(
     })
 }
 
-fn owed(debt: &Debt, what: &str) -> Breach {
+fn owed(debt: &Debt, clause: &'static str) -> Breach {
     let Debt { debtor, offset, frames_since, .. } = *debt;
     let waited = debt.last_frame.saturating_sub(debt.since);
-    let what = format!("{what}: {frames_since} other frames came within {waited:.1?}");
-    let (bytes, bytes_of) = (debt.quote.clone(), other(debtor));
-    Breach { side: debtor, what, bytes, bytes_of, offset, is_lack: true }
+    let got = json!({ "frames": frames_since, "within_us": micros(waited) });
+    let asked = Breach::at(debtor, offset, debt.quote.clone(), clause).but_got(got);
+    Breach { bytes_of: other(debtor), is_lack: true, ..asked }
 }
 
 /// Over TLS, the client offers HTTP/2 by ALPN, and the server selects it.
@@ -87,19 +89,14 @@ pub(super) fn tls_agrees_on_http2(exchange: &Exchange<'_>) -> Vec<Breach> {
     let Some(Alpn { offered, selected }) = &exchange.transcript.connection.alpn else {
         return Vec::new();
     };
-    let breach = |side: Role, what: &str, bytes: Vec<u8>| {
-        let what = what.to_owned();
-        let bytes = bytes.into();
-        Breach { side, what, bytes, bytes_of: side, offset: 0, is_lack: false }
-    };
+    let breach = |side, clause, bytes: Vec<u8>| Breach::at(side, 0, bytes.into(), clause);
     let mut breaches = Vec::new();
     if !offered.iter().any(|offer| offer == H2) {
-        let what = "the TLS handshake does not offer h2 by ALPN";
-        breaches.push(breach(Role::Client, what, offered.join(&b", "[..])));
+        breaches.push(breach(Role::Client, "alpn-not-offered", offered.join(&b", "[..])));
     }
     if selected.as_deref() != Some(H2) {
-        let what = "the TLS handshake does not select h2 by ALPN";
-        breaches.push(breach(Role::Server, what, selected.clone().unwrap_or_default()));
+        let selected = selected.clone().unwrap_or_default();
+        breaches.push(breach(Role::Server, "alpn-not-selected", selected));
     }
     breaches
 }
@@ -110,15 +107,16 @@ pub(super) fn windows_are_not_overrun(exchange: &Exchange<'_>) -> Vec<Breach> {
     events
         .filter_map(|event| match event.what {
             What::Data { stream_window, .. } if stream_window < 0 => {
-                Some((event, "the stream's", stream_window))
+                Some((event, "stream", stream_window))
             }
             What::Data { connection_window, .. } if connection_window < 0 => {
-                Some((event, "the connection's", connection_window))
+                Some((event, "connection", connection_window))
             }
             _ => None,
         })
         .map(|(event, whose, window)| {
-            Breach::of(event, format!("DATA overruns {whose} window by {} bytes", -window))
+            let got = json!({ "window": whose, "over_bytes": -window });
+            Breach::of(event, "window-overrun").but_got(got)
         })
         .collect()
 }
@@ -129,11 +127,8 @@ pub(super) fn frames_are_not_too_long(exchange: &Exchange<'_>) -> Vec<Breach> {
     events
         .filter_map(|event| match event.what {
             What::TooLong { kind, length, limit } => {
-                let name = kind_name(kind);
-                Some(Breach::of(
-                    event,
-                    format!("{name} of {length} bytes; at most {limit} are taken"),
-                ))
+                let got = json!({ "frame": kind_name(kind), "bytes": length });
+                Some(Breach::of(event, "frame-too-long").expecting(limit).but_got(got))
             }
             _ => None,
         })
@@ -144,11 +139,8 @@ pub(super) fn frames_are_not_too_long(exchange: &Exchange<'_>) -> Vec<Breach> {
 pub(super) fn streams_are_not_too_many(exchange: &Exchange<'_>) -> Vec<Breach> {
     opening(exchange, |stream, opening| {
         let Opening { open_streams, limit, .. } = opening;
-        (open_streams > limit).then(|| {
-            format!(
-                "with stream {stream}, {open_streams} streams are open; at most {limit} are taken"
-            )
-        })
+        let got = json!({ "stream": stream, "open": open_streams });
+        (open_streams > limit).then(|| ("streams-too-many", limit.into(), got))
     })
 }
 
@@ -156,9 +148,9 @@ pub(super) fn streams_are_not_too_many(exchange: &Exchange<'_>) -> Vec<Breach> {
 pub(super) fn stream_ids_are_odd_and_rise(exchange: &Exchange<'_>) -> Vec<Breach> {
     opening(exchange, |stream, Opening { highest_before, .. }| {
         if stream.is_multiple_of(2) {
-            Some(format!("a client's stream has the even id {stream}"))
+            Some(("stream-even", Value::Null, stream.into()))
         } else if stream <= highest_before {
-            Some(format!("stream {stream} is opened after stream {highest_before}"))
+            Some(("stream-falls", highest_before.into(), stream.into()))
         } else {
             None
         }
@@ -169,17 +161,21 @@ pub(super) fn stream_ids_are_odd_and_rise(exchange: &Exchange<'_>) -> Vec<Breach
 pub(super) fn goaway_is_heeded(exchange: &Exchange<'_>) -> Vec<Breach> {
     opening(exchange, |stream, Opening { known_goaway, .. }| {
         let last = known_goaway.filter(|last| stream > *last)?;
-        Some(format!("stream {stream} is opened after GOAWAY with last stream {last}"))
+        Some(("stream-after-goaway", last.into(), stream.into()))
     })
 }
 
-fn opening(exchange: &Exchange<'_>, judge: impl Fn(u32, Opening) -> Option<String>) -> Vec<Breach> {
+/// A clause, what was expected, and what came.
+type Found = (&'static str, Value, Value);
+
+fn opening(exchange: &Exchange<'_>, judge: impl Fn(u32, Opening) -> Option<Found>) -> Vec<Breach> {
     let transcript = exchange.transcript;
     let events = transcript.events();
     events
         .filter_map(|event| match event.what {
             What::Opened(opening) => {
-                judge(transcript.stream, opening).map(|what| Breach::of(event, what))
+                let (clause, expected, got) = judge(transcript.stream, opening)?;
+                Some(Breach::of(event, clause).expecting(expected).but_got(got))
             }
             _ => None,
         })

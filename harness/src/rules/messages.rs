@@ -1,8 +1,13 @@
 //! Rules of messages, whichever side sends them.
 
 use prost_reflect::{DynamicMessage, MessageDescriptor};
+use serde_json::json;
 
-use super::{Breach, Exchange, canonical::first_deviation};
+use super::{
+    Breach, Exchange,
+    canonical::{Deviation, first_deviation},
+    text,
+};
 use crate::{
     role::Role,
     wire::{
@@ -16,16 +21,14 @@ pub(super) fn encoding_is_named(exchange: &Exchange<'_>) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for side in [Role::Client, Role::Server] {
         let repeated = exchange.values(side, "grpc-encoding").skip(1);
-        breaches
-            .extend(repeated.map(|(event, value)| {
-                Breach::quoting(event, value, "more than one grpc-encoding")
-            }));
+        breaches.extend(
+            repeated.map(|(event, value)| Breach::quoting(event, value, "encoding-repeated")),
+        );
     }
     let is_unnamed = |encoding: Option<&[u8]>| encoding.is_none_or(|name| name == b"identity");
     let unnamed =
         exchange.messages().filter(|(_, m, encoding)| m.flag == 1 && is_unnamed(*encoding));
-    let what = "a compressed message without a grpc-encoding that says how";
-    breaches.extend(unnamed.map(|(event, ..)| Breach::of(event, what)));
+    breaches.extend(unnamed.map(|(event, ..)| Breach::of(event, "encoding-unnamed")));
     breaches
 }
 
@@ -37,8 +40,7 @@ pub(super) fn compressed_messages_decompress(exchange: &Exchange<'_>) -> Vec<Bre
             let named = encoding.filter(|name| *name != b"identity")?;
             match message.plain(Some(named))? {
                 Err(InflateError::Malformed(_)) => {
-                    let name = named.escape_ascii();
-                    Some(Breach::of(event, format!("a compressed message that is no {name}")))
+                    Some(Breach::of(event, "not-compressed").expecting(text(named)))
                 }
                 // Whatever is not known here, or too long, is not judged.
                 _ => None,
@@ -50,9 +52,7 @@ pub(super) fn compressed_messages_decompress(exchange: &Exchange<'_>) -> Vec<Bre
 /// The flag of a message is 0 or 1.
 pub(super) fn flag_is_zero_or_one(exchange: &Exchange<'_>) -> Vec<Breach> {
     let wrong = exchange.messages().filter(|(_, message, _)| message.flag > 1);
-    wrong
-        .map(|(event, m, _)| Breach::of(event, format!("a message with flag {}", m.flag)))
-        .collect()
+    wrong.map(|(event, message, _)| Breach::of(event, "flag").but_got(message.flag)).collect()
 }
 
 /// Nothing is left over at END_STREAM.
@@ -61,12 +61,9 @@ pub(super) fn are_whole(exchange: &Exchange<'_>) -> Vec<Breach> {
     events
         .filter_map(|event| match &event.what {
             What::Fragment(fragment) => {
-                let what = format!(
-                    "the stream ends within a message: {} of 5 bytes of its prefix, and {} bytes of its payload",
-                    fragment.prefix.len(),
-                    fragment.payload_bytes,
-                );
-                Some(Breach::lack_after(event, what))
+                let (prefix, payload) = (fragment.prefix.len(), fragment.payload_bytes);
+                let got = json!({ "prefix_bytes": prefix, "payload_bytes": payload });
+                Some(Breach::lack_after(event, "message-cut").but_got(got))
             }
             _ => None,
         })
@@ -76,31 +73,32 @@ pub(super) fn are_whole(exchange: &Exchange<'_>) -> Vec<Breach> {
 /// The payload parses as the method's type. What the client was told to send as it
 /// is, is the case's matter.
 pub(super) fn parse_as_their_type(exchange: &Exchange<'_>) -> Vec<Breach> {
-    payloads(exchange, |descriptor, payload| {
+    payloads(exchange, |event, descriptor, payload| {
         let error = DynamicMessage::decode(descriptor.clone(), payload).err()?;
-        Some((
-            0..payload.len(),
-            format!("a message that is no {}: {error}", descriptor.full_name()),
-        ))
+        let breach = Breach::quoting(event, payload, "message-does-not-parse");
+        Some(breach.expecting(descriptor.full_name()).but_got(error.to_string()))
     })
 }
 
 /// The payload is what a canonical encoder writes.
 pub(super) fn are_canonical(exchange: &Exchange<'_>) -> Vec<Breach> {
-    payloads(exchange, |descriptor, payload| {
-        let deviation = first_deviation(descriptor, payload)?;
+    payloads(exchange, |event, descriptor, payload| {
+        let Deviation { bytes, field, clause, after } = first_deviation(descriptor, payload)?;
         // What does not parse breaks another rule. Few deviate, so this comes last.
         DynamicMessage::decode(descriptor.clone(), payload).ok()?;
-        Some((deviation.bytes, format!("not the canonical encoding: {}", deviation.what)))
+        let mut got = json!({ "field": field });
+        if let Some(after) = after {
+            got["after"] = after.into();
+        }
+        let quoted = payload.get(bytes).unwrap_or_default();
+        Some(Breach::quoting(event, quoted, clause).but_got(got))
     })
 }
 
-type Found = (std::ops::Range<usize>, String);
-
-/// Judges every payload that can be read; the range says what to quote.
+/// Judges every payload that can be read.
 fn payloads(
     exchange: &Exchange<'_>,
-    judge: impl Fn(&MessageDescriptor, &[u8]) -> Option<Found>,
+    judge: impl Fn(&Event, &MessageDescriptor, &[u8]) -> Option<Breach>,
 ) -> Vec<Breach> {
     let breach = |(event, message, encoding): (&Event, &Message, Option<&[u8]>)| {
         if event.from == Role::Client && exchange.call.raw {
@@ -108,8 +106,7 @@ fn payloads(
         }
         let descriptor = exchange.message_type(event.from)?;
         let payload = message.plain(encoding)?.ok()?;
-        let (bytes, what) = judge(&descriptor, &payload)?;
-        Some(Breach::quoting(event, payload.get(bytes).unwrap_or_default(), what))
+        judge(event, &descriptor, &payload)
     };
     exchange.messages().filter_map(breach).collect()
 }

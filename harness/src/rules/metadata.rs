@@ -44,11 +44,11 @@ fn pseudo_headers_of(block: Block<'_>, known: &[&str]) -> Vec<Breach> {
     for (index, field) in block.fields.iter().enumerate().filter(|(_, field)| is_pseudo(field)) {
         let before = &block.fields[..index];
         let what = if !known.iter().any(|name| name.as_bytes() == field.name) {
-            "a pseudo-header that this block must not have"
+            "pseudo-header-other"
         } else if before.iter().any(|other| other.name == field.name) {
-            "a pseudo-header is here twice"
+            "pseudo-header-repeated"
         } else if before.iter().any(|other| !is_pseudo(other)) {
-            "a pseudo-header after an ordinary one"
+            "pseudo-header-late"
         } else {
             continue;
         };
@@ -67,7 +67,7 @@ pub(super) fn names_are_legal(exchange: &Exchange<'_>) -> Vec<Breach> {
     };
     all_fields(exchange)
         .filter(|(_, field)| !is_legal(field))
-        .map(|(event, field)| field_breach(event, field, "a header name that is not [0-9a-z_.-]"))
+        .map(|(event, field)| field_breach(event, field, "name-illegal"))
         .collect()
 }
 
@@ -75,7 +75,7 @@ pub(super) fn names_are_legal(exchange: &Exchange<'_>) -> Vec<Breach> {
 pub(super) fn binary_values_are_base64(exchange: &Exchange<'_>) -> Vec<Breach> {
     base64_fields(exchange)
         .filter(|(_, field)| parts(&field.value).any(|part| BASE64.decode(part).is_err()))
-        .map(|(event, field)| field_breach(event, field, "a -bin value that is not base64"))
+        .map(|(event, field)| field_breach(event, field, "binary-not-base64"))
         .collect()
 }
 
@@ -83,7 +83,7 @@ pub(super) fn binary_values_are_base64(exchange: &Exchange<'_>) -> Vec<Breach> {
 pub(super) fn binary_values_are_unpadded(exchange: &Exchange<'_>) -> Vec<Breach> {
     base64_fields(exchange)
         .filter(|(_, field)| parts(&field.value).any(|part| part.ends_with(b"=")))
-        .map(|(event, field)| field_breach(event, field, "a -bin value with padding"))
+        .map(|(event, field)| field_breach(event, field, "binary-padded"))
         .collect()
 }
 
@@ -96,8 +96,8 @@ pub(super) fn decode(value: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A breach that quotes a field.
-pub(super) fn field_breach(event: &Event, field: &Field, what: &str) -> Breach {
-    Breach::quoting(event, &[&field.name, &b": "[..], &field.value].concat(), what)
+pub(super) fn field_breach(event: &Event, field: &Field, clause: &'static str) -> Breach {
+    Breach::quoting(event, &[&field.name, &b": "[..], &field.value].concat(), clause)
 }
 
 fn all_fields<'a>(exchange: &Exchange<'a>) -> impl Iterator<Item = (&'a Event, &'a Field)> {

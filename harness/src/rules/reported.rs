@@ -1,7 +1,7 @@
 //! Rules of what a client reports, where the server has said what came of the call.
 
 use prost_reflect::{DynamicMessage, MessageDescriptor};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Breach, Exchange, RULES, WireRule, request::MOST_WAITED, response::status_of};
 use crate::{
@@ -9,7 +9,6 @@ use crate::{
     observe::Answer,
     role::Role,
     suite::Code,
-    text::count,
     wire::transcript::{Block, Event},
 };
 
@@ -41,8 +40,8 @@ fn other_messages(exchange: &Exchange<'_>, answer: &Answer) -> Vec<Breach> {
         .filter_map(|(index, ((event, message), reported))| {
             // What is too long to be kept, or is no such encoding, is not compared.
             let passed = message.plain(encoding)?.ok()?;
-            let what = format!("messages[{index}] is reported as another than came");
-            is_other(exchange, &passed, reported).then(|| Breach::report_of(event, what))
+            is_other(exchange, &passed, reported)
+                .then(|| Breach::report_of(event, "message-altered").but_got(index))
         })
         .collect()
 }
@@ -89,8 +88,8 @@ fn left_out(
     let (reported, passed) =
         (answer.messages.len(), exchange.transcript.messages(Role::Server).count());
     let is_success = code == Code::OK && answer.code == Code::OK;
-    let what = format!("{} reported with OK, and {passed} came", count(reported, "message"));
-    (is_success && reported < passed).then(|| Breach::report_of(trailers.event, what))
+    let breach = || Breach::report_of(trailers.event, "messages-left-out");
+    (is_success && reported < passed).then(|| breach().expecting(passed).but_got(reported))
 }
 
 /// Another code than the server's, unless something else may have ended the call for
@@ -112,8 +111,9 @@ fn other_code(
     if answer.code == code || may_be_the_clients {
         return None;
     }
-    let (sent, reported) = (code, answer.code);
-    Some(Breach::report_of(trailers.event, format!("grpc-status {sent} is reported as {reported}")))
+    let got = json!({ "code": answer.code.to_string() });
+    let breach = Breach::report_of(trailers.event, "code-altered");
+    Some(breach.expecting(code.to_string()).but_got(got))
 }
 
 /// Whether the deadline may have passed before the client had read its status.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Breach, Exchange, metadata::field_breach};
+use super::{Breach, Exchange, metadata::field_breach, micros};
 use crate::{
     role::Role,
     suite::Code,
@@ -34,20 +34,16 @@ pub(super) fn names_a_method(exchange: &Exchange<'_>) -> Vec<Breach> {
         slash.is_some_and(|slash| slash > 0 && slash + 1 < path.len())
     };
     let mut breaches = Vec::new();
-    let mut demand = |name: &str, is_right: &dyn Fn(&[u8]) -> bool, wanted: &str| {
+    let mut demand = |clause: &'static str, name: &str, is_right: &dyn Fn(&[u8]) -> bool| {
         let value = request.value(name);
         if !value.is_some_and(is_right) {
             let bytes = value.map_or_else(|| request.event.quote.to_vec(), <[u8]>::to_vec);
-            breaches.push(Breach::quoting(
-                request.event,
-                &bytes,
-                format!("{name} is not {wanted}"),
-            ));
+            breaches.push(Breach::quoting(request.event, &bytes, clause));
         }
     };
-    demand(":method", &|value| value == b"POST", "POST");
-    demand(":scheme", &|value| value == b"http" || value == b"https", "http or https");
-    demand(":path", &is_path, "/Service/Method");
+    demand("method", ":method", &|value| value == b"POST");
+    demand("scheme", ":scheme", &|value| value == b"http" || value == b"https");
+    demand("path", ":path", &is_path);
     breaches
 }
 
@@ -59,7 +55,7 @@ pub(super) fn te_is_trailers(exchange: &Exchange<'_>) -> Vec<Breach> {
         return Vec::new();
     }
     let bytes = values.join(&b", "[..]);
-    vec![Breach::quoting(request.event, &bytes, "te is not `trailers`, once")]
+    vec![Breach::quoting(request.event, &bytes, "te")]
 }
 
 /// One gRPC content-type.
@@ -77,9 +73,9 @@ pub(super) fn bad_content_type(block: Block<'_>) -> Option<Breach> {
     let values: Vec<&[u8]> = block.values("content-type").collect();
     let what = match values[..] {
         [value] if is_grpc(value) => return None,
-        [] => "no content-type",
-        [_] => "a content-type that is neither application/grpc nor application/grpc+CODEC",
-        _ => "more than one content-type",
+        [] => "content-type-missing",
+        [_] => "content-type-other",
+        _ => "content-type-repeated",
     };
     Some(Breach::quoting(block.event, &values.join(&b", "[..]), what))
 }
@@ -90,9 +86,9 @@ pub(super) fn timeout_is_well_formed(exchange: &Exchange<'_>) -> Vec<Breach> {
     let fields = request.fields.iter().filter(|field| *field.name == *b"grpc-timeout");
     let what = |(index, field): (usize, &Field)| {
         let what = if index > 0 {
-            "more than one grpc-timeout"
+            "timeout-repeated"
         } else if parse_timeout(&field.value).is_none() {
-            "a grpc-timeout that is not 1 to 8 digits and one of H M S m u n"
+            "timeout-malformed"
         } else {
             return None;
         };
@@ -106,8 +102,7 @@ pub(super) fn timeout_is_the_callers(exchange: &Exchange<'_>) -> Vec<Breach> {
     let Some(request) = exchange.request() else { return Vec::new() };
     let asked = exchange.call.timeout;
     let Some(value) = request.value("grpc-timeout") else {
-        let what = format!("no grpc-timeout, although the caller asked for {asked:?}");
-        return vec![Breach::of(request.event, what)];
+        return vec![Breach::of(request.event, "timeout-missing").expecting(micros(asked))];
     };
     // A deadline that was set earlier is nearer by what has passed since.
     let is_like_it = |sent: Duration| {
@@ -117,8 +112,8 @@ pub(super) fn timeout_is_the_callers(exchange: &Exchange<'_>) -> Vec<Breach> {
     if parse_timeout(value).is_none_or(is_like_it) {
         return Vec::new();
     }
-    let what = format!("a grpc-timeout of another order than the {asked:?} of the caller");
-    vec![Breach::quoting(request.event, value, what)]
+    let breach = Breach::quoting(request.event, value, "timeout-of-another-order");
+    vec![breach.expecting(micros(asked))]
 }
 
 /// `grpc-timeout` is not longer than what the caller asked for.
@@ -129,8 +124,8 @@ pub(super) fn timeout_is_not_longer(exchange: &Exchange<'_>) -> Vec<Breach> {
     if parse_timeout(value).is_none_or(|sent| sent <= asked) {
         return Vec::new();
     }
-    let what = format!("a grpc-timeout longer than the {asked:?} that the caller asked for");
-    vec![Breach::quoting(request.event, value, what)]
+    let breach = Breach::quoting(request.event, value, "timeout-longer");
+    vec![breach.expecting(micros(asked))]
 }
 
 pub(super) fn parse_timeout(value: &[u8]) -> Option<Duration> {
@@ -157,8 +152,8 @@ pub(super) fn ends_with_data(exchange: &Exchange<'_>) -> Vec<Breach> {
         .filter_map(|(index, block)| {
             let what = match (index, block.ends_stream) {
                 (0, false) => return None,
-                (0, true) => "END_STREAM on the request's HEADERS; it belongs on DATA",
-                _ => "trailers on a request",
+                (0, true) => "end-on-headers",
+                _ => "request-trailers",
             };
             Some(Breach::of(block.event, what))
         })
@@ -175,12 +170,12 @@ pub(super) fn has_one_message(exchange: &Exchange<'_>) -> Vec<Breach> {
     let mut breaches: Vec<Breach> = transcript
         .messages(Role::Client)
         .skip(1)
-        .map(|(event, _)| Breach::of(event, "another message; the method takes one"))
+        .map(|(event, _)| Breach::of(event, "message-repeated"))
         .collect();
     if let Some(end) = transcript.end(Role::Client)
         && transcript.messages(Role::Client).next().is_none()
     {
-        breaches.push(Breach::of(end, "the request ends without a message; the method takes one"));
+        breaches.push(Breach::of(end, "message-missing"));
     }
     breaches
 }
@@ -191,7 +186,7 @@ pub(super) fn is_not_repeated(exchange: &Exchange<'_>) -> Vec<Breach> {
         |earlier: &Transcript| earlier.is_whole && earlier.blocks(Role::Server).next().is_some();
     match (exchange.earlier.iter().any(has_response), exchange.request()) {
         (true, Some(request)) => {
-            vec![Breach::of(request.event, "the call again, although a response had begun")]
+            vec![Breach::of(request.event, "call-repeated")]
         }
         _ => Vec::new(),
     }
@@ -223,14 +218,10 @@ pub(super) fn giving_up_is_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
     match (transcript.reset(Role::Client), exchange.request()) {
         (Some((_, error::CANCEL)), _) => Vec::new(),
         (Some((event, code)), _) if !is_over => {
-            vec![Breach::of(
-                event,
-                format!("the call is given up with RST_STREAM({}), not CANCEL", error_name(code)),
-            )]
+            vec![Breach::of(event, "given-up-otherwise").but_got(error_name(code))]
         }
         (None, Some(request)) if !is_over => {
-            let what = "the call is given up without RST_STREAM(CANCEL)";
-            vec![Breach::lack_after(request.event, what)]
+            vec![Breach::lack_after(request.event, "given-up-in-silence")]
         }
         _ => Vec::new(),
     }

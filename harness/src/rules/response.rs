@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::{
     Breach, Exchange,
     metadata::{decode, field_breach},
+    micros,
     protobuf::status_code,
     request::bad_content_type,
+    text,
 };
 use crate::{
     role::Role,
@@ -31,12 +35,12 @@ pub(super) fn begins_as_grpc(exchange: &Exchange<'_>) -> Vec<Breach> {
     let is_first = |event: &&Event| matches!(event.what, What::Headers { .. } | What::Data { .. });
     let first = exchange.transcript.sent_by(Role::Server).find(is_first);
     let early = first.filter(|event| matches!(event.what, What::Data { .. }));
-    let early = early.map(|event| Breach::of(event, "DATA before the response's HEADERS"));
+    let early = early.map(|event| Breach::of(event, "data-before-headers"));
     let bad_block = exchange.response().into_iter().flat_map(|response| {
         let status = response.value(":status").unwrap_or_default();
         let is_bad = status != b"200";
-        let bad_status =
-            is_bad.then(|| Breach::quoting(response.event, status, ":status is not 200"));
+        let bad_status = is_bad
+            .then(|| Breach::quoting(response.event, status, "http-status").but_got(text(status)));
         bad_status.into_iter().chain(bad_content_type(response))
     });
     early.into_iter().chain(bad_block).collect()
@@ -48,9 +52,9 @@ pub(super) fn has_one_status(exchange: &Exchange<'_>) -> Vec<Breach> {
     let values: Vec<&[u8]> = trailers.values("grpc-status").collect();
     let what = match values[..] {
         [value] if status_of(value).is_some() => return Vec::new(),
-        [] => "no grpc-status in the trailers",
-        [_] => "a grpc-status that is not decimal 0 to 16",
-        _ => "more than one grpc-status",
+        [] => "status-missing",
+        [_] => "status-malformed",
+        _ => "status-repeated",
     };
     vec![Breach::quoting(trailers.event, &values.join(&b", "[..]), what)]
 }
@@ -65,11 +69,11 @@ pub(super) fn status_of(value: &[u8]) -> Option<i32> {
 pub(super) fn ends_with_its_trailers(exchange: &Exchange<'_>) -> Vec<Breach> {
     let transcript = exchange.transcript;
     let blocks = transcript.blocks(Role::Server).skip(1).filter(|block| !block.ends_stream);
-    let unended = blocks.map(|block| Breach::of(block.event, "trailers without END_STREAM"));
+    let unended = blocks.map(|block| Breach::of(block.event, "trailers-without-end"));
     let late = transcript.events().filter_map(|event| match event.what {
         What::AfterEnd { kind, stream } => {
-            let name = kind_name(kind);
-            Some(Breach::of(event, format!("{name} on stream {stream}, which this side had ended")))
+            let got = json!({ "frame": kind_name(kind), "stream": stream });
+            Some(Breach::of(event, "after-end").but_got(got))
         }
         _ => None,
     });
@@ -80,13 +84,11 @@ pub(super) fn ends_with_its_trailers(exchange: &Exchange<'_>) -> Vec<Breach> {
 pub(super) fn has_trailers_after_data(exchange: &Exchange<'_>) -> Vec<Breach> {
     let is_end = |event: &&Event| matches!(event.what, What::Data { ends_stream: true, .. });
     let ends = exchange.transcript.sent_by(Role::Server).filter(is_end);
-    let ends = ends.map(|event| Breach::of(event, "END_STREAM on DATA; trailers must follow"));
+    let ends = ends.map(|event| Breach::of(event, "end-on-data"));
     let early = exchange.response().filter(|response| !response.ends_stream);
     let early = early.into_iter().flat_map(|response| {
         let fields = response.fields.iter().filter(|field| *field.name == *b"grpc-status");
-        fields.map(move |field| {
-            field_breach(response.event, field, "grpc-status in a first block that is not the last")
-        })
+        fields.map(move |field| field_breach(response.event, field, "status-too-early"))
     });
     ends.chain(early).collect()
 }
@@ -97,9 +99,9 @@ pub(super) fn message_is_percent_encoded(exchange: &Exchange<'_>) -> Vec<Breach>
     values
         .filter_map(|(index, (event, value))| {
             let what = if index > 0 {
-                "more than one grpc-message"
+                "text-repeated"
             } else if !is_percent_encoded(value) {
-                "a grpc-message that is not percent-encoded"
+                "text-not-encoded"
             } else {
                 return None;
             };
@@ -126,7 +128,7 @@ pub(super) fn success_has_no_message(exchange: &Exchange<'_>) -> Vec<Breach> {
     let trailers = exchange.trailers().filter(|block| block.value("grpc-status") == Some(b"0"));
     let Some(trailers) = trailers else { return Vec::new() };
     let texts = trailers.values("grpc-message").filter(|text| !text.is_empty());
-    let breach = |text| Breach::quoting(trailers.event, text, "a grpc-message beside status 0");
+    let breach = |text| Breach::quoting(trailers.event, text, "text-beside-ok");
     texts.map(breach).collect()
 }
 
@@ -136,20 +138,16 @@ pub(super) fn details_agree_with_the_status(exchange: &Exchange<'_>) -> Vec<Brea
     let status = exchange.trailers().and_then(|block| status_of(block.value("grpc-status")?));
     values
         .filter_map(|(index, (event, value))| {
-            let what = match decode(value).map(|bytes| status_code(&bytes)) {
-                _ if index > 0 => "more than one grpc-status-details-bin".to_owned(),
-                None => "a grpc-status-details-bin that is not base64".to_owned(),
-                Some(None) => "a grpc-status-details-bin that is no google.rpc.Status".to_owned(),
-                Some(Some(code)) => match status {
-                    Some(status) if status != code => {
-                        format!(
-                            "code {code} in grpc-status-details-bin beside grpc-status {status}"
-                        )
-                    }
-                    _ => return None,
-                },
-            };
-            Some(Breach::quoting(event, value, what))
+            let breach = |clause| Breach::quoting(event, value, clause);
+            match decode(value).map(|bytes| status_code(&bytes)) {
+                _ if index > 0 => Some(breach("details-repeated")),
+                None => Some(breach("details-not-base64")),
+                Some(None) => Some(breach("details-no-status")),
+                Some(Some(code)) => {
+                    let other = status.filter(|status| *status != code)?;
+                    Some(breach("details-of-another-code").expecting(other).but_got(code))
+                }
+            }
         })
         .collect()
 }
@@ -164,8 +162,8 @@ pub(super) fn encoding_was_offered(exchange: &Exchange<'_>) -> Vec<Breach> {
         .collect();
     let is_offered = |encoding: &&[u8]| *encoding == b"identity" || offers.contains(encoding);
     let encodings = response.values("grpc-encoding").filter(|encoding| !is_offered(encoding));
-    let what = "a grpc-encoding that the request's grpc-accept-encoding does not offer";
-    encodings.map(|encoding| Breach::quoting(response.event, encoding, what)).collect()
+    let breach = |encoding| Breach::quoting(response.event, encoding, "encoding-not-offered");
+    encodings.map(|encoding| breach(encoding).but_got(text(encoding))).collect()
 }
 
 /// A status that comes while the request goes on is followed by
@@ -189,8 +187,7 @@ pub(super) fn early_status_is_followed_by_a_reset(exchange: &Exchange<'_>) -> Ve
     if after.iter().any(has_reset) {
         return Vec::new();
     }
-    let what = "an early status without RST_STREAM(NO_ERROR) after it";
-    vec![Breach::lack_after(events[position], what)]
+    vec![Breach::lack_after(events[position], "early-status-without-reset")]
 }
 
 /// A server that could know of a reset sends nothing more on that stream.
@@ -206,9 +203,8 @@ pub(super) fn stops_after_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
             } else {
                 since >= STOPPED_UNSEEN_AFTER && frames_since >= STOPPED_UNSEEN_FRAMES
             };
-            let name = kind_name(kind);
-            let what = format!("{name} {since:.1?} after the client had reset the stream");
-            is_known.then(|| Breach::of(event, what))
+            let got = json!({ "frame": kind_name(kind), "since_us": micros(since) });
+            is_known.then(|| Breach::of(event, "after-reset").but_got(got))
         }
         _ => None,
     };

@@ -1,13 +1,13 @@
 //! Rules of the status that a client reports, where the server gave none.
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 
-use super::{Breach, Exchange};
+use super::{Breach, Exchange, text};
 use crate::{
     observe::Answer,
     role::Role,
     suite::Code,
-    text::count,
     wire::{
         frame::{error, error_name},
         transcript::{Event, What},
@@ -31,8 +31,7 @@ pub(super) fn nothing_is_reported_after_a_reset(exchange: &Exchange<'_>) -> Vec<
     if reported <= passed {
         return Vec::new();
     }
-    let what = format!("{} reported, and {passed} came in time", count(reported, "message"));
-    client(exchange, what)
+    client(exchange, "messages-after-reset", passed.into(), reported.into())
 }
 
 /// An HTTP status without a gRPC status is reported as the specification says.
@@ -54,8 +53,7 @@ pub(super) fn http_status_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> 
         b"429" | b"502" | b"503" | b"504" => Code::UNAVAILABLE,
         _ => Code::UNKNOWN,
     };
-    let status = status.escape_ascii();
-    translated(exchange, expected, &format!("HTTP status {status} without a grpc-status"))
+    translated(exchange, "http-status-translated", expected, json!({ "http": text(status) }))
 }
 
 /// A server's RST_STREAM is reported as the specification says.
@@ -90,14 +88,14 @@ pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
         // STREAM_CLOSED and the rest have no translation.
         _ => return Vec::new(),
     };
-    translated(exchange, expected, &format!("RST_STREAM({})", error_name(*code)))
+    translated(exchange, "reset-translated", expected, json!({ "reset": error_name(*code) }))
 }
 
 /// A call without any status never succeeded.
 pub(super) fn no_status_is_no_success(exchange: &Exchange<'_>) -> Vec<Breach> {
     match exchange.answer {
         Some(Answer { code: Code::OK, .. }) if !exchange.has_status() => {
-            client(exchange, "OK is reported, and the server sent no status".to_owned())
+            client(exchange, "ok-without-status", Value::Null, Value::Null)
         }
         _ => Vec::new(),
     }
@@ -105,7 +103,12 @@ pub(super) fn no_status_is_no_success(exchange: &Exchange<'_>) -> Vec<Breach> {
 
 /// A deadline that has passed may always be reported as what it is, and so may a call
 /// that its client was to cancel by then.
-fn translated(exchange: &Exchange<'_>, expected: Code, seen: &str) -> Vec<Breach> {
+fn translated(
+    exchange: &Exchange<'_>,
+    clause: &'static str,
+    expected: Code,
+    mut got: Value,
+) -> Vec<Breach> {
     let Some(answer) = exchange.answer else { return Vec::new() };
     let is_late = answer.code == Code::DEADLINE_EXCEEDED && has_timed_out(exchange);
     let most = exchange.call.cancel_after_messages;
@@ -114,8 +117,8 @@ fn translated(exchange: &Exchange<'_>, expected: Code, seen: &str) -> Vec<Breach
     if answer.code == expected || is_late || is_cancelled {
         return Vec::new();
     }
-    let (reported, expected) = (answer.code, expected);
-    client(exchange, format!("{seen} is reported as {reported}, not {expected}"))
+    got["code"] = answer.code.to_string().into();
+    client(exchange, clause, expected.to_string().into(), got)
 }
 
 /// Whether the deadline may have passed when the server's last frame came. It counts
@@ -129,10 +132,18 @@ fn has_timed_out(exchange: &Exchange<'_>) -> bool {
 }
 
 /// Shown is the last that the client read, or nothing.
-fn client(exchange: &Exchange<'_>, what: String) -> Vec<Breach> {
-    if let Some(event) = exchange.transcript.sent_by(Role::Server).next_back() {
-        return vec![Breach::report_of(event, what)];
-    }
-    let (bytes, bytes_of) = (Bytes::new(), Role::Server);
-    vec![Breach { side: Role::Client, what, bytes, bytes_of, offset: 0, is_lack: false }]
+fn client(
+    exchange: &Exchange<'_>,
+    clause: &'static str,
+    expected: Value,
+    got: Value,
+) -> Vec<Breach> {
+    let breach = match exchange.transcript.sent_by(Role::Server).next_back() {
+        Some(event) => Breach::report_of(event, clause),
+        None => {
+            let nothing = Breach::at(Role::Client, 0, Bytes::new(), clause);
+            Breach { bytes_of: Role::Server, ..nothing }
+        }
+    };
+    vec![breach.expecting(expected).but_got(got)]
 }

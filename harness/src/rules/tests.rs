@@ -18,6 +18,7 @@ use crate::{
         frame::flag,
         sample::{REQUEST, RESPONSE, TRAILERS, Wire, data, headers, message},
     },
+    words,
 };
 
 /// Every violation of what is on the wire, as `RULE side: what`.
@@ -30,7 +31,7 @@ fn violations(wire: &mut Wire, call: &Call, answer: Option<&Answer>) -> Vec<Stri
 }
 
 fn in_words(Violation { rule, breach, .. }: &Violation) -> String {
-    format!("{rule} {}: {}", breach.side, breach.what)
+    format!("{rule} {}: {}", breach.side, words::breach(breach))
 }
 
 /// The violations are the expected ones, each given by how it begins.
@@ -67,7 +68,7 @@ fn a_violation_says_who_what_and_where() {
     let mut wire = request_of(&with(REQUEST, "te", "tr\u{1b}ailers"));
     let transcript = wire.call();
     let found = check(&[transcript], &get_sequence(), None);
-    let text: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let text: Vec<String> = found.iter().map(words::violation).collect();
     assert_eq!(
         text,
         [

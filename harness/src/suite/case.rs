@@ -290,7 +290,7 @@ impl Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Approx {
-    /// As a share of the expected value's magnitude.
+    /// As a share of the magnitude of the larger of the two values.
     pub relative: f64,
     /// In the value's own unit.
     pub absolute: f64,
