@@ -44,8 +44,9 @@ const NAMED: &str = "name = \"c\"\nrule = \"R-1\"\nwhy = \"w\"\n";
 #[test]
 fn a_class_of_statuses_stands_for_each_of_them() {
     let codes = |code: &str| {
-        let text =
-            format!("{NAMED}method = \"t.S/Unary\"\nrequest = {{}}\nexpect = {{ code = {code}, any_messages = true }}");
+        let text = format!(
+            "{NAMED}method = \"t.S/Unary\"\nrequest = {{}}\nexpect = {{ code = {code}, any_messages = true }}"
+        );
         toml_suite(&text).map(|suites| suites[0].cases[0].calls[0].expect.codes.clone())
     };
     let bad = vec![Code::INTERNAL, Code::UNKNOWN];

@@ -96,21 +96,28 @@ impl Subject {
 }
 
 /// The mutants to whom no well-behaved partner gives an occasion, or not for sure.
-const ONLY_SCRIPTS_TELL: [Mutant; 14] = [
+const ONLY_SCRIPTS_TELL: [Mutant; 21] = [
+    Mutant::AnyContentType,
+    Mutant::AnyMethod,
     Mutant::BlamesItself,
+    Mutant::CancelsLate,
     Mutant::DeadlineForEachMessage,
     Mutant::ExpectsFieldsInOrder,
+    Mutant::GoesOnAfterErrors,
     Mutant::HangsUpAtReset,
     Mutant::Http404IsNotFound,
     Mutant::HttpStatusIsInternal,
     Mutant::IgnoresConnectionWindow,
     Mutant::IgnoresStreamWindow,
+    Mutant::InventsCodes,
     Mutant::KeepsFirstField,
     Mutant::LeaksWindowOfCancelled,
     Mutant::NoStatusIsSuccess,
     Mutant::ReadsOnlyPacked,
     Mutant::RefusesLongVarints,
     Mutant::RefusesUnknownFields,
+    Mutant::TakesMalformed,
+    Mutant::WantsAMessage,
 ];
 
 /// What can be spared. A suite that is not here is tried with all.

@@ -90,6 +90,17 @@ fn deviate(mut entries: Vec<Entry>) -> Vec<Entry> {
     if planted(Mutant::DropsEmptyValues) {
         entries.retain(|entry| !entry.value.is_empty());
     }
+    if planted(Mutant::JoinsWithBlanks) {
+        let mut joined: Vec<Entry> = Vec::new();
+        for entry in entries {
+            let same = joined.iter_mut().find(|one| one.name == entry.name);
+            match same.filter(|_| !is_binary(&entry.name)) {
+                Some(one) => one.value.extend([b", ", &entry.value[..]].concat()),
+                None => joined.push(entry),
+            }
+        }
+        entries = joined;
+    }
     if planted(Mutant::DropsOddNames) {
         entries.retain(|entry| !entry.name.contains(['_', '.']));
     }
@@ -98,17 +109,21 @@ fn deviate(mut entries: Vec<Entry>) -> Vec<Entry> {
 
 /// The fields that carry entries.
 pub(crate) fn write(entries: &[Entry]) -> Fields {
-    let is_joined = planted(Mutant::JoinsDuplicates);
+    let joint: Option<&[u8]> = match () {
+        () if planted(Mutant::JoinsDuplicates) => Some(b","),
+        () if planted(Mutant::JoinsWithBlanks) => Some(b", "),
+        () => None,
+    };
     let mut fields = Fields::new();
     for Entry { name, value } in entries {
         let value = match () {
             () if !is_binary(name) || planted(Mutant::BinaryAsItIs) => value.clone(),
             () => encoder().encode(value).into_bytes(),
         };
-        let same = fields.iter_mut().find(|(known, _)| is_joined && known == name);
-        match same {
-            Some((_, values)) => values.extend([b",", &value[..]].concat()),
-            None => fields.push((name.clone(), value)),
+        let same = fields.iter_mut().find(|(known, _)| known == name);
+        match (same, joint) {
+            (Some((_, values)), Some(joint)) => values.extend([joint, &value[..]].concat()),
+            _ => fields.push((name.clone(), value)),
         }
     }
     fields

@@ -31,6 +31,7 @@ pub(super) const ENABLE_PUSH: u16 = 2;
 pub(super) const MAX_CONCURRENT_STREAMS: u16 = 3;
 pub(super) const INITIAL_WINDOW_SIZE: u16 = 4;
 pub(super) const MAX_FRAME_SIZE: u16 = 5;
+pub(super) const MAX_HEADER_LIST_SIZE: u16 = 6;
 
 /// A setting and a type of frame that nobody knows, and a frame that tells nobody anything.
 const UNKNOWN_SETTING: u16 = 0x7a7a;
@@ -127,8 +128,21 @@ impl Connection {
     pub(super) fn abort(&self, code: u32) {
         let mut state = self.lock();
         let last = state.highest;
-        state.send(goaway(last, code));
+        if !planted(Mutant::ClosesWithoutGoaway) {
+            state.send(goaway(last, code));
+        }
         state.output = None;
+    }
+
+    /// Whether the other side has broken the protocol.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.lock().is_broken
+    }
+
+    /// Whether it has as many streams as the other side takes.
+    pub(crate) fn is_full(&self) -> bool {
+        let state = self.lock();
+        state.partner.has_settings && state.streams.len() >= state.partner.max_streams
     }
 
     /// Nothing more comes, and nobody waits any longer.

@@ -16,6 +16,7 @@ use mutants::{mutant::Mutant, planted::planted};
 use super::{
     connection::{
         Connection, ENABLE_PUSH, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE,
+        MAX_HEADER_LIST_SIZE,
     },
     malformed::{self, Block},
     receiving::{Received, give_back_to_all},
@@ -28,6 +29,11 @@ const MAX_FRAME_BYTES: u32 = 16_384;
 
 /// The longest header block that is put together, far beyond what gRPC sends.
 const MAX_BLOCK_BYTES: usize = 1 << 20;
+
+/// How many settings in a frame, and how many empty DATA in a row, those take who bound it
+/// (section 10.5).
+const MOST_SETTINGS: usize = 32;
+const MOST_EMPTY_DATA: u32 = 2;
 
 /// How many PINGs in a row are answered while there is no call.
 const MOST_IDLE_PINGS: u32 = 2;
@@ -63,6 +69,7 @@ pub(super) fn read(
         block: None,
         has_begun: false,
         idle_pings: 0,
+        empty_data: 0,
     };
     let mut bytes = vec![0; 1 << 16];
     loop {
@@ -75,14 +82,21 @@ pub(super) fn read(
             let taken = match frames.next_frame() {
                 // What is not waited for is refused by its header.
                 Ok(None) => match announced.map(|announced| reading.check(announced)) {
-                    Some(Err(broken)) => Err(broken),
-                    Some(Ok(())) | None => break,
+                    Some(Err(broken)) if !planted(Mutant::GoesOnAfterErrors) => Err(broken),
+                    _ => break,
                 },
-                Ok(Some(frame)) => reading.take(&frame, &accept),
+                Ok(Some(frame)) => match reading.take(&frame, &accept) {
+                    Err(_) if planted(Mutant::GoesOnAfterErrors) => {
+                        reading.block = None;
+                        Ok(())
+                    }
+                    taken => taken,
+                },
                 Err(_) => Err(Broken(error::PROTOCOL_ERROR)),
             };
             if let Err(Broken(code)) = taken {
                 eprintln!("{}: the other side broke the protocol: {code}", of(connection.role));
+                connection.lock().is_broken = true;
                 connection.abort(code);
                 return;
             }
@@ -97,6 +111,8 @@ struct Reading<'a> {
     block: Option<(u32, bool, Vec<u8>)>,
     has_begun: bool,
     idle_pings: u32,
+    /// How many DATA of no bytes came in a row.
+    empty_data: u32,
 }
 
 impl Reading<'_> {
@@ -171,7 +187,13 @@ impl Reading<'_> {
             return Ok(());
         }
         let Some((id, ends, bytes)) = self.block.take() else { return Ok(()) };
-        let fields = self.decoder.decode(&bytes).map_err(|_| Broken(error::COMPRESSION_ERROR))?;
+        let mut fields =
+            self.decoder.decode(&bytes).map_err(|_| Broken(error::COMPRESSION_ERROR))?;
+        if planted(Mutant::StripsBlanks) {
+            for field in &mut fields.list {
+                field.value = field.value.trim_ascii().to_vec().into();
+            }
+        }
         let mut state = self.connection.lock();
         let is_server = self.connection.role == Role::Server;
         let is_new = is_server && id > state.highest;
@@ -188,7 +210,7 @@ impl Reading<'_> {
         if stream.failed.is_some() {
             return Ok(());
         }
-        if stream.is_ended {
+        if stream.is_ended && !planted(Mutant::TakesMalformed) {
             state.fail(id, error::STREAM_CLOSED);
             return Ok(());
         }
@@ -197,7 +219,8 @@ impl Reading<'_> {
             false if is_server => Block::Request,
             false => Block::Response,
         };
-        if block.is_malformed(&fields.list) || block == Block::Trailers && !ends {
+        let is_malformed = block.is_malformed(&fields.list) || block == Block::Trailers && !ends;
+        if is_malformed && !planted(Mutant::TakesMalformed) {
             state.fail(id, error::PROTOCOL_ERROR);
             return Ok(());
         }
@@ -205,7 +228,9 @@ impl Reading<'_> {
             && value(&fields.list, ":status").is_some_and(|status| status.starts_with(b"1"));
         if !stream.has_head && !is_interim {
             stream.has_head = true;
-            stream.missing = malformed::length(&fields.list).flatten();
+            stream.missing = malformed::length(&fields.list)
+                .flatten()
+                .filter(|_| !planted(Mutant::TakesMalformed));
         }
         if ends && stream.missing.is_some_and(|missing| missing > 0) {
             state.fail(id, error::PROTOCOL_ERROR);
@@ -223,8 +248,12 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn data(&self, frame: &Frame) -> Result<(), Broken> {
+    fn data(&mut self, frame: &Frame) -> Result<(), Broken> {
         let content = frame.content()?;
+        self.empty_data = if content.is_empty() { self.empty_data + 1 } else { 0 };
+        if self.empty_data > MOST_EMPTY_DATA && planted(Mutant::LimitsEmptyData) {
+            return Err(Broken(error::ENHANCE_YOUR_CALM));
+        }
         let mut state = self.connection.lock();
         if !state.opened.contains(&frame.stream) {
             return Err(Broken(error::PROTOCOL_ERROR));
@@ -236,12 +265,12 @@ impl Reading<'_> {
         if stream.failed.is_some() {
             return Ok(());
         }
-        if stream.is_ended {
+        if stream.is_ended && !planted(Mutant::TakesMalformed) {
             state.fail(frame.stream, error::STREAM_CLOSED);
             return Ok(());
         }
         // DATA before HEADERS is malformed (RFC 9113, section 8.1).
-        if !stream.has_head {
+        if !stream.has_head && !planted(Mutant::TakesMalformed) {
             state.fail(frame.stream, error::PROTOCOL_ERROR);
             return Ok(());
         }
@@ -285,6 +314,9 @@ impl Reading<'_> {
         let (settings, rest) = payload.as_chunks::<6>();
         if !rest.is_empty() {
             return Err(Broken(error::FRAME_SIZE_ERROR));
+        }
+        if settings.len() > MOST_SETTINGS && planted(Mutant::LimitsSettings) {
+            return Err(Broken(error::ENHANCE_YOUR_CALM));
         }
         let mut state = self.connection.lock();
         for &[a, b, c, d, e, f] in settings {
@@ -378,7 +410,9 @@ impl Reading<'_> {
         if is_whole {
             return Err(Broken(code));
         }
-        state.fail(frame.stream, code);
+        if !planted(Mutant::TakesMalformed) {
+            state.fail(frame.stream, code);
+        }
         Ok(())
     }
 }
@@ -388,6 +422,9 @@ fn apply(state: &mut State, setting: u16, value: u32) -> Result<(), Broken> {
     match setting {
         MAX_CONCURRENT_STREAMS => {
             state.partner.max_streams = usize::try_from(value).unwrap_or(usize::MAX);
+        }
+        MAX_HEADER_LIST_SIZE => {
+            state.partner.max_header_list_bytes = usize::try_from(value).unwrap_or(usize::MAX);
         }
         INITIAL_WINDOW_SIZE => {
             let value = i64::from(value);

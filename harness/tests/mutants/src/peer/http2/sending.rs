@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crosswire::wire::{
-    frame::{flag, kind},
+    frame::{error, flag, kind},
     write::{data, frame},
 };
 use mutants::{mutant::Mutant, planted::planted};
@@ -42,6 +42,10 @@ impl Connection {
                 break;
             }
             state = self.wait(state, &self.changed, until)?;
+        }
+        let length: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
+        if length > state.partner.max_header_list_bytes && planted(Mutant::RefusesLongHeaders) {
+            return Err(Ended::Reset(error::INTERNAL_ERROR));
         }
         let id = next_stream(state.highest);
         state.add_stream(id);

@@ -51,6 +51,8 @@ pub(super) struct State {
     /// The last stream of a GOAWAY that came.
     pub(super) goaway: Option<u32>,
     pub(super) is_lost: bool,
+    /// The other side has broken the protocol.
+    pub(super) is_broken: bool,
     /// We have said that it ends.
     pub(super) is_ending: bool,
 }
@@ -61,6 +63,7 @@ pub(super) struct Partner {
     pub(super) initial_window: i64,
     pub(super) max_frame_bytes: usize,
     pub(super) max_streams: usize,
+    pub(super) max_header_list_bytes: usize,
 }
 
 /// A stream.
@@ -100,11 +103,13 @@ impl State {
                 initial_window: DEFAULT_WINDOW_BYTES.into(),
                 max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
                 max_streams: usize::MAX,
+                max_header_list_bytes: usize::MAX,
             },
             highest: 0,
             opened: BTreeSet::new(),
             goaway: None,
             is_lost: false,
+            is_broken: false,
             is_ending: false,
         }
     }
@@ -152,6 +157,10 @@ impl State {
     pub(super) fn fail(&mut self, id: u32, code: u32) {
         let code = if planted(Mutant::BlamesItself) { error::INTERNAL_ERROR } else { code };
         self.send(reset(id, code));
+        let code = match () {
+            () if planted(Mutant::MalformedIsExhausted) => error::ENHANCE_YOUR_CALM,
+            () => code,
+        };
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.failed = Some(Ended::Reset(code));
             stream.changed.notify_all();
