@@ -138,6 +138,8 @@ pub struct Played {
     pub is_late: bool,
     /// Why what the server sent could not be read any more.
     pub unreadable: Option<String>,
+    /// The protocol that the server speaks instead of HTTP/2, from its first byte on.
+    pub other_protocol: Option<&'static str>,
     /// What came of the ordinary calls beside it.
     pub beside: Vec<Self>,
 }

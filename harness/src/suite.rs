@@ -2,6 +2,7 @@
 //! expanded, and every case is checked against the `.proto` and the contract.
 
 mod case;
+mod class;
 mod code;
 mod each;
 mod expand;
@@ -13,6 +14,7 @@ mod script;
 mod tls;
 
 pub use case::{Approx, Call, Case, Compression, Expect, Method, Seen, Suite};
+pub use class::{Allowed, Extent};
 pub use code::{Code, allowed_in_words};
 pub use fault::{Action, Cut, Fault, LastStream, Position};
 pub use http2::{ErrorCode, Settings};

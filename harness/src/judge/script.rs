@@ -30,9 +30,10 @@ pub(super) fn judge(case: &Case, played: &Played) -> Judgement {
 }
 
 fn mismatch(endings: &[&Ending], method: &Method, played: &Played) -> Option<String> {
-    // Whatever came before: what cannot be read is no HTTP/2.
-    let is_allowed =
-        played.unreadable.is_none() && endings.iter().any(|ending| allows(ending, method, played));
+    // Whatever came before: what cannot be read is no HTTP/2. Another protocol is judged as
+    // an outcome.
+    let is_readable = played.unreadable.is_none() || played.other_protocol.is_some();
+    let is_allowed = is_readable && endings.iter().any(|ending| allows(ending, method, played));
     let stalled = played.stalled.as_ref().filter(|stalled| !is_allowed || !stalled.was_ended);
     if is_allowed && stalled.is_none() {
         return None;

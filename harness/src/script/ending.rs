@@ -4,7 +4,7 @@ use prost_reflect::{DynamicMessage, MethodDescriptor, prost::Message as _};
 
 use crate::{
     observe::{Played, StreamSeen},
-    suite::{Code, Ending, EndingKind, Method, message_value},
+    suite::{Allowed, Code, Ending, ErrorCode, Extent, Method, message_value},
     text::{count, printable, shorten},
     wire::frame::{error, error_name},
 };
@@ -21,32 +21,59 @@ pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
     let stream = ending.stream.unwrap_or(played.last_stream);
     let nothing = StreamSeen::default();
     let seen = played.streams.get(&stream).unwrap_or(&nothing);
-    let is_kind = match &ending.kind {
-        EndingKind::Status(codes) => {
-            let is_ok = http_status(seen) == Some("200");
-            seen.has_ended && is_ok && status(seen).is_some_and(|code| codes.contains(&code))
-        }
-        EndingKind::Http(statuses) => {
-            let status = http_status(seen).and_then(|status| status.parse().ok());
-            let is_over = seen.has_ended || seen.reset.is_some();
-            is_over && status.is_some_and(|status: u16| statuses.contains(&status))
-        }
-        // After a response that is whole, NO_ERROR only says that the rest of the request
-        // is not needed (RFC 9113, section 8.1): the response is what came of it.
-        EndingKind::Reset(codes) => seen
-            .reset
-            .is_some_and(|code| codes.allow(code) && !(seen.has_ended && code == error::NO_ERROR)),
-        EndingKind::GoAway(codes) => played.goaways.iter().any(|code| codes.allow(*code)),
-        EndingKind::Closed => played.is_closed,
-        EndingKind::Silence => {
-            let is_over = seen.has_ended || seen.reset.is_some() || !played.goaways.is_empty();
-            played.is_late && !is_over && !played.is_closed
-        }
-    };
-    is_kind
+    lies_within(seen, played, &ending.kind.extent())
         && played.max_frame_size >= ending.max_frame_size
         && has_details(ending, method, seen)
         && ending.also.iter().all(|ending| allows(ending, method, played))
+}
+
+/// Whether what came of a stream, or of its connection, is one of these outcomes.
+fn lies_within(seen: &StreamSeen, played: &Played, extent: &Extent) -> bool {
+    let is_served =
+        || seen.has_ended && http_status(seen) == Some("200") && status(seen) == Some(Code::OK);
+    // A refusal is one, whatever HTTP status it comes with.
+    let has_status = || {
+        let error = status(seen).filter(|code| *code != Code::OK);
+        seen.has_ended && error.is_some_and(|code| extent.statuses.allows(&code))
+    };
+    let has_http_status = || {
+        let status = http_status(seen).and_then(|status| status.parse().ok());
+        let is_over = seen.has_ended || seen.reset.is_some();
+        let is_meant = |status: u16| status >= 400 || extent.http != Allowed::Any;
+        is_over && status.is_some_and(|status| is_meant(status) && extent.http.allows(&status))
+    };
+    // After a response that is whole, NO_ERROR only says that the rest of the request
+    // is not needed (RFC 9113, section 8.1): the response is what came of it.
+    let is_reset = || {
+        let code = seen.reset.filter(|code| !(seen.has_ended && *code == error::NO_ERROR));
+        code.is_some_and(|code| extent.resets.allows(&ErrorCode(code)))
+    };
+    let goes_away = || played.goaways.iter().any(|code| extent.goaways.allows(&ErrorCode(*code)));
+    let is_silent = || {
+        let is_over = seen.has_ended || seen.reset.is_some() || !played.goaways.is_empty();
+        played.is_late && !is_over && !played.is_closed
+    };
+    extent.is_served && is_served()
+        || has_status()
+        || has_http_status()
+        || is_reset()
+        || goes_away()
+        || extent.is_closed && played.is_closed
+        || extent.is_foreign && is_foreign(seen, played)
+        || extent.is_silent && is_silent()
+}
+
+/// Whether it is the answer of another protocol than gRPC, and whole. Of gRPC's content type
+/// are `application/grpc` and what follows it after `+` or `;`.
+fn is_foreign(seen: &StreamSeen, played: &Played) -> bool {
+    let blocks = seen.blocks.iter().filter(|block| !is_interim(block));
+    let mut types = blocks.flatten().filter(|field| field.0 == "content-type");
+    let is_grpc = |content_type: &str| {
+        let rest = content_type.strip_prefix("application/grpc");
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';']))
+    };
+    let is_other = types.next().is_some_and(|(_, value)| !value.is_empty() && !is_grpc(value));
+    played.other_protocol.is_some() || seen.has_ended && is_other
 }
 
 fn has_details(ending: &Ending, method: &Method, seen: &StreamSeen) -> bool {
@@ -103,7 +130,9 @@ pub fn describe(streams: &[u32], method: &Method, played: &Played) -> String {
     if played.is_closed {
         parts.push("a closed connection".to_owned());
     }
-    if let Some(why) = &played.unreadable {
+    if let Some(protocol) = played.other_protocol {
+        parts.push(format!("an answer in {protocol}"));
+    } else if let Some(why) = &played.unreadable {
         parts.push(format!("bytes that cannot be read ({why})"));
     }
     if parts.is_empty() {

@@ -55,6 +55,12 @@ const MAX_GOAWAYS: usize = 16;
 /// asks more often than this is no peer.
 const MAX_ANSWERS: usize = 1 << 20;
 
+/// How the answers of other protocols begin: a response of HTTP/1, an alert of TLS.
+const OTHER_PROTOCOLS: [(&[u8], &str); 2] = [(b"HTTP/1.", "HTTP/1"), (b"\x15\x03", "TLS")];
+
+/// No beginning is longer.
+const LONGEST_BEGINNING: usize = 7;
+
 /// A connection: what was sent, and what the other side did.
 pub(super) struct Link {
     role: Role,
@@ -71,6 +77,8 @@ pub(super) struct Link {
     table_bytes: u32,
     open_block: Option<OpenBlock>,
     readers: HashMap<u32, MessageReader>,
+    /// The other side's first bytes, until they show which protocol it speaks.
+    first_bytes: Option<Vec<u8>>,
     /// All that the other side did.
     pub(super) seen: Played,
     /// The streams of requests, in the order in which they were opened.
@@ -145,6 +153,7 @@ impl Link {
             table_bytes: DEFAULT_HEADER_TABLE_BYTES,
             open_block: None,
             readers: HashMap::new(),
+            first_bytes: Some(Vec::new()),
             seen: Played::default(),
             requests: Vec::new(),
             requests_taken: 0,
@@ -377,10 +386,30 @@ impl Link {
         match reads.read_buf(&mut self.buffer).await {
             Ok(0) | Err(_) => self.seen.is_closed = true,
             Ok(_) => {
+                self.look_for_other_protocol();
                 self.frames.push(&self.buffer);
                 self.buffer.clear();
                 self.take_frames();
             }
+        }
+    }
+
+    /// A server that speaks more than HTTP/2 may answer what is none in the protocol that
+    /// it takes it for.
+    fn look_for_other_protocol(&mut self) {
+        let Some(first) = self.first_bytes.as_mut().filter(|_| self.role == Role::Client) else {
+            return;
+        };
+        first.extend(self.buffer.iter().take(LONGEST_BEGINNING));
+        let protocols = OTHER_PROTOCOLS.iter();
+        let spoken = protocols.clone().find(|(beginning, _)| first.starts_with(beginning));
+        let is_open = protocols.clone().any(|(beginning, _)| beginning.starts_with(first));
+        if let Some((_, name)) = spoken {
+            self.seen.other_protocol = Some(name);
+            self.seen.unreadable = Some(format!("{name} instead of HTTP/2"));
+        }
+        if spoken.is_some() || !is_open {
+            self.first_bytes = None;
         }
     }
 

@@ -36,6 +36,14 @@ const SETTINGS: [&str; 6] = [
     "max_header_list_size",
 ];
 
+impl ErrorCode {
+    /// The code of a standard name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        number_in(&ERROR_CODES, name).map(Self)
+    }
+}
+
 impl fmt::Display for ErrorCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = usize::try_from(self.0).ok().and_then(|number| ERROR_CODES.get(number));
@@ -58,7 +66,7 @@ impl<'de> Deserialize<'de> for ErrorCode {
             NameOrNumber::Number(number) => return Ok(Self(number)),
             NameOrNumber::Name(name) => name,
         };
-        number_in(&ERROR_CODES, &name).map(Self).ok_or_else(|| {
+        Self::from_name(&name).ok_or_else(|| {
             let known = ERROR_CODES.join(", ");
             D::Error::custom(format!(
                 "`{name}` is no HTTP/2 error code; a number or one of {known}"
