@@ -7,7 +7,7 @@ use crate::{
     known::{Known, KnownList},
     manifest::{ClientSpec, Peer, ServerSpec},
     role::Role,
-    suite::Case,
+    suite::{Call, Case},
 };
 
 /// What a run will do.
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use crate::{
         input::Place,
-        suite::{Call, Compression, Expect, Method, Script},
+        suite::{Compression, Expect, Method, Script},
     };
 
     fn peers(text: &str) -> Vec<Arc<Peer>> {

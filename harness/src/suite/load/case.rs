@@ -158,7 +158,7 @@ impl CaseReader<'_> {
         let is_class = |name: &&str| name.starts_with(|first: char| first.is_ascii_lowercase());
         let names = match code {
             Value::Array(names) => std::mem::take(names),
-            one => vec![one.take()],
+            _ => vec![code.take()],
         };
         let mut all: Vec<Value> = Vec::new();
         for name in names {
