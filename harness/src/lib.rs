@@ -12,6 +12,7 @@
 
 pub mod exit;
 pub mod input;
+pub mod mark;
 pub mod pattern;
 pub mod role;
 pub mod text;

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use crosswire_http2::message::Message;
+
 use crate::{
     role::Role,
     suite::Code,
     wire::{
-        message::Message,
         tls::Opaque,
         transcript::{Note, Transcript},
     },

@@ -1,5 +1,7 @@
 //! The two sides of a cell.
 
+use crosswire_http2::frame::FrameReader;
+
 /// Which of a cell's two processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -8,6 +10,17 @@ pub enum Role {
     Server,
     /// The one that asks.
     Client,
+}
+
+impl Role {
+    /// Reads the frames that this side sends.
+    #[must_use]
+    pub fn frame_reader(self) -> FrameReader {
+        match self {
+            Self::Client => FrameReader::of_client(),
+            Self::Server => FrameReader::of_server(),
+        }
+    }
 }
 
 impl std::fmt::Display for Role {

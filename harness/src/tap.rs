@@ -12,6 +12,7 @@
 
 mod fault;
 mod forward;
+mod join;
 mod line;
 mod queue;
 #[cfg(test)]

@@ -3,8 +3,8 @@ use tonic::Status;
 use tonic::client::Grpc;
 use tonic::codec::CompressionEncoding::Gzip;
 
-use super::call::Manner;
 use super::observed::Observed;
+use super::options::CallOptions;
 use super::raw_codec::RawCodec;
 use super::request::ParsedRequest;
 use super::watched::{Watch, WatchedChannel};
@@ -17,43 +17,46 @@ use crate::pb::outliers_client::OutliersClient;
 pub(super) async fn exchange(
     channel: WatchedChannel,
     request: ParsedRequest,
-    manner: &Manner,
+    options: &CallOptions,
     watch: &Watch,
     observed: &mut Observed,
 ) -> Result<(), Status> {
     match request {
         ParsedRequest::Detect(message) => {
-            let channel = channel.unary(manner.read_delay);
+            let channel = channel.unary(options.read_delay);
             let mut client = OutliersClient::new(channel).accept_compressed(Gzip);
-            if manner.gzip {
+            if options.gzip {
                 client = client.send_compressed(Gzip);
             }
-            observed.unary(client.detect(manner.request(message)).await, watch)
+            observed.unary(client.detect(options.request(message)).await, watch)
         }
         ParsedRequest::GetSequence(message) => {
-            let mut client = fibonacci(channel.unary(manner.read_delay), manner);
-            observed.unary(client.get_sequence(manner.request(message)).await, watch)
+            let mut client = fibonacci(channel.unary(options.read_delay), options);
+            observed.unary(client.get_sequence(options.request(message)).await, watch)
         }
         ParsedRequest::StreamSequence(message) => {
-            let mut client = fibonacci(channel, manner);
-            let response = client.stream_sequence(manner.request(message)).await?;
+            let mut client = fibonacci(channel, options);
+            let response = client.stream_sequence(options.request(message)).await?;
             let serialize = |element: SequenceElement| element.encode_to_vec();
-            observed.stream(response, manner, serialize).await
+            observed.stream(response, options, serialize).await
         }
         ParsedRequest::Raw { path, bytes } => {
             let mut client = Grpc::new(channel).accept_compressed(Gzip);
-            if manner.gzip {
+            if options.gzip {
                 client = client.send_compressed(Gzip);
             }
             client.ready().await?;
-            let request = manner.request(bytes);
+            let request = options.request(bytes);
             let response = client.server_streaming(request, path, RawCodec).await?;
-            observed.stream(response, manner, |bytes| bytes).await
+            observed.stream(response, options, |bytes| bytes).await
         }
     }
 }
 
-fn fibonacci(channel: WatchedChannel, manner: &Manner) -> FibonacciServiceClient<WatchedChannel> {
+fn fibonacci(
+    channel: WatchedChannel,
+    options: &CallOptions,
+) -> FibonacciServiceClient<WatchedChannel> {
     let client = FibonacciServiceClient::new(channel).accept_compressed(Gzip);
-    if manner.gzip { client.send_compressed(Gzip) } else { client }
+    if options.gzip { client.send_compressed(Gzip) } else { client }
 }

@@ -12,6 +12,7 @@ mod call;
 mod exchange;
 mod metadata;
 mod observed;
+mod options;
 mod raw_codec;
 mod request;
 mod watched;

@@ -2,8 +2,8 @@ use prost::Message;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Response, Status, Streaming};
 
-use super::call::Manner;
 use super::metadata;
+use super::options::CallOptions;
 use super::protocol::{CallResult, CallStatus, encode_base64};
 use super::watched::{Blocks, Watch};
 
@@ -41,18 +41,18 @@ impl Observed {
     pub(super) async fn stream<M>(
         &mut self,
         response: Response<Streaming<M>>,
-        manner: &Manner,
+        options: &CallOptions,
         serialize: impl Fn(M) -> Vec<u8>,
     ) -> Result<(), Status> {
         let (headers, mut stream, _) = response.into_parts();
         self.headers = headers;
         loop {
-            manner.pause().await;
+            options.pause().await;
             let Some(message) = stream.message().await? else {
                 break;
             };
             self.messages.push(serialize(message));
-            if manner.cancel_after_messages == Some(self.messages.len()) {
+            if options.cancel_after_messages == Some(self.messages.len()) {
                 return Err(cancelled());
             }
         }

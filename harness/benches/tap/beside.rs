@@ -11,10 +11,10 @@ use crosswire::{
     driver::{Client, ClientEvent, Errand, Server, Setting},
     judge::{Strictness, judge},
     manifest::Limits,
+    mark::CALL_ENTRY,
     observe::{Answer, Observation, Outcome, Wire},
     suite::Case,
     tap::{Behaviour, Key, Tap},
-    wire::transcript::CALL_ENTRY,
 };
 use tokio::task::JoinSet;
 

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
+use crosswire_http2::frame::{PREFACE, kind, kind_name};
 use serde_json::{Value, json};
 
 use super::{Breach, Exchange, micros};
 use crate::{
     role::Role,
-    wire::{
-        frame::{PREFACE, kind, kind_name},
-        transcript::{Alpn, Asked, Debt, Opening, What, other},
-    },
+    wire::transcript::{Alpn, Asked, Debt, Opening, What, other},
 };
 
 /// An answer is overdue when so much time has passed since the question, and its

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crosswire_http2::message::Message;
 use prost_reflect::MessageDescriptor;
 
 use super::request::parse_timeout;
@@ -9,10 +10,7 @@ use crate::{
     observe::Answer,
     role::Role,
     suite::Call,
-    wire::{
-        message::Message,
-        transcript::{Block, Event, Transcript},
-    },
+    wire::transcript::{Block, Event, Transcript},
 };
 
 /// One call on the wire, with what the client was asked and what it answered.

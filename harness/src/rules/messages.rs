@@ -1,5 +1,6 @@
 //! Rules of messages, whichever side sends them.
 
+use crosswire_http2::message::{InflateError, Message};
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde_json::json;
 
@@ -10,10 +11,7 @@ use super::{
 };
 use crate::{
     role::Role,
-    wire::{
-        message::{InflateError, Message},
-        transcript::{Event, What},
-    },
+    wire::transcript::{Event, What},
 };
 
 /// `grpc-encoding` at most once, and named when a message is compressed.

@@ -5,14 +5,12 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use crosswire_http2::hpack::Field;
 
 use super::{Breach, Exchange};
 use crate::{
     role::Role,
-    wire::{
-        headers::Field,
-        transcript::{Block, Event, other},
-    },
+    wire::transcript::{Block, Event, other},
 };
 
 /// gRPC's base64: padding may be there or not.

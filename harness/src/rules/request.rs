@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use crosswire_http2::{
+    error::{self, error_name},
+    hpack::Field,
+};
+
 use super::{Breach, Exchange, metadata::field_breach, micros};
 use crate::{
     role::Role,
     suite::Code,
-    wire::{
-        frame::{error, error_name},
-        headers::Field,
-        transcript::{Block, Closing, Event, Transcript, What},
-    },
+    wire::transcript::{Block, Closing, Event, Transcript, What},
 };
 
 /// How many times as long as the caller's deadline a `grpc-timeout` may be and still

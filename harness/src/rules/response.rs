@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crosswire_http2::{error, frame::kind_name};
 use serde_json::json;
 
 use super::{
@@ -14,10 +15,7 @@ use super::{
 };
 use crate::{
     role::Role,
-    wire::{
-        frame::{error, kind_name},
-        transcript::{Event, What},
-    },
+    wire::transcript::{Event, What},
 };
 
 /// A server that has read a reset has stopped when so much time has passed: what was

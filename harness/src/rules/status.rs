@@ -1,6 +1,7 @@
 //! Rules of the status that a client reports, where the server gave none.
 
 use bytes::Bytes;
+use crosswire_http2::error::{self, error_name};
 use serde_json::{Value, json};
 
 use super::{Breach, Exchange, text};
@@ -8,10 +9,7 @@ use crate::{
     observe::Answer,
     role::Role,
     suite::Code,
-    wire::{
-        frame::{error, error_name},
-        transcript::{Event, What},
-    },
+    wire::transcript::{Event, What},
 };
 
 /// The part of a deadline that may have passed before its request was seen.

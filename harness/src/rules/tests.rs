@@ -10,14 +10,13 @@ mod responses;
 
 use std::time::Duration;
 
+use crosswire_http2::frame::flag;
+
 use super::{Violation, check, samples::*};
 use crate::{
     observe::Answer,
     suite::Call,
-    wire::{
-        frame::flag,
-        sample::{REQUEST, RESPONSE, TRAILERS, Wire, data, headers, message},
-    },
+    wire::sample::{REQUEST, RESPONSE, TRAILERS, Wire, data, headers, message},
     words,
 };
 

@@ -19,12 +19,12 @@ use crate::{
     child::{MemoryMark, Stopped},
     driver::{Client, ClientEvent, Errand},
     event::Event,
+    mark::CALL_ENTRY,
     observe::{Answer, Observation, Outcome, Wire},
     plan::{Cell, Trial},
     role::Role,
     suite::Code,
     text,
-    wire::transcript::CALL_ENTRY,
 };
 
 /// Status codes that a library gives when its connection is lost. After one of them

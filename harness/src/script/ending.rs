@@ -1,12 +1,12 @@
 //! What came of a scripted client's stream, and whether that is allowed.
 
+use crosswire_http2::error::{self, error_name};
 use prost_reflect::{DynamicMessage, MethodDescriptor, prost::Message as _};
 
 use crate::{
     observe::{Played, StreamSeen},
     suite::{Allowed, Code, Ending, ErrorCode, Extent, Method, message_value},
     text::{count, printable, shorten},
-    wire::frame::{error, error_name},
 };
 
 /// How much of a text is shown.
@@ -207,7 +207,7 @@ fn status(seen: &StreamSeen) -> Option<Code> {
 fn decoded(
     method: &Method,
     seen: &StreamSeen,
-    message: &crate::wire::message::Message,
+    message: &crosswire_http2::message::Message,
 ) -> Option<DynamicMessage> {
     let output = method.descriptor.as_ref().map(MethodDescriptor::output)?;
     let encodings = seen.blocks.iter().flatten().find(|field| field.0 == "grpc-encoding");

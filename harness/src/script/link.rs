@@ -3,6 +3,18 @@
 use std::collections::HashMap;
 
 use bytes::BytesMut;
+use crosswire_http2::{
+    block::{Block, BlockReader, Taken},
+    error::{self, error_name},
+    frame::{Frame, FrameReader, GoAway, HEADER_BYTES, PREFACE, flag, kind},
+    hpack::{Field, HeaderDecoder},
+    message::MessageReader,
+    settings::{
+        DEFAULT_HEADER_TABLE_BYTES, DEFAULT_WINDOW_BYTES, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE,
+        MAX_FRAME_SIZE, entries,
+    },
+    write,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
@@ -18,23 +30,10 @@ use crate::{
     observe::{Played, StreamSeen},
     role::Role,
     suite::{AnyOf, Awaited, Habit, Script},
-    wire::{
-        frame::{Frame, FrameReader, HEADER_BYTES, PREFACE, error, error_name, flag, kind},
-        headers::{Field, HeaderDecoder},
-        message::MessageReader,
-        settings::{
-            DEFAULT_HEADER_TABLE_BYTES, DEFAULT_WINDOW_BYTES, HEADER_TABLE_SIZE,
-            INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, entries,
-        },
-        write,
-    },
 };
 
 /// How much is read at once.
 const BUFFER_BYTES: usize = 64 << 10;
-
-/// The longest header block that is put together.
-const MAX_BLOCK_BYTES: usize = 1 << 20;
 
 /// How many streams are followed. What a flood opens beyond is read and forgotten.
 const MAX_STREAMS: usize = 1 << 16;
@@ -75,7 +74,7 @@ pub(super) struct Link {
     frames: FrameReader,
     decoder: HeaderDecoder,
     table_bytes: u32,
-    open_block: Option<OpenBlock>,
+    blocks: BlockReader,
     readers: HashMap<u32, MessageReader>,
     /// The other side's first bytes, until they show which protocol it speaks.
     first_bytes: Option<Vec<u8>>,
@@ -106,12 +105,6 @@ enum Write {
     Bytes(Vec<u8>),
     End,
     Abort,
-}
-
-struct OpenBlock {
-    stream: u32,
-    ends_stream: bool,
-    bytes: Vec<u8>,
 }
 
 impl Link {
@@ -148,10 +141,10 @@ impl Link {
             writes,
             held: None,
             writer,
-            frames: FrameReader::new(other),
+            frames: other.frame_reader(),
             decoder: HeaderDecoder::default(),
             table_bytes: DEFAULT_HEADER_TABLE_BYTES,
-            open_block: None,
+            blocks: BlockReader::default(),
             readers: HashMap::new(),
             first_bytes: Some(Vec::new()),
             seen: Played::default(),
@@ -258,7 +251,10 @@ impl Link {
                 // The other side may use the largest table that it was ever allowed: when
                 // it reads a smaller size, it says so in its next block.
                 let payload = frame.get(HEADER_BYTES..).unwrap_or_default();
-                let sizes = entries(payload).filter(|(setting, _)| *setting == HEADER_TABLE_SIZE);
+                let sizes = entries(payload)
+                    .into_iter()
+                    .flatten()
+                    .filter(|(setting, _)| *setting == HEADER_TABLE_SIZE);
                 for (_, size) in sizes {
                     self.table_bytes = self.table_bytes.max(size);
                     self.decoder.allow_table_size(self.table_bytes);
@@ -424,20 +420,28 @@ impl Link {
     }
 
     fn take(&mut self, frame: &Frame) {
+        match self.blocks.take(frame) {
+            Ok(Taken::Whole(block)) => self.take_block(block),
+            Ok(Taken::Part) => {}
+            Ok(Taken::Other) => self.take_other(frame),
+            Err(error) => self.seen.unreadable = Some(error.to_string()),
+        }
+    }
+
+    fn take_other(&mut self, frame: &Frame) {
         match frame.kind {
-            kind::HEADERS | kind::CONTINUATION => self.take_block(frame),
             kind::DATA => self.take_data(frame),
             kind::RST_STREAM => {
-                if let (Ok(code), Some(seen)) = (frame.fixed(), self.stream(frame.stream)) {
+                if let (Ok(code), Some(seen)) = (frame.reset_code(), self.stream(frame.stream)) {
                     // What is still sent on a stream that was reset may be answered by
                     // another reset, which says nothing new.
-                    seen.reset.get_or_insert(u32::from_be_bytes(code));
+                    seen.reset.get_or_insert(code);
                 }
             }
             kind::SETTINGS if frame.has(flag::ACK) => self.settings_acknowledged += 1,
             kind::SETTINGS => {
                 self.has_settings = true;
-                for (setting, value) in entries(&frame.payload) {
+                for (setting, value) in entries(&frame.payload).into_iter().flatten() {
                     match setting {
                         INITIAL_WINDOW_SIZE => self.initial_window = value.into(),
                         MAX_FRAME_SIZE => self.seen.max_frame_size = Some(value),
@@ -449,17 +453,17 @@ impl Link {
             kind::PING if frame.has(flag::ACK) => self.pings_answered += 1,
             kind::PING => self.answer(Habit::PingAck, write::ping(flag::ACK, &frame.payload)),
             kind::GOAWAY => {
-                if let Some(&[a, b, c, d]) = frame.payload.get(4..8) {
-                    let code = u32::from_be_bytes([a, b, c, d]);
-                    if !self.seen.goaways.contains(&code) && self.seen.goaways.len() < MAX_GOAWAYS {
-                        self.seen.goaways.push(code);
-                    }
+                let goaways = &mut self.seen.goaways;
+                if let Ok(GoAway { code, .. }) = frame.goaway()
+                    && !goaways.contains(&code)
+                    && goaways.len() < MAX_GOAWAYS
+                {
+                    goaways.push(code);
                 }
             }
             kind::WINDOW_UPDATE => {
                 self.has_window_update = true;
-                // The first bit is reserved.
-                let increment = frame.fixed().map_or(0, u32::from_be_bytes) & 0x7fff_ffff;
+                let increment = frame.increment().unwrap_or_default();
                 let windows = &mut self.stream_windows;
                 match frame.stream {
                     0 => self.window += i64::from(increment),
@@ -473,33 +477,10 @@ impl Link {
         }
     }
 
-    fn take_block(&mut self, frame: &Frame) {
-        let mut block = match (frame.kind, self.open_block.take()) {
-            (kind::CONTINUATION, Some(block)) if block.stream == frame.stream => block,
-            (kind::HEADERS, None) => OpenBlock {
-                stream: frame.stream,
-                ends_stream: frame.has(flag::END_STREAM),
-                bytes: Vec::new(),
-            },
-            _ => {
-                self.seen.unreadable = Some("a header block in no order".to_owned());
-                return;
-            }
-        };
-        match frame.content() {
-            Ok(content) if block.bytes.len() + content.len() <= MAX_BLOCK_BYTES => {
-                block.bytes.extend_from_slice(&content);
-            }
-            _ => {
-                self.seen.unreadable = Some("a header block that cannot be read".to_owned());
-                return;
-            }
-        }
-        if !frame.has(flag::END_HEADERS) {
-            self.open_block = Some(block);
-            return;
-        }
+    fn take_block(&mut self, block: Block) {
         match self.decoder.decode(&block.bytes) {
+            // What is promised belongs to no stream that was asked for.
+            Ok(_) if block.kind == kind::PUSH_PROMISE => {}
             Ok(fields) => {
                 let is_new = self.requests.last().is_none_or(|last| block.stream > *last);
                 if is_new && self.requests.len() < MAX_STREAMS {

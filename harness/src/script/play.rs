@@ -1,15 +1,15 @@
 //! Takes a connection through the steps of a script.
 
+use crosswire_http2::{
+    frame::{flag, kind},
+    write,
+};
 use tokio::time::{Instant, timeout_at};
 
 use super::link::Link;
 use crate::{
     observe::Stalled,
     suite::{AnyOf, Cut, Step, StreamRef},
-    wire::{
-        frame::{flag, kind},
-        write,
-    },
 };
 
 /// The longest frame that everybody takes (RFC 9113, section 6.5.2).

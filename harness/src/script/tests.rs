@@ -5,6 +5,10 @@ mod server;
 
 use std::{sync::Arc, time::Duration};
 
+use crosswire_http2::{
+    frame::{PREFACE, flag, kind},
+    hpack, message, write,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -19,10 +23,6 @@ use crate::{
     suite::{
         Allowed, AnyOf, Awaited, Beside, Call, Code, Codes, Cut, Ending, EndingKind, ErrorCode,
         Extent, Habit, Script, Step, StreamRef,
-    },
-    wire::{
-        frame::{PREFACE, flag, kind},
-        headers, message, write,
     },
 };
 
@@ -45,7 +45,7 @@ fn request() -> Step {
     Step::Headers {
         opens: true,
         stream: StreamRef::Current,
-        block: headers::encode(&[(":method", "POST")]),
+        block: hpack::encode(&[(":method", "POST")]),
         flags: flag::END_STREAM,
         ends_block: true,
         pieces: Vec::new(),

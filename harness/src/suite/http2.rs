@@ -1,56 +1,28 @@
-//! HTTP/2's numbers as people write them: by name.
+//! HTTP/2's numbers as people write them: by name, a setting's in small letters.
 
 use std::{collections::BTreeMap, fmt};
 
+use crosswire_http2::{
+    error::{self, error_name},
+    settings,
+};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// An error code of HTTP/2. Shown by its name, if it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErrorCode(pub u32);
 
-/// By number (RFC 9113, section 7).
-const ERROR_CODES: [&str; 14] = [
-    "NO_ERROR",
-    "PROTOCOL_ERROR",
-    "INTERNAL_ERROR",
-    "FLOW_CONTROL_ERROR",
-    "SETTINGS_TIMEOUT",
-    "STREAM_CLOSED",
-    "FRAME_SIZE_ERROR",
-    "REFUSED_STREAM",
-    "CANCEL",
-    "COMPRESSION_ERROR",
-    "CONNECT_ERROR",
-    "ENHANCE_YOUR_CALM",
-    "INADEQUATE_SECURITY",
-    "HTTP_1_1_REQUIRED",
-];
-
-/// By number, from 1 (RFC 9113, section 6.5.2).
-const SETTINGS: [&str; 6] = [
-    "header_table_size",
-    "enable_push",
-    "max_concurrent_streams",
-    "initial_window_size",
-    "max_frame_size",
-    "max_header_list_size",
-];
-
 impl ErrorCode {
     /// The code of a standard name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        number_in(&ERROR_CODES, name).map(Self)
+        error::number(name).map(Self)
     }
 }
 
 impl fmt::Display for ErrorCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = usize::try_from(self.0).ok().and_then(|number| ERROR_CODES.get(number));
-        match name {
-            Some(name) => formatter.write_str(name),
-            None => write!(formatter, "error code {}", self.0),
-        }
+        formatter.write_str(&error_name(self.0))
     }
 }
 
@@ -67,7 +39,8 @@ impl<'de> Deserialize<'de> for ErrorCode {
             NameOrNumber::Name(name) => name,
         };
         Self::from_name(&name).ok_or_else(|| {
-            let known = ERROR_CODES.join(", ");
+            let known: Vec<&str> = error::NAMES.iter().map(|(_, name)| *name).collect();
+            let known = known.join(", ");
             D::Error::custom(format!(
                 "`{name}` is no HTTP/2 error code; a number or one of {known}"
             ))
@@ -76,15 +49,15 @@ impl<'de> Deserialize<'de> for ErrorCode {
 }
 
 /// Entries of a SETTINGS frame. Written as a table of names, or of numbers where there
-/// is no name: `{ max_frame_size = 16384, "0xfe03" = 1 }`.
+/// is no name: `{ max_frame_size = 16384, "0x99" = 1 }`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings(pub Vec<(u16, u32)>);
 
 impl fmt::Display for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pair = |(id, value): &(u16, u32)| {
-            let name = usize::from(*id).checked_sub(1).and_then(|index| SETTINGS.get(index));
-            let name = name.map_or_else(|| format!("{id:#06x}"), |name| (*name).to_owned());
+            let name = settings::name(*id).map(str::to_ascii_lowercase);
+            let name = name.unwrap_or_else(|| format!("{id:#06x}"));
             format!("{name} = {value}")
         };
         let pairs: Vec<String> = self.0.iter().map(pair).collect();
@@ -111,15 +84,14 @@ fn setting(name: &str) -> Result<u16, String> {
     {
         return Ok(id);
     }
-    let index = number_in(&SETTINGS, name).and_then(|index| u16::try_from(index).ok());
-    index.map(|index| index + 1).ok_or_else(|| {
-        let known = SETTINGS.join(", ");
+    let names = settings::NAMES.iter().map(|(id, name)| (*id, name.to_ascii_lowercase()));
+    let known: Vec<(u16, String)> = names.collect();
+    let setting = known.iter().find(|(_, known)| known == name).map(|(id, _)| *id);
+    setting.ok_or_else(|| {
+        let known: Vec<&str> = known.iter().map(|(_, name)| name.as_str()).collect();
+        let known = known.join(", ");
         format!("`{name}` is no setting of HTTP/2; one of {known}, or a number such as \"0x99\"")
     })
-}
-
-fn number_in(names: &[&str], name: &str) -> Option<u32> {
-    u32::try_from(names.iter().position(|known| *known == name)?).ok()
 }
 
 #[cfg(test)]

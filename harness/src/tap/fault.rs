@@ -19,6 +19,11 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use crosswire_http2::{
+    block::BlockReader,
+    frame::{Frame, flag, kind},
+    write,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, sink},
     sync::{Notify, mpsc},
@@ -29,15 +34,12 @@ use super::line::{End, Outcome, Socket, Way, both};
 use crate::{
     role::Role,
     suite::{Action, Fault, Position},
-    wire::{
-        frame::{Frame, encode, flag, kind},
-        transcript::Closing,
-    },
+    wire::transcript::Closing,
 };
 use edit::{Editor, Step};
 
 pub(crate) use edit::PING_DATA;
-use frames::{Blocks, Frames};
+use frames::Frames;
 use place::{Finder, Place};
 
 /// How long two sides have, after a connection was closed under them, to close it
@@ -283,13 +285,13 @@ async fn attend<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     mut credits: mpsc::UnboundedReceiver<u32>,
 ) -> Result<Infallible, End> {
     let mut frames = Frames::new(way.outlet.from);
-    let mut blocks = Blocks::default();
+    let mut blocks = BlockReader::default();
     let mut may_add = false;
     loop {
         let read = tokio::select! {
             read = way.inlet.read() => read,
             Some(bytes) = credits.recv(), if may_add => {
-                way.outlet.add(encode(kind::WINDOW_UPDATE, 0, 0, &bytes.to_be_bytes())).await?;
+                way.outlet.add(write::window_update(0, bytes).into()).await?;
                 continue;
             }
         };
@@ -301,9 +303,10 @@ async fn attend<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
             }
         }
         while let Some((raw, frame)) = frames.next() {
-            blocks.passed(&frame);
+            // What cannot be read is the receiver's matter.
+            let _ = blocks.take(&frame);
             // Nothing stands before a side's first frame or within a header block.
-            may_add = !blocks.are_open();
+            may_add = !blocks.is_open();
             if is_answer(fault, &frame) {
                 way.outlet.show(raw);
                 continue;

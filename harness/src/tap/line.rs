@@ -1,21 +1,22 @@
 //! One connection, from the client's side to the server's, and its two directions.
 
-use std::{convert::Infallible, io::ErrorKind, time::Instant};
+use std::{
+    convert::Infallible,
+    io::{self, ErrorKind},
+    time::Instant,
+};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
+use tokio_rustls::rustls;
 
-use super::{
-    fault,
-    queue::{Item, Sender},
-    tls,
-};
+use super::queue::{Item, Sender};
 use crate::{
     role::Role,
-    suite::{Cut, Fault},
+    suite::Cut,
     wire::transcript::{Alpn, Closing},
 };
 
@@ -97,43 +98,8 @@ pub(super) enum Outcome {
 }
 
 impl Line {
-    /// Passes everything on, with the fault that there may be, until both directions
-    /// have ended, or one broke.
-    pub(super) async fn join<C: Socket, S: Socket>(
-        &self,
-        mut client: C,
-        mut server: S,
-        fault: Option<&Fault>,
-    ) {
-        let outcome = {
-            let (client_reads, client_writes) = client.halves();
-            let (server_reads, server_writes) = server.halves();
-            let up = self.way(Role::Client, client_reads, server_writes);
-            let down = self.way(Role::Server, server_reads, client_writes);
-            match fault {
-                None => both(up.pass(), down.pass(), || {}).await,
-                Some(fault) if fault.of == Role::Client => fault::join(fault, up, down).await,
-                Some(fault) => fault::join(fault, down, up).await,
-            }
-        };
-        match outcome {
-            Outcome::Finished => {}
-            Outcome::Cut(Cut::Close) => {
-                self.cut(Closing::End);
-                fault::close(client, server).await;
-            }
-            Outcome::Broke | Outcome::Cut(Cut::Reset) => {
-                if matches!(outcome, Outcome::Cut(_)) {
-                    self.cut(Closing::Abort);
-                }
-                // The two ends of one connection break together.
-                abort(client.tcp());
-                abort(server.tcp());
-            }
-        }
-    }
-
-    fn way<R, W>(&self, from: Role, reads: R, writes: W) -> Way<'_, R, W> {
+    /// One of its directions.
+    pub(super) fn way<R, W>(&self, from: Role, reads: R, writes: W) -> Way<'_, R, W> {
         Way {
             inlet: Inlet { line: self, from, reads, buffer: BytesMut::new() },
             outlet: Outlet { line: self, from, writes },
@@ -151,7 +117,8 @@ impl Line {
         self.watch.send(Item::Noted { connection: self.number, from, text, at });
     }
 
-    fn cut(&self, closing: Closing) {
+    /// The tap ends the connection.
+    pub(super) fn cut(&self, closing: Closing) {
         let at = self.start.elapsed();
         self.watch.send(Item::Cut { connection: self.number, closing, at });
     }
@@ -215,7 +182,7 @@ impl<R: AsyncRead + Unpin> Inlet<'_, R> {
             // TLS calls it so when a peer closes without saying that it does.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(Closing::End),
             Err(error) => {
-                if let Some(reason) = tls::reason(&error) {
+                if let Some(reason) = reason(&error) {
                     self.line.note(self.from, reason);
                 }
                 Err(Closing::Abort)
@@ -285,4 +252,10 @@ impl<W: AsyncWrite + Unpin> Outlet<'_, W> {
 pub(super) fn abort(stream: &TcpStream) {
     // A socket that refuses is closed in the ordinary way, which is all that is left.
     let _ = stream.set_zero_linger();
+}
+
+/// What TLS itself says of a connection that ends before its time.
+fn reason(error: &io::Error) -> Option<String> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(format!("TLS ends: {error}"))
 }

@@ -4,6 +4,7 @@ mod tls;
 
 use std::time::Duration;
 
+use crosswire_http2::frame::{PREFACE, flag};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -12,11 +13,7 @@ use tokio::{
 };
 
 use super::{Behaviour, Key, Tap};
-use crate::wire::{
-    frame::{PREFACE, flag},
-    sample::*,
-    transcript::What,
-};
+use crate::wire::{sample::*, transcript::What};
 
 /// Longer than anything here takes, even on a loaded machine.
 const LIMIT: Duration = Duration::from_secs(30);

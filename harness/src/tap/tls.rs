@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::{
-    LazyConfigAcceptor, TlsConnector, client, rustls,
+    LazyConfigAcceptor, TlsConnector, client,
     rustls::{
         ClientConfig, RootCertStore, ServerConfig,
         crypto::{CryptoProvider, ring},
@@ -169,12 +169,6 @@ async fn within_limit<T>(handshake: impl Future<Output = io::Result<T>>) -> io::
 
 fn fails(line: &Line, side: Role, error: &io::Error) {
     line.note(side, format!("the TLS handshake with the {side} fails: {error}"));
-}
-
-/// What TLS itself says of a connection that ends before its time.
-pub(super) fn reason(error: &io::Error) -> Option<String> {
-    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
-    Some(format!("TLS ends: {error}"))
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -217,12 +217,9 @@ mod tests {
     use super::*;
     use crate::{
         role::Role,
-        wire::{
-            frame::{PREFACE, flag},
-            sample::*,
-            transcript::What,
-        },
+        wire::{sample::*, transcript::What},
     };
+    use crosswire_http2::frame::{PREFACE, flag};
 
     impl Watch {
         fn passed(&mut self, from: Role, bytes: &[u8]) {

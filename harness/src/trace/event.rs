@@ -2,6 +2,13 @@
 
 use std::time::Duration;
 
+use crosswire_http2::{
+    error::error_name,
+    frame::kind_name,
+    hpack::Field,
+    message::{Fragment, Message, PREFIX_BYTES},
+    settings::setting_name,
+};
 use prost_reflect::DynamicMessage;
 
 use super::{Line, Part};
@@ -10,13 +17,7 @@ use crate::{
     rules::SHOWN_BYTES,
     suite::{Call, Code, message_value},
     text::{count, printable, shorten},
-    wire::{
-        frame::{error_name, kind_name},
-        headers::Field,
-        message::{Fragment, Message, PREFIX_BYTES},
-        settings::setting_name,
-        transcript::{Closing, Event, Pair, Transcript, What},
-    },
+    wire::transcript::{Closing, Event, Pair, Transcript, What},
 };
 
 /// Where the words of an event begin, behind its time, place and direction.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crosswire_http2::frame::flag;
+
 use super::{EXCERPT_LINES, TraceInput, excerpt, whole};
 use crate::{
     role::Role,
@@ -11,7 +13,6 @@ use crate::{
     },
     suite::Call,
     wire::{
-        frame::flag,
         sample::*,
         transcript::{Closing, Note},
     },

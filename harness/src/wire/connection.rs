@@ -3,20 +3,22 @@
 use std::{collections::BTreeMap, mem, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use crosswire_http2::{
+    block::{Block, BlockReader, Taken},
+    frame::{Frame, FrameReader, flag, kind, kind_name},
+    hpack::{Fields, HeaderDecoder},
+};
 
 use super::{
-    block::{Block, BlockReader},
     control::Control,
     ended::EndedStreams,
-    frame::{Frame, FrameError, FrameReader, flag, kind, kind_name},
-    headers::{Fields, HeaderDecoder},
     stream::{Budget, Stream},
     transcript::{
-        Alpn, CALL_ENTRY, Closing, ConnectionFacts, Event, Note, Opening, Pair, Transcript, What,
-        other,
+        Alpn, Closing, ConnectionFacts, Event, Note, Opening, Pair, Transcript, What, other,
     },
+    unreadable::Unreadable,
 };
-use crate::role::Role;
+use crate::{mark::CALL_ENTRY, role::Role};
 
 /// How many streams may be open and still be followed.
 const MAX_STREAMS: usize = 4096;
@@ -35,6 +37,8 @@ pub struct Connection {
     decoders: Pair<HeaderDecoder>,
     control: Control,
     blocks: Pair<BlockReader>,
+    /// The first frame of a block that is not whole.
+    begun: Pair<Option<Event>>,
     streams: BTreeMap<u32, Stream>,
     budget: Budget,
     ended: EndedStreams,
@@ -55,13 +59,11 @@ impl Connection {
     pub fn new(number: u64) -> Self {
         Self {
             facts: ConnectionFacts { number, ..ConnectionFacts::default() },
-            readers: Pair {
-                client: FrameReader::new(Role::Client),
-                server: FrameReader::new(Role::Server),
-            },
+            readers: readers(),
             decoders: Pair::default(),
             control: Control::default(),
             blocks: Pair::default(),
+            begun: Pair::default(),
             streams: BTreeMap::new(),
             budget: Budget::default(),
             ended: EndedStreams::default(),
@@ -158,9 +160,9 @@ impl Connection {
     pub fn lose(&mut self, from: Role, at: Duration, why: impl Into<String>) {
         self.note(from, at, why.into());
         self.is_lost = true;
-        self.readers =
-            Pair { client: FrameReader::new(Role::Client), server: FrameReader::new(Role::Server) };
+        self.readers = readers();
         self.blocks = Pair::default();
+        self.begun = Pair::default();
         for stream in self.streams.values_mut() {
             stream.transcript.is_whole = false;
         }
@@ -226,26 +228,8 @@ impl Connection {
             let what = What::TooLong { kind: frame.kind, length: frame.length(), limit };
             self.record(frame.stream, Event { what, ..bare.clone() });
         }
-        let result = match frame.kind {
-            kind if kind != kind::CONTINUATION && self.blocks.of(from).is_open() => {
-                Err(FrameError::WithinBlock { kind })
-            }
-            kind::DATA => self.data(frame, bare),
-            kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION => {
-                let block = self.blocks.of_mut(from).push(frame, bare);
-                block.map(|block| block.into_iter().for_each(|block| self.block(block)))
-            }
-            kind::RST_STREAM => self.reset(frame, bare),
-            kind::SETTINGS => self.control.settings(frame, bare).map(|event| self.share(event)),
-            kind::PING => self.control.ping(frame, bare).map(|event| self.share(event)),
-            kind::GOAWAY => self.control.goaway(frame, bare).map(|event| self.share(event)),
-            kind::WINDOW_UPDATE => self.window_update(frame, bare),
-            _ => {
-                self.record(frame.stream, bare);
-                Ok(())
-            }
-        };
-        match result {
+        let taken = self.blocks.of_mut(from).take(frame).map_err(Unreadable::from);
+        match taken.and_then(|taken| self.taken(frame, taken, bare)) {
             Ok(()) => {}
             Err(error) if error.is_fatal() => self.lose(from, at, error.to_string()),
             Err(error) => self.note(from, at, format!("{}: {error}", kind_name(frame.kind))),
@@ -253,7 +237,37 @@ impl Connection {
         self.finish(frame.stream);
     }
 
-    fn data(&mut self, frame: &Frame, bare: Event) -> Result<(), FrameError> {
+    /// A frame was taken, as this to the header blocks.
+    fn taken(&mut self, frame: &Frame, taken: Taken, bare: Event) -> Result<(), Unreadable> {
+        match (taken, frame.kind) {
+            (Taken::Part, _) => {
+                self.begun.of_mut(bare.from).get_or_insert(bare);
+            }
+            (Taken::Whole(block), _) => {
+                let first = self.begun.of_mut(bare.from).take().unwrap_or(bare);
+                self.block(block, first);
+            }
+            (Taken::Other, kind::DATA) => self.data(frame, bare)?,
+            (Taken::Other, kind::RST_STREAM) => self.reset(frame, bare)?,
+            (Taken::Other, kind::SETTINGS) => {
+                let event = self.control.settings(frame, bare)?;
+                self.share(event);
+            }
+            (Taken::Other, kind::PING) => {
+                let event = self.control.ping(frame, bare)?;
+                self.share(event);
+            }
+            (Taken::Other, kind::GOAWAY) => {
+                let event = self.control.goaway(frame, bare)?;
+                self.share(event);
+            }
+            (Taken::Other, kind::WINDOW_UPDATE) => self.window_update(frame, bare)?,
+            (Taken::Other, _) => self.record(frame.stream, bare),
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, frame: &Frame, bare: Event) -> Result<(), Unreadable> {
         let (from, length) = (bare.from, frame.length());
         let connection_window = self.control.windows.of_mut(from);
         *connection_window -= i64::from(length);
@@ -279,9 +293,10 @@ impl Connection {
         Ok(())
     }
 
-    /// A header block is whole.
-    fn block(&mut self, block: Block) {
-        let Block { kind, stream, ends_stream, bytes, event } = block;
+    /// A header block is whole, which began with this frame.
+    fn block(&mut self, block: Block, first: Event) {
+        let Block { kind, stream, ends_stream, bytes, size_bytes } = block;
+        let event = Event { size_bytes, ..first };
         let (from, at) = (event.from, event.at);
         let allowed = self.control.announced.of(other(from)).header_table_bytes();
         let decoder = self.decoders.of_mut(from);
@@ -336,8 +351,8 @@ impl Connection {
         self.streams.insert(id, stream);
     }
 
-    fn reset(&mut self, frame: &Frame, bare: Event) -> Result<(), FrameError> {
-        let code = frame.fixed().map(u32::from_be_bytes)?;
+    fn reset(&mut self, frame: &Frame, bare: Event) -> Result<(), Unreadable> {
+        let code = frame.reset_code()?;
         // A side may reset what it has ended, and what the other side has reset.
         if let Some(stream) = self.streams.get_mut(&frame.stream) {
             stream.halves.of_mut(bare.from).has_reset = true;
@@ -346,8 +361,8 @@ impl Connection {
         Ok(())
     }
 
-    fn window_update(&mut self, frame: &Frame, bare: Event) -> Result<(), FrameError> {
-        let increment = frame.fixed().map(u32::from_be_bytes)? & 0x7fff_ffff;
+    fn window_update(&mut self, frame: &Frame, bare: Event) -> Result<(), Unreadable> {
+        let increment = frame.increment()?;
         if frame.stream == 0 {
             let event = self.control.window_update(increment, bare);
             self.share(event);
@@ -440,4 +455,8 @@ impl Connection {
             self.facts.notes.push(Note { at, from, offset, text });
         }
     }
+}
+
+fn readers() -> Pair<FrameReader> {
+    Pair { client: Role::Client.frame_reader(), server: Role::Server.frame_reader() }
 }

@@ -1,12 +1,16 @@
 //! What two sides agree on for a whole connection: SETTINGS, PING, GOAWAY and
 //! the connection's windows.
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
+use crosswire_http2::{
+    frame::{Frame, FrameError, GoAway, flag},
+    settings::{DEFAULT_WINDOW_BYTES, entries},
+};
 
 use super::{
-    frame::{Frame, FrameError, flag},
-    settings::{Announced, DEFAULT_WINDOW_BYTES, entries},
+    announced::Announced,
     transcript::{Asked, Debt, Event, Pair, What, other},
+    unreadable::Unreadable,
 };
 use crate::role::Role;
 
@@ -35,12 +39,12 @@ pub(super) struct Control {
     has_read: Pair<u64>,
     /// How many frames each side has sent.
     pub(super) frames: Pair<u64>,
-    goaways: Vec<GoAway>,
+    goaways: Vec<Warning>,
 }
 
 /// A server's GOAWAY.
 #[derive(Debug)]
-struct GoAway {
+struct Warning {
     last: u32,
     offset: u64,
 }
@@ -87,16 +91,13 @@ impl Control {
         offset < *self.has_read.of(side)
     }
 
-    pub(super) fn settings(&mut self, frame: &Frame, bare: Event) -> Result<Event, FrameError> {
+    pub(super) fn settings(&mut self, frame: &Frame, bare: Event) -> Result<Event, Unreadable> {
         if frame.has(flag::ACK) {
             let is_due = self.announced.of_mut(other(bare.from)).acknowledge();
             self.settle(bare.from, Asked::Settings);
             return Ok(Event { what: What::SettingsAck { is_due }, ..bare });
         }
-        if !frame.payload.len().is_multiple_of(6) {
-            return Err(FrameError::Size);
-        }
-        let settings: Vec<(u16, u32)> = entries(&frame.payload).collect();
+        let settings: Vec<(u16, u32)> = entries(&frame.payload)?.collect();
         self.announced.of_mut(bare.from).announce(&settings)?;
         self.owe(&bare, Asked::Settings);
         Ok(Event { what: What::Settings(settings), ..bare })
@@ -114,13 +115,11 @@ impl Control {
     }
 
     pub(super) fn goaway(&mut self, frame: &Frame, bare: Event) -> Result<Event, FrameError> {
-        let mut payload = frame.payload.clone();
-        let last = payload.try_get_u32().map_err(|_| FrameError::Size)? & 0x7fff_ffff;
-        let code = payload.try_get_u32().map_err(|_| FrameError::Size)?;
+        let GoAway { last, code, debug } = frame.goaway()?;
         if bare.from == Role::Server && self.goaways.len() < MAX_GOAWAYS {
-            self.goaways.push(GoAway { last, offset: bare.offset });
+            self.goaways.push(Warning { last, offset: bare.offset });
         }
-        let debug = Bytes::copy_from_slice(&payload[..payload.len().min(MAX_DEBUG_BYTES)]);
+        let debug = Bytes::copy_from_slice(&debug[..debug.len().min(MAX_DEBUG_BYTES)]);
         Ok(Event { what: What::GoAway { last, code, debug }, ..bare })
     }
 

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use super::{
-    connection::Connection,
-    frame::{PREFACE, flag},
-    transcript::Transcript,
-};
+use crosswire_http2::frame::{PREFACE, flag};
+
+use super::{connection::Connection, transcript::Transcript};
 use crate::role::Role;
 
-pub(crate) use super::{
-    headers::encode as block,
+pub(crate) use crosswire_http2::{
+    hpack::encode as block,
     write::{
         data, frame, goaway, headers, message, ping, reset, settings, settings_ack, window_update,
     },

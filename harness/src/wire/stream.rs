@@ -3,11 +3,9 @@
 use std::{mem, sync::Arc};
 
 use bytes::Bytes;
+use crosswire_http2::message::{Message, MessageReader, PREFIX_BYTES};
 
-use super::{
-    message::{Message, MessageReader, PREFIX_BYTES},
-    transcript::{ConnectionFacts, Event, Pair, Transcript, What},
-};
+use super::transcript::{ConnectionFacts, Event, Pair, Transcript, What};
 use crate::role::Role;
 
 /// The most that is kept of one call. What follows then is not read; the call is

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use crosswire_http2::frame::{PREFACE, flag, kind};
+
 use super::{
     connection::Connection,
-    frame::{flag, kind},
     sample::*,
     transcript::{Closing, Event, Transcript, What},
 };
@@ -189,7 +190,7 @@ fn what_cannot_be_read_becomes_a_note() {
         (
             "CONTINUATION alone",
             |w| _ = w.client(&frame(9, 4, 1, b"")),
-            "a header block cannot be put together from its frames",
+            "CONTINUATION of no header block",
         ),
         (
             "DATA within a block",
@@ -276,7 +277,7 @@ fn of_a_flood_after_a_reset_the_first_and_the_last_are_kept() {
 fn hostile_bytes_never_panic() {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     for round in 0..3000 {
-        let mut client = super::frame::PREFACE.to_vec();
+        let mut client = PREFACE.to_vec();
         let mut server = Vec::new();
         client.extend(settings(&[(1, random.number()), (4, random.number())]));
         for stream in [1, 3] {
@@ -317,7 +318,7 @@ fn frames_at_random_never_panic() {
     let mut fates = [0, 0];
     for _ in 0..2000 {
         let mut connection = Connection::new(0);
-        connection.bytes(Role::Client, super::frame::PREFACE, Duration::ZERO);
+        connection.bytes(Role::Client, PREFACE, Duration::ZERO);
         for _ in 0..60 {
             let from = if random.below(2) == 0 { Role::Client } else { Role::Server };
             let kind = u8::try_from(random.below(11)).unwrap();

@@ -3,16 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-
-use super::{
-    headers::{Field, Fields},
+use crosswire_http2::{
+    hpack::{Field, Fields},
     message::{Fragment, Message},
 };
-use crate::role::Role;
 
-/// The metadata entry by which the harness finds a call again on the wire. Its
-/// value is a decimal number.
-pub const CALL_ENTRY: &str = "x-crosswire-call";
+use crate::role::Role;
 
 /// How many frames are kept that came after the client had reset the stream.
 const MAX_LATE: usize = 64;

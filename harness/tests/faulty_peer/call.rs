@@ -7,10 +7,11 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use crosswire::wire::{
-    frame::{error, flag, kind},
+use crosswire::mark::CALL_ENTRY;
+use crosswire_http2::{
+    error,
+    frame::{flag, kind},
     message::MessageReader,
-    transcript::CALL_ENTRY,
     write::{data, headers, message, reset},
 };
 use serde::Deserialize;

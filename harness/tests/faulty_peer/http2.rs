@@ -8,22 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crosswire::{
-    role::Role,
-    wire::{
-        frame::{Frame, FrameReader, PREFACE, encode, flag, kind},
-        headers::{Field, HeaderDecoder},
-        write::{ping, settings_ack},
-    },
+use crosswire_http2::{
+    frame::{Frame, FrameReader, PREFACE, flag, kind},
+    hpack::{Field, HeaderDecoder},
+    settings::MAX_CONCURRENT_STREAMS,
+    write::{ping, settings, settings_ack},
 };
 
 use crate::{
     tls::{ClientTls, ServerTls, Stream},
     wire::{Frames, Wire},
 };
-
-/// The setting of how many streams its sender takes at once (RFC 9113, section 6.5.2).
-const MAX_CONCURRENT_STREAMS: u16 = 3;
 
 /// A connection, and what of its other side was not read yet.
 pub(crate) struct Connection {
@@ -49,7 +44,7 @@ impl Connection {
             Some(tls) => tls.connect(socket.try_clone()?, protocols(wire))?,
             None => Box::new(socket.try_clone()?),
         };
-        let mut connection = Self::new(stream, socket, Role::Server, wire.frames);
+        let mut connection = Self::new(stream, socket, FrameReader::of_server(), wire.frames);
         connection.send(&[&PREFACE[..], &connection.greeting(&[])].concat())?;
         Ok(connection)
     }
@@ -57,25 +52,24 @@ impl Connection {
     /// A connection as a server has it. It takes one call after another.
     pub(crate) fn to_client(socket: TcpStream, tls: &ServerTls, wire: &Wire) -> io::Result<Self> {
         let stream = tls.accept(socket.try_clone()?, protocols(wire))?;
-        let mut connection = Self::new(stream, socket, Role::Client, wire.frames);
-        let [id, value] = [&MAX_CONCURRENT_STREAMS.to_be_bytes()[..], &1_u32.to_be_bytes()];
-        connection.send(&connection.greeting(&[id, value].concat()))?;
+        let mut connection = Self::new(stream, socket, FrameReader::of_client(), wire.frames);
+        connection.send(&connection.greeting(&[(MAX_CONCURRENT_STREAMS, 1)]))?;
         Ok(connection)
     }
 
     fn new(
         stream: Box<dyn Stream>,
         socket: TcpStream,
-        other_side: Role,
+        reader: FrameReader,
         wrong: Option<Frames>,
     ) -> Self {
-        let (reader, decoder) = (FrameReader::new(other_side), HeaderDecoder::default());
+        let decoder = HeaderDecoder::default();
         Self { stream, socket, reader, decoder, wrong, is_ending: false }
     }
 
     /// SETTINGS, and a PING to be answered.
-    fn greeting(&self, settings: &[u8]) -> Vec<u8> {
-        let settings = encode(kind::SETTINGS, 0, 0, settings);
+    fn greeting(&self, list: &[(u16, u32)]) -> Vec<u8> {
+        let settings = settings(list);
         let ping = ping(0, b"greeting");
         match self.wrong {
             Some(Frames::BeginWithPing) => [&ping[..], &settings].concat(),

@@ -15,7 +15,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{Args, ValueEnum};
-use crosswire::wire::{
+use crosswire_http2::{
     frame::{flag, kind},
     message::MessageReader,
     write::{data, headers, message, ping},

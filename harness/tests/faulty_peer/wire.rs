@@ -3,9 +3,9 @@
 use std::{str::FromStr, thread, time::Duration};
 
 use clap::{Args, ValueEnum};
-use crosswire::wire::{
-    frame::{encode, flag, kind},
-    write::{ping, settings_ack},
+use crosswire_http2::{
+    frame::flag,
+    write::{data, frame, ping, settings_ack, window_update},
 };
 
 /// Longer than whoever is asked may leave it unanswered, while it sends other frames.
@@ -104,16 +104,16 @@ impl Wire {
         match self.frames {
             Some(Frames::NeverAcknowledgeSettings | Frames::NeverAnswerPing) => {
                 thread::sleep(OVERDUE);
-                encode(kind::WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes()).repeat(FRAMES)
+                window_update(0, 1).repeat(FRAMES)
             }
             Some(Frames::AcknowledgeUnasked) => settings_ack(),
             Some(Frames::AnswerPingUnasked) => ping(flag::ACK, b"unasked!"),
             Some(Frames::OverrunTheWindow) => {
                 let padding = [&[255][..], &[0; 255]].concat();
-                encode(kind::DATA, flag::PADDED, stream, &padding).repeat(PADDED_FRAMES)
+                data(stream, flag::PADDED, &padding).repeat(PADDED_FRAMES)
             }
             // Of a type that nobody knows, which is to be ignored.
-            Some(Frames::TooLong) => encode(0xfa, 0, stream, &[0; TOO_LONG]).into(),
+            Some(Frames::TooLong) => frame(0xfa, 0, stream, &[0; TOO_LONG]),
             _ => Vec::new(),
         }
     }

@@ -1,5 +1,7 @@
 use std::{path::Path, sync::Arc};
 
+use crosswire_http2::frame::flag;
+
 use super::*;
 use crate::{
     input::Place,
@@ -7,7 +9,6 @@ use crate::{
     rules::samples::{answer, get_sequence, with},
     suite::{Call, Script},
     wire::{
-        frame::flag,
         sample::{REQUEST, RESPONSE, TRAILERS, Wire as Sample, data, headers, message, reset},
         tls::Opaque,
     },

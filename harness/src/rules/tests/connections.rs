@@ -1,8 +1,9 @@
 //! Rules of connections, broken.
 
+use crosswire_http2::frame::{PREFACE, kind};
+
 use super::*;
 use crate::wire::{
-    frame::{PREFACE, kind},
     sample::{frame, goaway, ping, reset, settings, settings_ack, window_update},
     transcript::Alpn,
 };

@@ -2,15 +2,13 @@
 
 use std::{io::Write as _, slice};
 
+use crosswire_http2::frame::kind;
 use flate2::{Compression, write::GzEncoder};
 
 use super::*;
 use crate::{
     role::Role,
-    wire::{
-        frame::kind,
-        sample::{block, frame, goaway, ping, reset, settings, settings_ack, window_update},
-    },
+    wire::sample::{block, frame, goaway, ping, reset, settings, settings_ack, window_update},
 };
 
 #[test]

@@ -1,10 +1,9 @@
 //! Rules of responses, broken.
 
+use crosswire_http2::frame::kind;
+
 use super::*;
-use crate::wire::{
-    frame::kind,
-    sample::{frame, ping, reset, settings, settings_ack},
-};
+use crate::wire::sample::{frame, ping, reset, settings, settings_ack};
 
 #[test]
 fn the_first_block_of_a_response() {

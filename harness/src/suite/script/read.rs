@@ -5,6 +5,7 @@ mod step;
 
 use std::time::Duration;
 
+use crosswire_http2::frame::{flag, kind};
 use prost_reflect::MethodDescriptor;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -23,7 +24,6 @@ use crate::{
         json::{from_json, read_message},
     },
     text,
-    wire::frame::{flag, kind},
 };
 
 /// The fields that a script is made of.

@@ -2,14 +2,16 @@
 
 use std::fmt;
 
+use crosswire_http2::{
+    error::error_name,
+    frame::{flag, kind, kind_name},
+    hpack::HeaderDecoder,
+};
+
 use super::{Step, StreamRef};
 use crate::{
     suite::Cut,
     text::{count, duration, printable},
-    wire::{
-        frame::{error_name, flag, kind, kind_name},
-        headers::HeaderDecoder,
-    },
 };
 
 /// How many bytes are shown.

@@ -1,16 +1,18 @@
 //! Adds the fault's frame to a direction, and takes away what it forbids.
 
 use bytes::Bytes;
+use crosswire_http2::{
+    frame::{Frame, HEADER_BYTES, flag, kind},
+    write,
+};
 
 use super::{
-    frames::Blocks,
     place::{Finder, Place},
     rewrite::Rewriter,
 };
 use crate::{
     role::Role,
     suite::{Action, Fault, LastStream, Position},
-    wire::frame::{Frame, HEADER_BYTES, encode, flag, kind},
 };
 
 /// What the tap's PING carries. Nobody else's does.
@@ -35,7 +37,6 @@ pub(super) enum Step {
 pub(super) struct Editor<'a> {
     fault: &'a Fault,
     finder: Finder,
-    blocks: Blocks,
     headers: Rewriter,
     /// The side has sent its first frame, before which nothing may stand.
     has_begun: bool,
@@ -55,7 +56,6 @@ impl<'a> Editor<'a> {
         Some(Self {
             fault,
             finder: Finder::new(fault),
-            blocks: Blocks::default(),
             headers: Rewriter::default(),
             has_begun: false,
             is_due: false,
@@ -108,16 +108,13 @@ impl<'a> Editor<'a> {
 
     fn pass(&mut self, raw: Bytes, frame: &Frame, steps: &mut Vec<Step>) {
         self.has_begun = true;
-        self.blocks.passed(frame);
         let is_dropped = self.drops(frame);
         let passed = match frame.kind {
-            kind::HEADERS | kind::CONTINUATION => self.headers.frame(raw, frame, is_dropped),
             kind::DATA if is_dropped => {
                 credit(frame.length(), steps);
                 return;
             }
-            _ if is_dropped => return,
-            _ => raw,
+            _ => self.headers.frame(raw, frame, is_dropped),
         };
         if !passed.is_empty() {
             steps.push(Step::Pass(passed));
@@ -149,21 +146,18 @@ impl<'a> Editor<'a> {
     /// Adds the frame if it is due and can stand here.
     fn strike(&mut self, steps: &mut Vec<Step>) {
         let stream = self.finder.stream();
-        let has_place = self.has_begun && !self.blocks.are_open();
+        let has_place = self.has_begun && !self.headers.is_within_block();
         let names_a_stream = self.fault.action != Action::Ping;
         if !self.is_due || self.has_struck || !has_place || (names_a_stream && stream == 0) {
             return;
         }
         let frame = match self.fault.action {
-            Action::RstStream(code) => encode(kind::RST_STREAM, 0, stream, &code.0.to_be_bytes()),
-            Action::GoAway { code, last } => {
-                let payload = [self.number(last).to_be_bytes(), code.0.to_be_bytes()].concat();
-                encode(kind::GOAWAY, 0, 0, &payload)
-            }
-            _ => encode(kind::PING, 0, 0, &PING_DATA),
+            Action::RstStream(code) => write::reset(stream, code.0),
+            Action::GoAway { code, last } => write::goaway(self.number(last), code.0),
+            _ => write::ping(0, PING_DATA),
         };
         self.has_struck = true;
-        steps.extend([Step::Strike, Step::Add(frame)]);
+        steps.extend([Step::Strike, Step::Add(frame.into())]);
     }
 
     /// The first SETTINGS get more entries. The last of a kind is the one that counts
@@ -190,8 +184,8 @@ impl<'a> Editor<'a> {
             payload.extend_from_slice(&setting.to_be_bytes());
             payload.extend_from_slice(&value.to_be_bytes());
         }
-        let frame = encode(kind::SETTINGS, frame.flags, frame.stream, &payload);
-        steps.extend([Step::Strike, Step::Add(frame)]);
+        let frame = write::frame(kind::SETTINGS, frame.flags, frame.stream, &payload);
+        steps.extend([Step::Strike, Step::Add(frame.into())]);
     }
 }
 

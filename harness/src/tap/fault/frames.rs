@@ -1,11 +1,9 @@
 //! Bytes cut into frames, with the bytes as they came.
 
 use bytes::{Bytes, BytesMut};
+use crosswire_http2::frame::{Frame, FrameReader};
 
-use crate::{
-    role::Role,
-    wire::frame::{Frame, FrameReader, flag, kind},
-};
+use crate::role::Role;
 
 /// Cuts one direction's bytes into frames, as far as they are HTTP/2.
 #[derive(Debug)]
@@ -19,7 +17,7 @@ pub(super) struct Frames {
 
 impl Frames {
     pub(super) fn new(from: Role) -> Self {
-        Self { reader: FrameReader::new(from), raw: BytesMut::new(), passed: 0, is_lost: false }
+        Self { reader: from.frame_reader(), raw: BytesMut::new(), passed: 0, is_lost: false }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -53,23 +51,5 @@ impl Frames {
     /// Whether it is no HTTP/2, so that nothing can be told apart.
     pub(super) const fn are_lost(&self) -> bool {
         self.is_lost
-    }
-}
-
-/// Knows whether a header block has begun and not ended.
-#[derive(Debug, Default)]
-pub(super) struct Blocks {
-    is_open: bool,
-}
-
-impl Blocks {
-    pub(super) fn passed(&mut self, frame: &Frame) {
-        if let kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION = frame.kind {
-            self.is_open = !frame.has(flag::END_HEADERS);
-        }
-    }
-
-    pub(super) const fn are_open(&self) -> bool {
-        self.is_open
     }
 }

@@ -1,14 +1,15 @@
 //! Where a fault strikes.
 
 use bytes::Bytes;
+use crosswire_http2::{
+    frame::{Frame, flag, kind},
+    message::PREFIX_BYTES,
+    write,
+};
 
 use crate::{
     role::Role,
     suite::{Fault, Position},
-    wire::{
-        frame::{Frame, encode, flag, kind},
-        message::PREFIX_BYTES,
-    },
 };
 
 /// A position beside or in a frame.
@@ -100,7 +101,7 @@ impl Finder {
 fn split(frame: &Frame, content: &Bytes, at: usize) -> Place {
     let (first, second) = content.split_at(at);
     let flags = frame.flags & !flag::END_STREAM & !flag::PADDED;
-    let first = encode(kind::DATA, flags, frame.stream, first);
+    let first = write::data(frame.stream, flags, first).into();
     let second = if frame.has(flag::PADDED) {
         let padding = frame.payload.len() - 1 - content.len();
         let length = u8::try_from(padding).unwrap_or_default();
@@ -108,7 +109,7 @@ fn split(frame: &Frame, content: &Bytes, at: usize) -> Place {
     } else {
         second.to_vec()
     };
-    Place::Between(first, encode(kind::DATA, frame.flags, frame.stream, &second))
+    Place::Between(first, write::data(frame.stream, frame.flags, &second).into())
 }
 
 /// Counts the messages of one direction of the call.

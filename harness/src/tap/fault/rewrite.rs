@@ -5,24 +5,19 @@
 //! written anew, with nothing that refers to the table.
 
 use bytes::Bytes;
-
-use crate::wire::{
-    frame::{Frame, encode, flag, kind},
-    headers::{Field, HeaderDecoder},
+use crosswire_http2::{
+    block::{BlockReader, Taken},
+    frame::{Frame, flag, kind},
+    hpack::{self, Field, HeaderDecoder},
+    settings::DEFAULT_MAX_FRAME_BYTES,
+    write,
 };
-
-/// What every receiver takes in one frame.
-const MAX_FRAME_BYTES: usize = 16_384;
-
-/// The longest block that is put together.
-const MAX_BLOCK_BYTES: usize = 1 << 20;
 
 /// Reads the header blocks of one direction, and writes them anew where need be.
 #[derive(Debug)]
 pub(super) struct Rewriter {
+    blocks: BlockReader,
     decoder: HeaderDecoder,
-    block: Vec<u8>,
-    flags: u8,
     /// A block was dropped.
     is_needed: bool,
     /// A block could not be read, and so none that follows: all pass as they are.
@@ -34,77 +29,53 @@ impl Default for Rewriter {
         let mut decoder = HeaderDecoder::default();
         // Whether the table is larger than it may be is the receiver's matter.
         decoder.allow_table_size(u32::MAX);
-        Self { decoder, block: Vec::new(), flags: 0, is_needed: false, is_lost: false }
+        Self { blocks: BlockReader::default(), decoder, is_needed: false, is_lost: false }
     }
 }
 
 impl Rewriter {
-    /// Takes a HEADERS or CONTINUATION frame; gives the bytes to pass on instead of it,
-    /// which may be none.
+    /// Whether a header block has begun and not ended.
+    pub(super) const fn is_within_block(&self) -> bool {
+        self.blocks.is_open()
+    }
+
+    /// Takes a frame; gives the bytes to pass on instead of it, which may be none.
     pub(super) fn frame(&mut self, raw: Bytes, frame: &Frame, is_dropped: bool) -> Bytes {
-        if self.is_lost {
-            return if is_dropped { Bytes::new() } else { raw };
-        }
-        match (frame.kind, frame.content()) {
-            (kind::HEADERS, Ok(content)) => {
-                self.flags = frame.flags & flag::END_STREAM;
-                self.block = content.to_vec();
+        let as_it_is = if is_dropped { Bytes::new() } else { raw };
+        let block = match self.blocks.take(frame) {
+            Ok(Taken::Other) => return as_it_is,
+            Ok(Taken::Part) => None,
+            Ok(Taken::Whole(block)) => Some(block),
+            Err(_) => {
+                self.is_lost = true;
+                None
             }
-            (kind::HEADERS, Err(_)) => self.is_lost = true,
-            _ => self.block.extend_from_slice(&frame.payload),
-        }
-        self.is_lost |= self.block.len() > MAX_BLOCK_BYTES;
-        let is_whole = frame.has(flag::END_HEADERS);
-        let fields = if is_whole { self.decoder.decode(&self.block).ok() } else { None };
-        self.is_lost |= is_whole && fields.is_none();
-        let passed = match fields {
-            _ if is_dropped => Bytes::new(),
-            _ if self.is_lost || !self.is_needed => raw,
-            Some(fields) => write(self.flags, frame.stream, &fields.list),
-            // The rest of the block has yet to come.
-            None => Bytes::new(),
         };
+        if self.is_lost {
+            return as_it_is;
+        }
+        let is_rewritten = self.is_needed && !is_dropped;
         self.is_needed |= is_dropped;
-        passed
-    }
-}
-
-fn write(flags: u8, stream: u32, fields: &[Field]) -> Bytes {
-    let mut block = Vec::new();
-    for Field { name, value } in fields {
-        // A literal without indexing, its name new (RFC 7541, section 6.2.2).
-        block.push(0);
-        for text in [name, value] {
-            length(text.len(), &mut block);
-            block.extend_from_slice(text);
+        let Some(block) = block else {
+            // The rest of the block has yet to come.
+            return if is_rewritten { Bytes::new() } else { as_it_is };
+        };
+        match self.decoder.decode(&block.bytes) {
+            Ok(fields) if is_rewritten && block.kind == kind::HEADERS => {
+                let flags = if block.ends_stream { flag::END_STREAM } else { 0 };
+                anew(flags, block.stream, &fields.list)
+            }
+            Ok(_) => as_it_is,
+            Err(_) => {
+                self.is_lost = true;
+                as_it_is
+            }
         }
     }
-    let mut frames = Vec::new();
-    let count = block.len().div_ceil(MAX_FRAME_BYTES).max(1);
-    for index in 0..count {
-        let end = block.len().min((index + 1) * MAX_FRAME_BYTES);
-        let payload = &block[index * MAX_FRAME_BYTES..end];
-        let (kind, flags) =
-            if index == 0 { (kind::HEADERS, flags) } else { (kind::CONTINUATION, 0) };
-        let last = if index + 1 == count { flag::END_HEADERS } else { 0 };
-        frames.extend_from_slice(&encode(kind, flags | last, stream, payload));
-    }
-    frames.into()
 }
 
-/// The length of a string that is not Huffman-coded (RFC 7541, section 5.1): seven
-/// bits, and more if they are all ones.
-fn length(mut length: usize, block: &mut Vec<u8>) {
-    const PREFIX: usize = 127;
-    if length < PREFIX {
-        block.push(length.to_le_bytes()[0]);
-        return;
-    }
-    block.push(0x7f);
-    length -= PREFIX;
-    while length >= 128 {
-        block.push(length.to_le_bytes()[0] | 0x80);
-        length >>= 7;
-    }
-    block.push(length.to_le_bytes()[0]);
+fn anew(flags: u8, stream: u32, fields: &[Field]) -> Bytes {
+    let fields: Vec<_> = fields.iter().map(|field| (&field.name, &field.value)).collect();
+    let piece_bytes = DEFAULT_MAX_FRAME_BYTES as usize;
+    write::block(stream, flags, &hpack::encode(&fields), piece_bytes).into()
 }

@@ -4,21 +4,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use crosswire_http2::{
+    frame::{PREFACE, flag, kind},
+    hpack::HeaderDecoder,
+};
 
 use super::{
     edit::{Editor, Step},
     frames::Frames,
     place::{Finder, Place},
 };
-use crate::{
-    role::Role,
-    suite::Fault,
-    wire::{
-        frame::{PREFACE, flag, kind},
-        headers::HeaderDecoder,
-        sample::*,
-    },
-};
+use crate::{role::Role, suite::Fault, wire::sample::*};
 
 mod sockets;
 

@@ -2,6 +2,11 @@
 
 use std::io::Write as _;
 
+use crosswire_http2::{
+    frame::{PREFACE, flag, kind},
+    hpack,
+    write::prefixed,
+};
 use flate2::{Compression, write::GzEncoder};
 use prost_reflect::{MessageDescriptor, prost::Message as _};
 use serde::Deserialize;
@@ -9,16 +14,11 @@ use serde_json::{Map, Value};
 
 use crate::{
     input::{OneOrMore, parse_duration},
+    mark::CALL_ENTRY,
     role::Role,
     suite::{
         AnyOf, Awaited, Codes, Cut, ErrorCode, Settings, Step, StreamRef,
         json::{from_json, read_hex, read_message},
-    },
-    wire::{
-        frame::{PREFACE, flag, kind},
-        headers,
-        transcript::CALL_ENTRY,
-        write::prefixed,
     },
 };
 
@@ -157,7 +157,7 @@ impl StepReader<'_> {
         let mut fields = self.fields(Fields::Request);
         // Marked, so that what passes for it is not taken for the script's.
         fields.push((CALL_ENTRY.to_owned(), "0".to_owned()));
-        let block = headers::encode(&fields);
+        let block = hpack::encode(&fields);
         vec![
             Step::Headers {
                 opens: true,
@@ -304,8 +304,8 @@ impl StepReader<'_> {
         }
         list.splice(0..0, raw.first.iter().cloned());
         list.extend(raw.add.iter().cloned());
-        let mut block = raw.table_size.map(headers::table_size).unwrap_or_default();
-        block.extend(headers::encode(&list));
+        let mut block = raw.table_size.map(hpack::table_size).unwrap_or_default();
+        block.extend(hpack::encode(&list));
         if let Some(hex) = &raw.block_hex {
             block.extend(read_hex("block_hex", hex)?);
         }

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crosswire_http2::frame::{flag, kind};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -17,7 +18,6 @@ use crate::{
     role::Role,
     tap::{Behaviour, Key, Seen, Tap},
     wire::{
-        frame::{flag, kind},
         sample::*,
         transcript::{Closing, Event, Transcript, What},
     },

@@ -6,17 +6,18 @@
 
 mod blocks;
 mod connection;
+mod greeting;
 mod malformed;
 mod reading;
 mod receiving;
 mod sending;
+mod start;
 mod state;
 
 pub(crate) use connection::Connection;
-pub(crate) use receiving::Received;
-pub(crate) use state::Ended;
+pub(crate) use state::{Ended, Received};
 
-use crosswire::wire::headers::Field;
+use crosswire_http2::hpack::Field;
 
 /// The fields of a block to be sent.
 pub(crate) type Fields = Vec<(String, Vec<u8>)>;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crosswire::wire::frame::error;
+use crosswire_http2::error;
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{observed::Observed, response::Response, types::Stub};
@@ -10,7 +10,7 @@ use crate::{
     grpc::{
         messages::frame,
         metadata::{self, Entry},
-        status::{Status, code},
+        status::Status,
         timeout,
     },
     http2::{Connection, Ended, Fields, Received},
@@ -229,8 +229,3 @@ impl Attempt {
 
 /// How long whoever has cancelled reads on.
 const READS_ON: Duration = Duration::from_millis(100);
-
-/// Whether a code is one that gRPC has.
-pub(super) const fn is_known(code: i32) -> bool {
-    code >= code::OK && code <= code::UNAUTHENTICATED
-}

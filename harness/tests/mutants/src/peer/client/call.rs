@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crosswire::wire::frame::error;
+use crosswire_http2::error;
 use mutants::{mutant::Mutant, planted::planted};
 use serde_json::Value;
 

@@ -1,12 +1,12 @@
 //! A response, as it comes: blocks and DATA to messages and a status.
 
-use crosswire::wire::headers::Field;
+use crosswire_http2::hpack::Field;
 use mutants::{mutant::Mutant, planted::planted};
 
-use super::{attempt::is_known, observed::Observed, types::Stub};
+use super::{observed::Observed, types::Stub};
 use crate::{
     grpc::{
-        compression::too_long,
+        limit::too_long,
         messages::Messages,
         metadata,
         status::{Status, code},
@@ -117,7 +117,7 @@ impl Response {
             }
             return Err(Status::new(code::UNKNOWN, "the response has no status"));
         };
-        if !is_known(status.code) {
+        if !code::is_known(status.code) {
             status.code = code::UNKNOWN;
         }
         let is_missing = status.code == code::OK && observed.messages.is_empty();

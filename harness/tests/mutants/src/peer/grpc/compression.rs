@@ -10,7 +10,7 @@ use flate2::{
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
-    messages::MAX_MESSAGE_BYTES,
+    limit::{MAX_MESSAGE_BYTES, too_long},
     status::{Status, code},
 };
 
@@ -52,9 +52,4 @@ pub(crate) fn inflate(compressed: &[u8]) -> Result<Vec<u8>, Status> {
         return Err(too_long());
     }
     Ok(inflated)
-}
-
-pub(crate) fn too_long() -> Status {
-    let text = format!("a message of more than {MAX_MESSAGE_BYTES} bytes");
-    Status::new(code::RESOURCE_EXHAUSTED, text)
 }

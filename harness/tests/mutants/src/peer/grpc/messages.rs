@@ -2,19 +2,17 @@
 
 use std::collections::VecDeque;
 
-use crosswire::wire::{
+use crosswire_http2::{
     message::{Message, MessageReader},
     write,
 };
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
-    compression::{compress, inflate, too_long},
+    compression::{compress, inflate},
+    limit::{MAX_MESSAGE_BYTES, too_long},
     status::{Status, code},
 };
-
-/// What gRPC takes by default.
-pub(crate) const MAX_MESSAGE_BYTES: usize = 4 << 20;
 
 /// A message as it is sent.
 pub(crate) fn frame(payload: &[u8], is_compressed: bool) -> Vec<u8> {

@@ -5,7 +5,7 @@ use base64::{
     alphabet::{STANDARD, URL_SAFE},
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use crosswire::wire::headers::Field;
+use crosswire_http2::hpack::Field;
 use mutants::{mutant::Mutant, planted::planted};
 
 use crate::http2::Fields;

@@ -1,7 +1,7 @@
 //! Statuses, and how they stand in trailers.
 
 use base64::Engine as _;
-use crosswire::wire::headers::Field;
+use crosswire_http2::hpack::Field;
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::metadata::{decode, encoder};
@@ -23,6 +23,11 @@ pub(crate) mod code {
     pub(crate) const INTERNAL: i32 = 13;
     pub(crate) const UNAVAILABLE: i32 = 14;
     pub(crate) const UNAUTHENTICATED: i32 = 16;
+
+    /// Whether a code is one that gRPC has.
+    pub(crate) const fn is_known(code: i32) -> bool {
+        code >= OK && code <= UNAUTHENTICATED
+    }
 }
 
 /// How a call ends.

@@ -1,8 +1,9 @@
 //! How header blocks are written.
 
-use crosswire::wire::{
+use crosswire_http2::{
     frame::{flag, kind},
-    headers,
+    hpack,
+    settings::DEFAULT_MAX_FRAME_BYTES,
     write::{block, frame},
 };
 use mutants::{mutant::Mutant, planted::planted};
@@ -18,7 +19,7 @@ const TABLE_BYTES: usize = 4096;
 const ENTRY_OVERHEAD_BYTES: usize = 32;
 
 /// Blocks in one HEADERS as long as they fit in a frame that everybody takes.
-const PIECE_BYTES: usize = 16_384;
+const PIECE_BYTES: usize = DEFAULT_MAX_FRAME_BYTES as usize;
 
 /// Not so many that it would look like an attack: h2 takes five.
 const PIECES: usize = 3;
@@ -55,9 +56,9 @@ impl BlockWriter {
             self.indexed(&fields)
         } else if planted(Mutant::RefersToMissingEntry) {
             // Index 62 is the newest entry of a dynamic table that has none.
-            [headers::encode(&fields), vec![0x80 | 62]].concat()
+            [hpack::encode(&fields), vec![0x80 | 62]].concat()
         } else {
-            headers::encode(&fields)
+            hpack::encode(&fields)
         };
         if planted(Mutant::ContinuesBlocks) {
             return block(stream, flags, &bytes, bytes.len().div_ceil(PIECES));
@@ -97,7 +98,7 @@ impl BlockWriter {
                 continue;
             }
             let bytes = name.len() + value.len() + ENTRY_OVERHEAD_BYTES;
-            let literal = headers::encode(&[(name, value)]);
+            let literal = hpack::encode(&[(name, value)]);
             let has_room = self.table_bytes + bytes <= TABLE_BYTES && self.table.len() < 60;
             let is_kept = has_room && name != "x-crosswire-call";
             block.push(if is_kept { 0x40 } else { 0 });

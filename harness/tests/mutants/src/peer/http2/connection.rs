@@ -1,48 +1,24 @@
-//! A connection: how it begins, how it ends, and how its threads wait for each other.
+//! A connection: how it ends, and how its threads wait for each other.
 
 use std::{
-    io::{self, Write as _},
     net::{Shutdown, TcpStream},
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        mpsc::{self, Receiver},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use crosswire::{
-    role::Role,
-    wire::{
-        frame::{PREFACE, error, flag},
-        headers::Field,
-        write::{frame, goaway, ping, reset, settings, settings_ack, window_update},
-    },
+use crosswire::role::Role;
+use crosswire_http2::{
+    error,
+    settings::GREATEST_WINDOW_BYTES,
+    write::{goaway, reset},
 };
 use mutants::{mutant::Mutant, planted::planted};
 
-use super::{
-    reading,
-    state::{Ended, State},
-};
+use super::state::{Ended, State};
 
-/// Settings of HTTP/2 (RFC 9113, section 6.5.2).
-pub(super) const ENABLE_PUSH: u16 = 2;
-pub(super) const MAX_CONCURRENT_STREAMS: u16 = 3;
-pub(super) const INITIAL_WINDOW_SIZE: u16 = 4;
-pub(super) const MAX_FRAME_SIZE: u16 = 5;
-pub(super) const MAX_HEADER_LIST_SIZE: u16 = 6;
-
-/// A setting and a type of frame that nobody knows, and a frame that tells nobody anything.
-const UNKNOWN_SETTING: u16 = 0x7a7a;
-const UNKNOWN_KIND: u8 = 0xfa;
-
-/// As large as a window can be, and what it lacks at the start (section 6.9.1).
-const LARGE_WINDOW: u32 = 8 << 20;
-const SMALL_WINDOW: u32 = 4000;
 /// How long a request may be under way.
 const UNDER_WAY: Duration = Duration::from_millis(500);
-const GREATEST_WINDOW: u32 = (1 << 31) - 1;
 
 /// One side of a connection.
 pub(crate) struct Connection {
@@ -50,39 +26,10 @@ pub(crate) struct Connection {
     pub(super) state: Mutex<State>,
     /// Woken when anything about the whole connection changes.
     pub(super) changed: Condvar,
-    socket: TcpStream,
+    pub(super) socket: TcpStream,
 }
 
 impl Connection {
-    /// Takes a connection into service. `accept` is called with each request that a
-    /// client makes.
-    ///
-    /// # Errors
-    /// The socket cannot be used.
-    pub(crate) fn start(
-        socket: TcpStream,
-        role: Role,
-        accept: impl Fn(&Arc<Self>, u32, Vec<Field>) + Send + 'static,
-    ) -> io::Result<Arc<Self>> {
-        socket.set_nodelay(true)?;
-        let (output, frames) = mpsc::channel();
-        let connection = Arc::new(Self {
-            role,
-            state: Mutex::new(State::new(output)),
-            changed: Condvar::new(),
-            socket: socket.try_clone()?,
-        });
-        connection.lock().send(greeting(role));
-        let writing = socket.try_clone()?;
-        thread::spawn(move || write(writing, &frames));
-        let reader = Arc::clone(&connection);
-        thread::spawn(move || {
-            reading::read(&reader, socket, accept);
-            reader.lose();
-        });
-        Ok(connection)
-    }
-
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,7 +93,7 @@ impl Connection {
     }
 
     /// Nothing more comes, and nobody waits any longer.
-    fn lose(&self) {
+    pub(super) fn lose(&self) {
         let mut state = self.lock();
         state.is_lost = true;
         state.output = None;
@@ -174,7 +121,7 @@ impl Connection {
         if std::mem::replace(&mut state.is_ending, true) {
             return;
         }
-        state.send(goaway(GREATEST_WINDOW, error::NO_ERROR));
+        state.send(goaway(GREATEST_WINDOW_BYTES, error::NO_ERROR));
         drop(state);
         thread::spawn(move || {
             thread::sleep(UNDER_WAY);
@@ -183,80 +130,4 @@ impl Connection {
             state.send(goaway(last, error::NO_ERROR));
         });
     }
-}
-
-/// What a side sends before anything else.
-fn greeting(role: Role) -> Vec<u8> {
-    let mut list = Vec::new();
-    if role == Role::Client {
-        list.push((ENABLE_PUSH, 0));
-    }
-    if role == Role::Server && planted(Mutant::OneStreamAtATime) {
-        list.push((MAX_CONCURRENT_STREAMS, 1));
-    }
-    if planted(Mutant::UnknownSetting) {
-        list.push((UNKNOWN_SETTING, 42));
-    }
-    if planted(Mutant::LargeWindows) {
-        list.push((INITIAL_WINDOW_SIZE, LARGE_WINDOW));
-    }
-    if planted(Mutant::SmallWindows) {
-        list.push((INITIAL_WINDOW_SIZE, SMALL_WINDOW));
-    }
-    if planted(Mutant::TakesLongFrames) {
-        list.push((MAX_FRAME_SIZE, (1 << 24) - 1));
-    }
-    let mut bytes = if role == Role::Client { PREFACE.to_vec() } else { Vec::new() };
-    if planted(Mutant::BeginsWithoutSettings) {
-        bytes.extend(window_update(0, 1));
-    }
-    bytes.extend(settings(&list));
-    if planted(Mutant::LargeWindows) {
-        bytes.extend(window_update(0, LARGE_WINDOW));
-    }
-    if planted(Mutant::SettingsAgain) {
-        bytes.extend(settings(&[]));
-    }
-    if planted(Mutant::AcknowledgesTwice) {
-        bytes.extend(settings_ack());
-    }
-    if planted(Mutant::PingsOften) {
-        bytes.extend(ping(0, b"greeting"));
-    }
-    if planted(Mutant::UnknownFrames) {
-        bytes.extend(frame(UNKNOWN_KIND, 0xff, 0, b"what nobody knows"));
-    }
-    bytes
-}
-
-/// What some equivalents put between a stream's own frames.
-pub(super) fn disturbance(role: Role, stream: u32) -> Vec<u8> {
-    let mut frames = Vec::new();
-    if planted(Mutant::UnknownFrames) {
-        frames.extend(frame(UNKNOWN_KIND, flag::END_STREAM, stream, b"what nobody knows"));
-    }
-    // A server may hang up on a client that pings more (gRFC A8).
-    if planted(Mutant::PingsOften) && (role == Role::Server || stream == 1) {
-        frames.extend(ping(0, stream.to_be_bytes().repeat(2)));
-    }
-    if planted(Mutant::PriorityFrames) {
-        frames.extend(frame(crosswire::wire::frame::kind::PRIORITY, 0, stream, &[0, 0, 0, 0, 99]));
-    }
-    frames
-}
-
-/// Writes what it is handed, until there is nothing more.
-fn write(mut socket: TcpStream, frames: &Receiver<Vec<u8>>) {
-    while let Ok(mut next) = frames.recv() {
-        // What waits goes out in one write.
-        while next.len() < 1 << 16
-            && let Ok(more) = frames.try_recv()
-        {
-            next.extend(more);
-        }
-        if socket.write_all(&next).is_err() {
-            break;
-        }
-    }
-    let _ = socket.shutdown(Shutdown::Both);
 }

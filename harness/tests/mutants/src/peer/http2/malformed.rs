@@ -1,13 +1,13 @@
 //! Which header blocks are malformed (RFC 9113, section 8), so that whoever reads them
 //! makes a stream error of it.
 
-use crosswire::wire::headers::Field;
+use crosswire_http2::hpack::Field;
 
 use super::value;
 
-/// What a block is.
+/// What a header block is the fields of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Block {
+pub(super) enum Part {
     Request,
     Response,
     Trailers,
@@ -17,7 +17,7 @@ pub(super) enum Block {
 const OF_CONNECTION: [&[u8]; 5] =
     [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"];
 
-impl Block {
+impl Part {
     fn pseudo_headers(self) -> &'static [&'static [u8]] {
         match self {
             Self::Request => &[b":method", b":scheme", b":path", b":authority"],

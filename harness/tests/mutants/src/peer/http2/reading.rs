@@ -3,32 +3,27 @@
 
 use std::{io::Read as _, net::TcpStream, sync::Arc};
 
-use crosswire::{
-    role::Role,
-    wire::{
-        frame::{Frame, FrameError, FrameReader, error, flag, kind},
-        headers::{Field, HeaderDecoder},
-        write::{ping, settings_ack},
+use crosswire::role::Role;
+use crosswire_http2::{
+    block::{Block, BlockError, BlockReader, Taken},
+    error,
+    frame::{Frame, FrameError, FrameReader, GoAway, flag, kind},
+    hpack::{Field, HeaderDecoder},
+    settings::{
+        DEFAULT_MAX_FRAME_BYTES, ENABLE_PUSH, GREATEST_WINDOW_BYTES, INITIAL_WINDOW_SIZE,
+        MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE, entries,
     },
+    write::{ping, settings_ack},
 };
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
-    connection::{
-        Connection, ENABLE_PUSH, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE,
-        MAX_HEADER_LIST_SIZE,
-    },
-    malformed::{self, Block},
-    receiving::{Received, give_back_to_all},
-    state::{Ended, State, is_clients, of},
+    connection::Connection,
+    malformed::{self, Part},
+    receiving::give_back_to_all,
+    state::{Ended, Received, State, is_clients, of},
     value,
 };
-
-/// What everybody takes, and all that is taken here unless a setting said more.
-const MAX_FRAME_BYTES: u32 = 16_384;
-
-/// The longest header block that is put together, far beyond what gRPC sends.
-const MAX_BLOCK_BYTES: usize = 1 << 20;
 
 /// How many settings in a frame, and how many empty DATA in a row, those take who bound it
 /// (section 10.5).
@@ -38,7 +33,7 @@ const MOST_EMPTY_DATA: u32 = 2;
 /// How many PINGs in a row are answered while there is no call.
 const MOST_IDLE_PINGS: u32 = 2;
 
-const MAX_WINDOW: i64 = (1 << 31) - 1;
+const MAX_WINDOW: i64 = GREATEST_WINDOW_BYTES as i64;
 
 /// What ends a connection: the code for its GOAWAY.
 struct Broken(u32);
@@ -52,21 +47,30 @@ impl From<FrameError> for Broken {
     }
 }
 
+impl From<BlockError> for Broken {
+    fn from(error: BlockError) -> Self {
+        match error {
+            BlockError::Content(error) => error.into(),
+            BlockError::Long => Self(error::ENHANCE_YOUR_CALM),
+            BlockError::Stray | BlockError::Within { .. } => Self(error::PROTOCOL_ERROR),
+        }
+    }
+}
+
 /// Reads until the connection ends.
 pub(super) fn read(
     connection: &Arc<Connection>,
     mut socket: TcpStream,
     accept: impl Fn(&Arc<Connection>, u32, Vec<Field>),
 ) {
-    let partner = match connection.role {
-        Role::Server => Role::Client,
-        Role::Client => Role::Server,
+    let mut frames = match connection.role {
+        Role::Server => FrameReader::of_client(),
+        Role::Client => FrameReader::of_server(),
     };
-    let mut frames = FrameReader::new(partner);
     let mut reading = Reading {
         connection,
         decoder: HeaderDecoder::default(),
-        block: None,
+        blocks: BlockReader::default(),
         has_begun: false,
         idle_pings: 0,
         empty_data: 0,
@@ -87,7 +91,7 @@ pub(super) fn read(
                 },
                 Ok(Some(frame)) => match reading.take(&frame, &accept) {
                     Err(_) if planted(Mutant::GoesOnAfterErrors) => {
-                        reading.block = None;
+                        reading.blocks = BlockReader::default();
                         Ok(())
                     }
                     taken => taken,
@@ -107,8 +111,7 @@ pub(super) fn read(
 struct Reading<'a> {
     connection: &'a Arc<Connection>,
     decoder: HeaderDecoder,
-    /// The block that has begun: its stream, whether it ends it, and its bytes.
-    block: Option<(u32, bool, Vec<u8>)>,
+    blocks: BlockReader,
     has_begun: bool,
     idle_pings: u32,
     /// How many DATA of no bytes came in a row.
@@ -121,7 +124,7 @@ impl Reading<'_> {
         if !self.has_begun && kind != kind::SETTINGS {
             return Err(Broken(error::PROTOCOL_ERROR));
         }
-        if length > MAX_FRAME_BYTES && !planted(Mutant::TakesLongFrames) {
+        if length > DEFAULT_MAX_FRAME_BYTES && !planted(Mutant::TakesLongFrames) {
             return Err(Broken(error::FRAME_SIZE_ERROR));
         }
         Ok(())
@@ -137,12 +140,7 @@ impl Reading<'_> {
         if !std::mem::replace(&mut self.has_begun, true) && !is_greeting {
             return Err(Broken(error::PROTOCOL_ERROR));
         }
-        let is_within = self.block.as_ref().is_some_and(|block| block.0 == frame.stream);
-        if self.block.is_some() != (frame.kind == kind::CONTINUATION)
-            || frame.kind == kind::CONTINUATION && !is_within
-        {
-            return Err(Broken(error::PROTOCOL_ERROR));
-        }
+        let taken = self.blocks.take(frame)?;
         let is_of_stream = matches!(
             frame.kind,
             kind::DATA | kind::HEADERS | kind::PRIORITY | kind::RST_STREAM | kind::PUSH_PROMISE
@@ -152,20 +150,11 @@ impl Reading<'_> {
             return Err(Broken(error::PROTOCOL_ERROR));
         }
         match frame.kind {
-            kind::HEADERS => {
-                let ends = frame.has(flag::END_STREAM);
-                self.block = Some((frame.stream, ends, frame.content()?.to_vec()));
-                self.end_block(frame, accept)
-            }
-            kind::CONTINUATION => {
-                if let Some((_, _, bytes)) = &mut self.block {
-                    bytes.extend_from_slice(&frame.payload);
-                    if bytes.len() > MAX_BLOCK_BYTES {
-                        return Err(Broken(error::ENHANCE_YOUR_CALM));
-                    }
-                }
-                self.end_block(frame, accept)
-            }
+            kind::PUSH_PROMISE => Err(Broken(error::PROTOCOL_ERROR)),
+            kind::HEADERS | kind::CONTINUATION => match taken {
+                Taken::Whole(block) => self.block(&block, accept),
+                Taken::Part | Taken::Other => Ok(()),
+            },
             kind::DATA => self.data(frame),
             kind::RST_STREAM => self.reset(frame),
             kind::SETTINGS => self.settings(frame),
@@ -173,22 +162,18 @@ impl Reading<'_> {
             kind::GOAWAY => self.goaway(frame),
             kind::WINDOW_UPDATE => self.window_update(frame),
             kind::PRIORITY if frame.length() != 5 => Err(Broken(error::FRAME_SIZE_ERROR)),
-            kind::PUSH_PROMISE => Err(Broken(error::PROTOCOL_ERROR)),
             _ => Ok(()),
         }
     }
 
-    fn end_block(
+    fn block(
         &mut self,
-        frame: &Frame,
+        block: &Block,
         accept: &impl Fn(&Arc<Connection>, u32, Vec<Field>),
     ) -> Result<(), Broken> {
-        if !frame.has(flag::END_HEADERS) {
-            return Ok(());
-        }
-        let Some((id, ends, bytes)) = self.block.take() else { return Ok(()) };
+        let (id, ends) = (block.stream, block.ends_stream);
         let mut fields =
-            self.decoder.decode(&bytes).map_err(|_| Broken(error::COMPRESSION_ERROR))?;
+            self.decoder.decode(&block.bytes).map_err(|_| Broken(error::COMPRESSION_ERROR))?;
         if planted(Mutant::StripsBlanks) {
             for field in &mut fields.list {
                 field.value = field.value.trim_ascii().to_vec().into();
@@ -214,17 +199,17 @@ impl Reading<'_> {
             state.fail(id, error::STREAM_CLOSED);
             return Ok(());
         }
-        let block = match stream.has_head {
-            true => Block::Trailers,
-            false if is_server => Block::Request,
-            false => Block::Response,
+        let part = match stream.has_head {
+            true => Part::Trailers,
+            false if is_server => Part::Request,
+            false => Part::Response,
         };
-        let is_malformed = block.is_malformed(&fields.list) || block == Block::Trailers && !ends;
+        let is_malformed = part.is_malformed(&fields.list) || part == Part::Trailers && !ends;
         if is_malformed && !planted(Mutant::TakesMalformed) {
             state.fail(id, error::PROTOCOL_ERROR);
             return Ok(());
         }
-        let is_interim = block == Block::Response
+        let is_interim = part == Part::Response
             && value(&fields.list, ":status").is_some_and(|status| status.starts_with(b"1"));
         if !stream.has_head && !is_interim {
             stream.has_head = true;
@@ -290,7 +275,7 @@ impl Reading<'_> {
     }
 
     fn reset(&self, frame: &Frame) -> Result<(), Broken> {
-        let code = u32::from_be_bytes(frame.fixed()?);
+        let code = frame.reset_code()?;
         let mut state = self.connection.lock();
         if !state.opened.contains(&frame.stream) {
             return Err(Broken(error::PROTOCOL_ERROR));
@@ -311,16 +296,12 @@ impl Reading<'_> {
         if frame.has(flag::ACK) {
             return if payload.is_empty() { Ok(()) } else { Err(Broken(error::FRAME_SIZE_ERROR)) };
         }
-        let (settings, rest) = payload.as_chunks::<6>();
-        if !rest.is_empty() {
-            return Err(Broken(error::FRAME_SIZE_ERROR));
-        }
+        let settings = entries(payload)?;
         if settings.len() > MOST_SETTINGS && planted(Mutant::LimitsSettings) {
             return Err(Broken(error::ENHANCE_YOUR_CALM));
         }
         let mut state = self.connection.lock();
-        for &[a, b, c, d, e, f] in settings {
-            let (setting, value) = (u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f]));
+        for (setting, value) in settings {
             let most = u32::from(self.connection.role == Role::Server);
             if setting == ENABLE_PUSH && value > most {
                 return Err(Broken(error::PROTOCOL_ERROR));
@@ -361,14 +342,11 @@ impl Reading<'_> {
     }
 
     fn goaway(&self, frame: &Frame) -> Result<(), Broken> {
-        let Some(&[a, b, c, d, ..]) = frame.payload.first_chunk::<8>() else {
-            return Err(Broken(error::FRAME_SIZE_ERROR));
-        };
+        let GoAway { last, .. } = frame.goaway()?;
         if self.connection.role == Role::Server {
             // It is about the streams that a server opens, which has none.
             return Ok(());
         }
-        let last = u32::from_be_bytes([a, b, c, d]) & 0x7fff_ffff;
         let mut state = self.connection.lock();
         state.goaway = Some(last);
         for (id, stream) in &mut state.streams {
@@ -383,7 +361,7 @@ impl Reading<'_> {
     }
 
     fn window_update(&self, frame: &Frame) -> Result<(), Broken> {
-        let increment = u32::from_be_bytes(frame.fixed()?) & 0x7fff_ffff;
+        let increment = frame.increment()?;
         let mut state = self.connection.lock();
         let is_whole = frame.stream == 0;
         if !is_whole && !state.opened.contains(&frame.stream) {

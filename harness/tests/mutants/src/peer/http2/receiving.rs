@@ -2,27 +2,16 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
-use crosswire::wire::{headers::Field, write::window_update};
+use crosswire_http2::write::window_update;
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
     connection::Connection,
-    state::{Ended, State},
+    state::{Ended, Received, State},
 };
 
 /// So much may be read before it is given back to a window.
 const WINDOW_STEP_BYTES: u32 = 16_384;
-
-/// What comes on a stream.
-pub(crate) enum Received {
-    /// A header block, and whether it ends the stream.
-    Headers(Vec<Field>, bool),
-    /// The content of DATA, and how much of the window it took, padding included.
-    Data(Bytes, u32),
-    /// Nothing more comes.
-    End,
-}
 
 impl Connection {
     /// What comes next on a stream. What came before it was reset is not lost by that.

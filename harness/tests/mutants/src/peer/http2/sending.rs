@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crosswire::wire::{
+use crosswire_http2::{
     frame::{error, flag, kind},
     write::{data, frame},
 };
@@ -10,7 +10,8 @@ use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
     Fields,
-    connection::{Connection, disturbance},
+    connection::Connection,
+    greeting::disturbance,
     state::{Ended, FIRST_STREAM, NEXT_STREAM, State},
 };
 

@@ -5,16 +5,18 @@ use std::{
     sync::{Arc, Condvar, mpsc::Sender},
 };
 
-use crosswire::{
-    role::Role,
-    wire::{frame::error, settings::DEFAULT_WINDOW_BYTES, write::reset},
+use bytes::Bytes;
+use crosswire::role::Role;
+use crosswire_http2::{
+    error,
+    hpack::Field,
+    settings::{DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW_BYTES},
+    write::reset,
 };
 use mutants::{mutant::Mutant, planted::planted};
 use thiserror::Error;
 
-use super::{blocks::BlockWriter, receiving::Received};
-
-const DEFAULT_MAX_FRAME_BYTES: usize = 16_384;
+use super::blocks::BlockWriter;
 
 /// Why a stream ended before it was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -31,6 +33,16 @@ pub(crate) enum Ended {
     /// The time is up.
     #[error("the deadline has passed")]
     Late,
+}
+
+/// What comes on a stream.
+pub(crate) enum Received {
+    /// A header block, and whether it ends the stream.
+    Headers(Vec<Field>, bool),
+    /// The content of DATA, and how much of the window it took, padding included.
+    Data(Bytes, u32),
+    /// Nothing more comes.
+    End,
 }
 
 /// The state of a connection.
@@ -101,7 +113,7 @@ impl State {
             partner: Partner {
                 has_settings: false,
                 initial_window: DEFAULT_WINDOW_BYTES.into(),
-                max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
+                max_frame_bytes: DEFAULT_MAX_FRAME_BYTES as usize,
                 max_streams: usize::MAX,
                 max_header_list_bytes: usize::MAX,
             },

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crosswire::wire::{frame::error, headers::Field};
+use crosswire_http2::{error, hpack::Field};
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
@@ -19,10 +19,7 @@ use super::{
     response::Response,
 };
 use crate::{
-    grpc::{
-        metadata::Entry,
-        status::{Status, code},
-    },
+    grpc::status::{Status, code},
     http2::{Connection, Ended},
     services::{Answer, Method},
 };
@@ -239,12 +236,4 @@ fn mixed(answer: Answer) -> Answer {
     let has_company = IN_FLIGHT.load(Ordering::Relaxed) > 1;
     let first = if has_company { taken.or(first) } else { first };
     Answer { messages: Box::new(first.into_iter().chain(messages)), status }
-}
-
-/// Entries as they are sent back.
-pub(super) fn sent_back(entries: &[Entry]) -> Vec<Entry> {
-    if planted(Mutant::ReordersMetadata) {
-        return entries.iter().rev().cloned().collect();
-    }
-    entries.to_vec()
 }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crosswire::wire::headers::Field;
+use crosswire_http2::hpack::Field;
 use mutants::{mutant::Mutant, planted::planted};
 
 use crate::{
     grpc::{
-        compression::too_long,
+        limit::too_long,
         messages::Messages,
         metadata::{self, Entry},
         status::{Status, code},

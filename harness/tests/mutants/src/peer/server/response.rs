@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use crosswire::wire::frame::error;
+use crosswire_http2::error;
 use mutants::{mutant::Mutant, planted::planted};
 
-use super::call::sent_back;
 use crate::{
     grpc::{
         compression,
@@ -183,4 +182,12 @@ fn head() -> Fields {
     let offers = if planted(Mutant::OffersEncodings) { "identity,gzip" } else { "gzip" };
     add("grpc-accept-encoding", offers);
     fields
+}
+
+/// Entries as they are sent back.
+fn sent_back(entries: &[Entry]) -> Vec<Entry> {
+    if planted(Mutant::ReordersMetadata) {
+        return entries.iter().rev().cloned().collect();
+    }
+    entries.to_vec()
 }

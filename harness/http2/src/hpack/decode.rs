@@ -1,4 +1,4 @@
-//! Header blocks: HPACK (RFC 7541) to fields.
+//! Header blocks to fields.
 //!
 //! Own code, because a reader of hostile bytes needs what no crate that stands alone
 //! gives at once: names and values as bytes whatever they are (`zerodds-hpack` refuses
@@ -7,17 +7,11 @@
 //! block. `hpack` and its descendants build a new table for each Huffman string, which
 //! makes seconds of a block of 1 MiB; `httlib-hpack` moves all bytes for each field.
 
-mod encode;
-mod huffman;
-mod table;
-
-pub use encode::{encode, table_size};
-
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::settings::DEFAULT_HEADER_TABLE_BYTES;
-use table::Table;
+use super::{Field, Fields, OVERHEAD_BYTES, huffman, table::Table};
+use crate::settings::DEFAULT_HEADER_TABLE_BYTES;
 
 /// The most that is kept of one block's fields, each counted with its overhead.
 /// Servers refuse far less (16 KiB, 8 KiB).
@@ -27,37 +21,8 @@ const MAX_FIELDS_BYTES: usize = 1 << 20;
 /// any more, and a note says so.
 const MAX_TABLE_BYTES: u32 = 1 << 20;
 
-/// What each field is counted with beside its text (RFC 7541, section 4.1).
-const OVERHEAD_BYTES: usize = 32;
-
 /// How many bytes may follow the first of a number: as many as 32 bits need.
 const MAX_NUMBER_BYTES: u32 = 5;
-
-/// One header field. Names and values are bytes: what is legal is the rules' matter.
-/// Those from the table are shared with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field {
-    /// Its name, a pseudo-header's with the colon.
-    pub name: Bytes,
-    /// Its value.
-    pub value: Bytes,
-}
-
-impl Field {
-    /// How much memory it takes at most, if nothing of it is shared.
-    pub(super) fn kept_bytes(&self) -> usize {
-        size_of::<Self>() + self.name.len() + self.value.len()
-    }
-}
-
-/// The fields of one block.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fields {
-    /// In the order of the block.
-    pub list: Vec<Field>,
-    /// More were sent than are kept.
-    pub is_cut: bool,
-}
 
 /// A block cannot be decoded. No later block of its direction can be, either.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -66,7 +31,7 @@ pub struct HeaderError(#[from] Malformed);
 
 /// What is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-enum Malformed {
+pub(super) enum Malformed {
     #[error("it ends within a field")]
     Cut,
     #[error("a number has more than 32 bits")]
@@ -147,6 +112,11 @@ impl HeaderDecoder {
         self.table.get(index as usize).ok_or(Malformed::Index(index))
     }
 
+    #[cfg(test)]
+    pub(super) const fn table(&self) -> &Table {
+        &self.table
+    }
+
     fn resize(&mut self, size: u32) -> Result<(), Malformed> {
         let allowed = self.allowed_table_bytes;
         if size > allowed {
@@ -158,13 +128,13 @@ impl HeaderDecoder {
 }
 
 /// Reads the parts of a block.
-struct Reader<'a> {
-    rest: &'a [u8],
+pub(super) struct Reader<'a> {
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     /// A number that begins in so many of the next byte's bits (section 5.1).
-    fn number(&mut self, prefix: u32) -> Result<u32, Malformed> {
+    pub(super) fn number(&mut self, prefix: u32) -> Result<u32, Malformed> {
         let most = u32::from(u8::MAX >> (8 - prefix));
         let start = u32::from(self.byte()?) & most;
         if start < most {
@@ -204,33 +174,11 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hpack::examples::hex;
 
     fn text(fields: &Fields) -> Vec<String> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         fields.list.iter().map(|f| format!("{}={}", text(&f.name), text(&f.value))).collect()
-    }
-
-    /// RFC 7541, appendix C.4: requests with Huffman coding, of one connection.
-    #[test]
-    fn the_examples_of_the_specification_decode() {
-        let mut decoder = HeaderDecoder::default();
-        for (block, expected) in [
-            (
-                "828684418cf1e3c2e5f23a6ba0ab90f4ff",
-                ":method=GET :scheme=http :path=/ :authority=www.example.com",
-            ),
-            (
-                "828684be5886a8eb10649cbf",
-                ":method=GET :scheme=http :path=/ :authority=www.example.com cache-control=no-cache",
-            ),
-            (
-                "828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf",
-                ":method=GET :scheme=https :path=/index.html :authority=www.example.com custom-key=custom-value",
-            ),
-        ] {
-            let fields = decoder.decode(&hex(block)).unwrap();
-            assert_eq!(text(&fields).join(" "), expected);
-        }
     }
 
     #[test]
@@ -299,10 +247,5 @@ mod tests {
             }
         }
         assert!(read > 1000 && refused > 1000, "{read} read, {refused} refused");
-    }
-
-    fn hex(text: &str) -> Vec<u8> {
-        let digits = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-        (0..text.len()).step_by(2).map(digits).collect()
     }
 }

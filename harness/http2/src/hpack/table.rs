@@ -71,6 +71,15 @@ const STATIC: [(&str, &str); 61] = [
     ("www-authenticate", ""),
 ];
 
+/// What a table holds of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// All of it, at this number.
+    Field(usize),
+    /// Its name, at this number.
+    Name(usize),
+}
+
 /// The entries that a sender has added, the newest first. Names and values are
 /// shared, so that an entry costs no more than what was sent for it.
 #[derive(Debug)]
@@ -96,6 +105,22 @@ impl Table {
         }
     }
 
+    /// Where it holds a field, or at least its name.
+    pub(super) fn find(&self, name: &[u8], value: &[u8]) -> Option<Found> {
+        let fixed = STATIC.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let added = self.entries.iter().map(|(name, value)| (&**name, &**value));
+        let mut found = None;
+        for (index, entry) in (1..).zip(fixed.chain(added)) {
+            if entry == (name, value) {
+                return Some(Found::Field(index));
+            }
+            if entry.0 == name && found.is_none() {
+                found = Some(Found::Name(index));
+            }
+        }
+        found
+    }
+
     /// Adds an entry. One that is larger than the table empties it, as it must
     /// (section 4.4).
     pub(super) fn insert(&mut self, name: Bytes, value: Bytes) {
@@ -107,6 +132,20 @@ impl Table {
     pub(super) fn resize(&mut self, max_bytes: usize) {
         self.max_bytes = max_bytes;
         self.shrink();
+    }
+
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> impl Iterator<Item = super::Field> + '_ {
+        let field = |(name, value): &(Bytes, Bytes)| super::Field {
+            name: name.clone(),
+            value: value.clone(),
+        };
+        self.entries.iter().map(field)
+    }
+
+    #[cfg(test)]
+    pub(super) const fn size_bytes(&self) -> usize {
+        self.size_bytes
     }
 
     fn shrink(&mut self) {

@@ -3,15 +3,24 @@
 
 use bytes::BufMut as _;
 
-use super::{
-    frame::{self, HEADER_BYTES, flag, kind},
-    headers,
+use crate::{
+    frame::{HEADER_BYTES, flag, kind, push_header},
+    hpack,
+    message::PREFIX_BYTES,
 };
 
-/// A frame.
+/// The longest payload that a header can announce.
+const MAX_PAYLOAD_BYTES: usize = (1 << 24) - 1;
+
+/// A frame. A payload's length has 24 bits; what is beyond is cut off.
 #[must_use]
 pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    frame::encode(kind, flags, stream, payload).into()
+    let payload = &payload[..payload.len().min(MAX_PAYLOAD_BYTES)];
+    let length = u32::try_from(payload.len()).unwrap_or_default();
+    let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
+    push_header(&mut frame, length, kind, flags, stream);
+    frame.extend_from_slice(payload);
+    frame
 }
 
 /// A message as it stands in DATA: its flag, its length in four bytes, and itself.
@@ -23,7 +32,7 @@ pub fn message(flag: u8, payload: &[u8]) -> Vec<u8> {
 /// Likewise with a prefix that may lie.
 #[must_use]
 pub fn prefixed(flag: u8, length: u32, payload: &[u8]) -> Vec<u8> {
-    let mut message = Vec::with_capacity(5 + payload.len());
+    let mut message = Vec::with_capacity(PREFIX_BYTES + payload.len());
     message.put_u8(flag);
     message.put_u32(length);
     message.extend_from_slice(payload);
@@ -43,7 +52,7 @@ pub fn headers<Name: AsRef<[u8]>, Value: AsRef<[u8]>>(
     flags: u8,
     fields: &[(Name, Value)],
 ) -> Vec<u8> {
-    frame(kind::HEADERS, flag::END_HEADERS | flags, stream, &headers::encode(fields))
+    frame(kind::HEADERS, flag::END_HEADERS | flags, stream, &hpack::encode(fields))
 }
 
 /// A header block in HEADERS and as many CONTINUATION as its pieces need; one of no

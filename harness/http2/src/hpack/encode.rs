@@ -10,10 +10,8 @@ pub fn encode<Name: AsRef<[u8]>, Value: AsRef<[u8]>>(fields: &[(Name, Value)]) -
     let mut block = Vec::new();
     for (name, value) in fields {
         block.put_u8(0);
-        for text in [name.as_ref(), value.as_ref()] {
-            push_number(&mut block, 0, 7, text.len());
-            block.extend_from_slice(text);
-        }
+        push_string(&mut block, 0, name.as_ref());
+        push_string(&mut block, 0, value.as_ref());
     }
     block
 }
@@ -27,8 +25,14 @@ pub fn table_size(bytes: u32) -> Vec<u8> {
     block
 }
 
+/// A string whose first bit says whether it is in Huffman's code (RFC 7541, section 5.2).
+pub(super) fn push_string(block: &mut Vec<u8>, code: u8, string: &[u8]) {
+    push_number(block, code, 7, string.len());
+    block.extend_from_slice(string);
+}
+
 /// A number whose first bits share their byte with others (RFC 7541, section 5.1).
-fn push_number(block: &mut Vec<u8>, others: u8, prefix_bits: u32, number: usize) {
+pub(super) fn push_number(block: &mut Vec<u8>, others: u8, prefix_bits: u32, number: usize) {
     let most = u8::MAX >> (8 - prefix_bits);
     match u8::try_from(number) {
         Ok(small) if small < most => return block.put_u8(others | small),
@@ -45,7 +49,7 @@ fn push_number(block: &mut Vec<u8>, others: u8, prefix_bits: u32, number: usize)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::headers::HeaderDecoder;
+    use crate::hpack::HeaderDecoder;
 
     #[test]
     fn what_is_written_is_read_again() {

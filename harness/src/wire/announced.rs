@@ -8,51 +8,16 @@
 
 use std::collections::VecDeque;
 
-use bytes::Buf as _;
+use crosswire_http2::settings::{
+    DEFAULT_HEADER_TABLE_BYTES, DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW_BYTES,
+    GRPC_ALLOW_TRUE_BINARY_METADATA, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE,
+    MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE,
+};
 
-use super::frame::FrameError;
-
-/// The size of the dynamic table before any SETTINGS.
-pub const DEFAULT_HEADER_TABLE_BYTES: u32 = 4096;
-
-/// The windows before any SETTINGS or WINDOW_UPDATE.
-pub const DEFAULT_WINDOW_BYTES: u32 = 65_535;
-
-const DEFAULT_MAX_FRAME_BYTES: u32 = 16_384;
+use super::unreadable::Unreadable;
 
 /// How many SETTINGS may wait for their acknowledgement and still be followed.
 const MAX_PENDING: usize = 64;
-
-pub(crate) const HEADER_TABLE_SIZE: u16 = 1;
-const ENABLE_PUSH: u16 = 2;
-const MAX_CONCURRENT_STREAMS: u16 = 3;
-pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
-pub(crate) const MAX_FRAME_SIZE: u16 = 5;
-const MAX_HEADER_LIST_SIZE: u16 = 6;
-
-/// gRPC's own (gRFC G1): `-bin` values may be sent as they are, after a zero.
-const ALLOW_TRUE_BINARY: u16 = 0xfe03;
-
-/// The entries of a SETTINGS frame; bytes that are no whole entry are left out.
-pub(crate) fn entries(payload: &[u8]) -> impl Iterator<Item = (u16, u32)> {
-    payload.chunks_exact(6).map(|mut entry| (entry.get_u16(), entry.get_u32()))
-}
-
-/// The name of a setting.
-#[must_use]
-pub fn setting_name(setting: u16) -> String {
-    let name = match setting {
-        HEADER_TABLE_SIZE => "HEADER_TABLE_SIZE",
-        ENABLE_PUSH => "ENABLE_PUSH",
-        MAX_CONCURRENT_STREAMS => "MAX_CONCURRENT_STREAMS",
-        INITIAL_WINDOW_SIZE => "INITIAL_WINDOW_SIZE",
-        MAX_FRAME_SIZE => "MAX_FRAME_SIZE",
-        MAX_HEADER_LIST_SIZE => "MAX_HEADER_LIST_SIZE",
-        ALLOW_TRUE_BINARY => "GRPC_ALLOW_TRUE_BINARY_METADATA",
-        other => return format!("setting {other:#06x}"),
-    };
-    name.to_owned()
-}
 
 #[derive(Debug, Clone, Copy)]
 struct Values {
@@ -64,11 +29,11 @@ struct Values {
 
 /// The limits that one side set for what the other sends.
 #[derive(Debug)]
-pub struct Announced {
+pub(super) struct Announced {
     acknowledged: Values,
     pending: VecDeque<Values>,
     /// Whether it takes `-bin` values that are not base64 (gRFC G1).
-    pub takes_true_binary: bool,
+    pub(super) takes_true_binary: bool,
 }
 
 impl Default for Announced {
@@ -88,9 +53,9 @@ impl Announced {
     ///
     /// # Errors
     /// Too many wait for their acknowledgement.
-    pub fn announce(&mut self, settings: &[(u16, u32)]) -> Result<(), FrameError> {
+    pub(super) fn announce(&mut self, settings: &[(u16, u32)]) -> Result<(), Unreadable> {
         if self.pending.len() == MAX_PENDING {
-            return Err(FrameError::TooManySettings);
+            return Err(Unreadable::TooManySettings);
         }
         let mut values = self.pending.back().copied().unwrap_or(self.acknowledged);
         for &(setting, value) in settings {
@@ -99,7 +64,7 @@ impl Announced {
                 MAX_CONCURRENT_STREAMS => values.max_streams = value,
                 INITIAL_WINDOW_SIZE => values.initial_window_bytes = value,
                 MAX_FRAME_SIZE => values.max_frame_bytes = value,
-                ALLOW_TRUE_BINARY => self.takes_true_binary = value == 1,
+                GRPC_ALLOW_TRUE_BINARY_METADATA => self.takes_true_binary = value == 1,
                 _ => {}
             }
         }
@@ -109,33 +74,29 @@ impl Announced {
 
     /// The other side acknowledged the oldest SETTINGS that it had not. False if
     /// there were none.
-    pub fn acknowledge(&mut self) -> bool {
+    pub(super) fn acknowledge(&mut self) -> bool {
         let Some(values) = self.pending.pop_front() else { return false };
         self.acknowledged = values;
         true
     }
 
     /// How much the other side may send on a new stream.
-    #[must_use]
-    pub fn initial_window_bytes(&self) -> u32 {
+    pub(super) fn initial_window_bytes(&self) -> u32 {
         self.most(|values| values.initial_window_bytes)
     }
 
     /// How long a frame's payload may be.
-    #[must_use]
-    pub fn max_frame_bytes(&self) -> u32 {
+    pub(super) fn max_frame_bytes(&self) -> u32 {
         self.most(|values| values.max_frame_bytes)
     }
 
     /// How many streams the other side may have open; `u32::MAX` is no limit.
-    #[must_use]
-    pub fn max_streams(&self) -> u32 {
+    pub(super) fn max_streams(&self) -> u32 {
         self.most(|values| values.max_streams)
     }
 
     /// How large the other side may make its dynamic table.
-    #[must_use]
-    pub fn header_table_bytes(&self) -> u32 {
+    pub(super) fn header_table_bytes(&self) -> u32 {
         self.most(|values| values.header_table_bytes)
     }
 
@@ -170,6 +131,6 @@ mod tests {
     fn a_flood_of_settings_is_not_kept() {
         let mut announced = Announced::default();
         assert!((0..MAX_PENDING).all(|_| announced.announce(&[]).is_ok()));
-        assert_eq!(announced.announce(&[]), Err(FrameError::TooManySettings));
+        assert_eq!(announced.announce(&[]), Err(Unreadable::TooManySettings));
     }
 }

@@ -78,6 +78,41 @@ const SYMBOLS: [u16; LENGTHS.len()] = {
     symbols
 };
 
+/// Where each symbol stands in [`SYMBOLS`].
+const PLACES: [u16; LENGTHS.len()] = {
+    let mut places = [0; LENGTHS.len()];
+    let mut place = 0;
+    while place < SYMBOLS.len() {
+        places[SYMBOLS[place] as usize] = place as u16;
+        place += 1;
+    }
+    places
+};
+
+/// Encodes a string.
+pub(super) fn encode(string: &[u8]) -> Vec<u8> {
+    let mut encoded = Vec::with_capacity(string.len());
+    let (mut bits, mut count) = (0_u64, 0);
+    for &byte in string {
+        let length = LENGTHS[usize::from(byte)];
+        let Codes { first, symbols, .. } = CODES[usize::from(length)];
+        let code = first + u32::from(PLACES[usize::from(byte)]) - symbols;
+        // Fewer than 8 bits are left of the symbols before, and a code has 30 at most.
+        bits = (bits << length) | u64::from(code);
+        count += u32::from(length);
+        while count >= 8 {
+            count -= 8;
+            encoded.push((bits >> count).to_le_bytes()[0]);
+        }
+    }
+    if count > 0 {
+        let padding = 8 - count;
+        let last = (bits << padding) | ((1 << padding) - 1);
+        encoded.push(last.to_le_bytes()[0]);
+    }
+    encoded
+}
+
 /// Decodes a string; `None` if its end is within a code or not padded with ones.
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<u8>> {
     // The shortest code has 5 bits.
@@ -119,7 +154,9 @@ mod tests {
             let padding = 64 - length;
             let bits = (code << padding) | ((1 << padding) - 1);
             let bytes = &bits.to_be_bytes()[..length.div_ceil(8)];
-            assert_eq!(decode(bytes), Some(vec![u8::try_from(symbol).unwrap()]), "{symbol}");
+            let symbol = vec![u8::try_from(symbol).unwrap()];
+            assert_eq!(decode(bytes).as_ref(), Some(&symbol));
+            assert_eq!(encode(&symbol), bytes);
         }
     }
 
@@ -137,6 +174,9 @@ mod tests {
         ];
         for (bytes, expected) in cases {
             assert_eq!(decode(bytes), expected.map(|text| text.as_bytes().to_vec()));
+            if let Some(text) = expected {
+                assert_eq!(encode(text.as_bytes()), bytes);
+            }
         }
     }
 }

@@ -1,0 +1,12 @@
+//! How long messages may be.
+
+use super::status::{Status, code};
+
+/// What gRPC takes by default.
+pub(crate) const MAX_MESSAGE_BYTES: usize = 4 << 20;
+
+/// The status of a message that is longer.
+pub(crate) fn too_long() -> Status {
+    let text = format!("a message of more than {MAX_MESSAGE_BYTES} bytes");
+    Status::new(code::RESOURCE_EXHAUSTED, text)
+}
