@@ -171,9 +171,7 @@ fn why_unsupported(server: &Peer, client: &Peer, case: &Case) -> Option<String> 
         })
     };
     listed.or_else(not_served).or_else(without_service).or_else(|| {
-        let needed = case.needs.iter().cloned();
-        let of_calls = case.calls.iter().flat_map(Call::server_features).map(str::to_owned);
-        let missing = needed.chain(of_calls).find(|feature| !server.features.contains(feature))?;
+        let missing = case.server_features().find(|feature| !server.features.contains(*feature))?;
         Some(format!("the manifest does not list the feature `{missing}` for {}", server.name))
     })
 }

@@ -141,8 +141,8 @@ fn offers_gzip(transcript: &Transcript) -> bool {
 /// connecting may fail or take too long, the call is cancelled at once, or the case itself
 /// allows the code. Clients may refuse a call for limits and states of their own.
 fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
-    let is_hindered =
-        case.tls.is_some() || case.fault.is_some() || case.scripted() == Some(Role::Server);
+    let is_script = case.scripted() == Some(Role::Server);
+    let is_hindered = case.tls.is_some() || case.fault.is_some() || is_script;
     match answer.code {
         Code::OK => false,
         _ if !answer.messages.is_empty() => false,

@@ -148,10 +148,12 @@ async fn accept(
             continue;
         };
         if connections.len() >= MAX_CONNECTIONS {
-            let why = format!("more than {MAX_CONNECTIONS} connections");
+            let waited = Waited::ForLess(format!("more than {MAX_CONNECTIONS} connections"));
+            let stalled =
+                Stalled { step: None, waited, instead: Vec::new(), is_late: false };
             state.send_modify(|state| {
                 state.counts.get_or_insert(number);
-                state.progress = Progress::Beyond(why);
+                state.progress = Progress::Stalled(stalled);
             });
             continue;
         }

@@ -156,11 +156,21 @@ impl CaseReader<'_> {
         let code = call.get_mut("expect").and_then(|expect| expect.get_mut("code"));
         let Some(code) = code else { return Ok(()) };
         let is_class = |name: &&str| name.starts_with(|first: char| first.is_ascii_lowercase());
-        if let Some(class) = code.as_str().filter(is_class) {
+        let names = match code {
+            Value::Array(names) => std::mem::take(names),
+            _ => vec![code.take()],
+        };
+        let mut all: Vec<Value> = Vec::new();
+        for name in names {
+            let Some(class) = name.as_str().filter(is_class) else {
+                all.push(name);
+                continue;
+            };
             let codes = self.classes.codes(class, rule);
             let codes = codes.map_err(|why| format!("expect.code: {why}"))?;
-            *code = codes.iter().map(ToString::to_string).collect();
+            all.extend(codes.iter().map(|code| code.to_string().into()));
         }
+        *code = Value::Array(all);
         Ok(())
     }
 

@@ -58,6 +58,21 @@ fn toml_suite(case: &str) -> Result<Vec<Suite>, String> {
 const NAMED: &str = "name = \"c\"\nrule = \"R-1\"\nwhy = \"w\"\n";
 
 #[test]
+fn a_class_stands_for_its_codes_also_beside_others() {
+    let codes = |code: &str| {
+        let text = format!(
+            "{NAMED}method = \"t.S/Unary\"\nrequest = {{}}\nexpect = {{ code = {code}, any_messages = true }}"
+        );
+        toml_suite(&text).map(|suites| suites[0].cases[0].calls[0].expect.codes.clone())
+    };
+    let lost = [Code::INTERNAL, Code::UNAVAILABLE];
+    assert_eq!(codes("\"lost\"").unwrap(), lost);
+    assert_eq!(codes("[\"OK\", \"lost\"]").unwrap(), [&[Code::OK][..], &lost].concat());
+    assert!(codes("[\"OK\", \"worse\"]").unwrap_err().contains("`worse` is no class"));
+    assert!(codes("[]").unwrap_err().contains("an empty list"));
+}
+
+#[test]
 fn both_formats_give_the_same_case() {
     let toml = toml_suite(&format!(
         "{NAMED}method = \"t.S/Unary\"\nrequest = {{ x = -inf, many = [1, -2] }}\nexpect = {{ messages = [{{ y = 3 }}] }}"

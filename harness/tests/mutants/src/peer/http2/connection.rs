@@ -108,9 +108,22 @@ impl Connection {
     pub(super) fn abort(&self, code: u32) {
         let mut state = self.lock();
         let last = state.highest;
-        state.send(goaway(last, code));
+        if !planted(Mutant::ClosesWithoutGoaway) {
+            state.send(goaway(last, code));
+        }
         state.output = None;
         state.is_broken = code != error::NO_ERROR;
+    }
+
+    /// Whether the other side has broken the protocol.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.lock().is_broken
+    }
+
+    /// Whether it has as many streams as the other side takes.
+    pub(crate) fn is_full(&self) -> bool {
+        let state = self.lock();
+        state.partner.has_settings && state.streams.len() >= state.partner.max_streams
     }
 
     /// Nothing more comes, and nobody waits any longer.
