@@ -300,10 +300,7 @@ fn codes_value(codes: &Codes) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        rules::samples::stream_sequence,
-        suite::ErrorCode,
-    };
+    use crate::{rules::samples::stream_sequence, suite::ErrorCode};
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
         list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

@@ -64,8 +64,7 @@ impl State {
     }
 
     fn is_over(&self) -> bool {
-        use Progress::{Beyond, Finished, Stalled};
-        matches!(self.progress, Finished | Stalled(_) | Beyond(_))
+        matches!(self.progress, Progress::Finished | Progress::Stalled(_))
     }
 }
 
@@ -149,8 +148,7 @@ async fn accept(
         };
         if connections.len() >= MAX_CONNECTIONS {
             let waited = Waited::ForLess(format!("more than {MAX_CONNECTIONS} connections"));
-            let stalled =
-                Stalled { step: None, waited, instead: Vec::new(), is_late: false };
+            let stalled = Stalled { step: None, waited, instead: Vec::new(), is_late: false };
             state.send_modify(|state| {
                 state.counts.get_or_insert(number);
                 state.progress = Progress::Stalled(stalled);

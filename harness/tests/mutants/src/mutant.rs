@@ -365,7 +365,6 @@ mutants! {
         LimitsSettings Http2 Client "takes 32 settings in a frame at most"
         LimitsEmptyData Http2 Client "takes two empty DATA in a row at most"
         StripsBlanks Http2 Both "takes blanks off either end of a value"
-        ConnectsBeyondLimit Http2 Client "makes another connection where the limit of streams is reached"
     }
 }
 

@@ -41,10 +41,7 @@ impl Channels {
         let channel = Arc::clone(all.entry(target.to_owned()).or_default());
         drop(all);
         let mut channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full =
-            |connection: &Connection| planted(Mutant::ConnectsBeyondLimit) && connection.is_full();
         if let Some(connection) = &*channel
-            && !is_full(connection)
             && (connection.takes_streams() || planted(Mutant::NeverConnectsAgain))
         {
             let is_left =

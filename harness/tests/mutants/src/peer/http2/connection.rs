@@ -61,12 +61,6 @@ impl Connection {
         !state.is_lost && state.output.is_some() && !is_ending
     }
 
-    /// Whether it takes no stream just now, but will.
-    pub(crate) fn is_full(&self) -> bool {
-        let state = self.lock();
-        state.partner.has_settings && state.streams.len() >= state.partner.max_streams
-    }
-
     /// Whether there is no call on it, and none was since this stream was opened.
     pub(crate) fn is_idle_since(&self, stream: u32) -> bool {
         let state = self.lock();
