@@ -202,9 +202,8 @@ fn strays(case: &Case, wire: &Wire) -> Option<Finding> {
         Some(request.value(":path")?.strip_prefix(b"/")?.to_vec())
     };
     let is_of_case = |stray: &&Transcript| {
-        path(stray).is_none_or(|path| {
-            case.calls.iter().any(|call| call.method.path.as_bytes() == path)
-        })
+        path(stray)
+            .is_none_or(|path| case.calls.iter().any(|call| call.method.path.as_bytes() == path))
     };
     let strays: Vec<&Transcript> = wire.strays.iter().filter(is_of_case).collect();
     let first = strays.first()?;

@@ -30,8 +30,7 @@ pub(super) fn is_malformed_http2(exchange: &Exchange<'_>) -> bool {
 /// Names and values that no field has (sections 8.2.1 and 8.2.2).
 fn is_malformed(field: &Field) -> bool {
     let name = field.name.strip_prefix(b":").unwrap_or(&field.name);
-    let is_of_no_name =
-        |byte: &u8| matches!(byte, 0..=b' ' | b':' | b'A'..=b'Z' | 0x7f..=u8::MAX);
+    let is_of_no_name = |byte: &u8| matches!(byte, 0..=b' ' | b':' | b'A'..=b'Z' | 0x7f..=u8::MAX);
     let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     name.is_empty()
         || name.iter().any(is_of_no_name)

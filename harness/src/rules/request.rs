@@ -7,9 +7,7 @@ use crosswire_http2::{
     hpack::Field,
 };
 
-use super::{
-    Breach, Exchange, malformed::is_malformed_http2, metadata::field_breach, micros,
-};
+use super::{Breach, Exchange, malformed::is_malformed_http2, metadata::field_breach, micros};
 use crate::{
     role::Role,
     suite::Code,

@@ -260,7 +260,7 @@ mod tests {
         role::Role,
         wire::{sample::*, transcript::What},
     };
-    use crosswire_http2::frame::{PREFACE, flag};
+    use crosswire_http2::frame::{PREFACE, flag, kind};
 
     impl Watch {
         fn passed(&mut self, from: Role, bytes: &[u8]) {

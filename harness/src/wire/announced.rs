@@ -165,7 +165,8 @@ mod tests {
     fn a_flood_of_settings_is_followed_and_not_kept() {
         let mut announced = Announced::default();
         for number in 0..1000 {
-            announced.announce(&[(INITIAL_WINDOW_SIZE, 100_000 + number), (MAX_FRAME_SIZE, 20_000)]);
+            announced
+                .announce(&[(INITIAL_WINDOW_SIZE, 100_000 + number), (MAX_FRAME_SIZE, 20_000)]);
         }
         announced.announce(&[(INITIAL_WINDOW_SIZE, 10)]);
         assert_eq!(announced.pending.len(), MAX_PENDING);

@@ -401,7 +401,11 @@ fn the_end_of_a_connection_is_known() {
         ("goes on", |_| (), None),
         ("GOAWAY", |w| _ = w.server(&goaway(1, 0)), Some(7)),
         ("the client leaves", |w| w.connection.closed(Role::Client, Closing::End, w.now), Some(7)),
-        ("the server breaks", |w| w.connection.closed(Role::Server, Closing::Abort, w.now), Some(7)),
+        (
+            "the server breaks",
+            |w| w.connection.closed(Role::Server, Closing::Abort, w.now),
+            Some(7),
+        ),
     ];
     for (name, end, expected) in ends {
         let mut wire = Wire::new();

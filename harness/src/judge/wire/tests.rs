@@ -1,6 +1,6 @@
 use std::{path::Path, sync::Arc};
 
-use crosswire_http2::frame::flag;
+use crosswire_http2::frame::{PREFACE, flag};
 
 use super::*;
 use crate::{
@@ -174,7 +174,7 @@ fn a_connection_that_has_ended_is_not_wanted_again() {
             let mut sample = Sample::new();
             sample.connection = Connection::new(number);
             sample.now = ms(1000 * number);
-            sample.client(PREFACE).client(&settings(&[])).server(&settings(&[]));
+            sample.client(&PREFACE[..]).client(&settings(&[])).server(&settings(&[]));
             sample.request(1, REQUEST).response(1);
             wire.calls.push(sample.calls());
         }
@@ -182,7 +182,8 @@ fn a_connection_that_has_ended_is_not_wanted_again() {
         first_unseen(&case(calls), &[], &wire).is_none()
     };
     assert!(of(Some((0, 500))), "it had ended");
-    for (name, ended) in [("goes on", None), ("another", Some((1, 500))), ("later", Some((0, 2000)))]
+    for (name, ended) in
+        [("goes on", None), ("another", Some((1, 500))), ("later", Some((0, 2000)))]
     {
         assert!(!of(ended), "{name}");
     }

@@ -123,11 +123,8 @@ fn a_malformed_response_may_be_refused_as_such() {
 /// Of an HTTP status and a reset behind it, either may be translated.
 #[test]
 fn an_http_status_with_a_reset_behind_it() {
-    for (code, expected) in [
-        (12, &[][..]),
-        (14, &[]),
-        (13, &["WIRE-38 client", "WIRE-39 client"]),
-    ] {
+    for (code, expected) in [(12, &[][..]), (14, &[]), (13, &["WIRE-38 client", "WIRE-39 client"])]
+    {
         let mut wire = Wire::new();
         wire.client(&headers(1, 0, REQUEST)).server(&headers(1, 0, &[(":status", "404")]));
         wire.server(&reset(1, 7));

@@ -86,11 +86,7 @@ fn header_fields_of_a_request() {
             with(REQUEST, "content-type", "application/grpc+proto; charset=utf-8"),
             &[],
         ),
-        (
-            "content-type in capitals",
-            with(REQUEST, "content-type", "Application/gRPC;v=1"),
-            &[],
-        ),
+        ("content-type in capitals", with(REQUEST, "content-type", "Application/gRPC;v=1"), &[]),
         (
             "content-type with a codec that is none",
             with(REQUEST, "content-type", "application/grpc+;v=1"),

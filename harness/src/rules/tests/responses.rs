@@ -106,7 +106,13 @@ fn a_response_that_is_https_own() {
         ("nothing else", |w| w.server(&headers(1, flag::END_STREAM, &[(":status", "431")])), &[]),
         (
             "a page",
-            |w| w.server(&headers(1, 0, PAGE)).server(&data(1, flag::END_STREAM, b"<html>no</html>")),
+            |w| {
+                w.server(&headers(1, 0, PAGE)).server(&data(
+                    1,
+                    flag::END_STREAM,
+                    b"<html>no</html>",
+                ))
+            },
             &[],
         ),
         (
