@@ -109,10 +109,14 @@ fn are_joined(expected: &[(String, String)], name: &str, joined: &str) -> bool {
         if index == 0 {
             return rest.strip_prefix(value.as_str());
         }
-        let rest = rest.trim_start_matches(BLANKS).strip_prefix(',')?;
-        // The value may begin with a blank of its own.
-        let own = rest.strip_prefix(value.as_str());
-        own.or_else(|| rest.trim_start_matches(BLANKS).strip_prefix(value.as_str()))
+        let mut rest = rest.trim_start_matches(BLANKS).strip_prefix(',')?;
+        // The value may begin with blanks of its own.
+        loop {
+            match rest.strip_prefix(value.as_str()) {
+                Some(rest) => return Some(rest),
+                None => rest = rest.strip_prefix(BLANKS)?,
+            }
+        }
     });
     rest == Some("")
 }
