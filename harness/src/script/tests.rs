@@ -361,8 +361,9 @@ async fn a_server_that_never_stops_is_bounded() {
     let address = server(answer_with(&[]), endless).await;
     let script = script(vec![request()], vec![EndingKind::Closed]);
     let played = played(&address, &script, LIMIT).await;
-    let why = played.unreadable.expect("too much");
+    let why = played.beyond.expect("too much");
     assert!(why.starts_with("more than "), "{why}");
+    assert_eq!(played.unreadable, None, "nothing says that it is wrong");
 }
 
 #[tokio::test]

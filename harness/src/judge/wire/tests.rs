@@ -174,7 +174,7 @@ fn a_connection_that_has_ended_is_not_wanted_again() {
             let mut sample = Sample::new();
             sample.connection = Connection::new(number);
             sample.now = ms(1000 * number);
-            sample.client(PREFACE).client(&settings(&[])).server(&settings(&[]));
+            sample.client(&PREFACE[..]).client(&settings(&[])).server(&settings(&[]));
             sample.request(1, REQUEST).response(1);
             wire.calls.push(sample.calls());
         }

@@ -52,7 +52,7 @@ fn questions_are_answered() {
             ask(&mut wire);
             answers_a_later_ping(&mut wire);
             wire.now += Duration::from_millis(later);
-            for _ in 0..frames - 1 {
+            for _ in 0..frames - 2 {
                 wire.client(&frame(0x77, 0, 1, b"")).server(&frame(0x77, 0, 1, b""));
             }
             let expected = if is_overdue { &[expected][..] } else { &[] };

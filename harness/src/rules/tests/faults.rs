@@ -153,6 +153,7 @@ fn the_receiver_is_judged_by_what_it_received() {
     wire.client(&headers(1, 0, REQUEST));
     wire.connection.alters(Role::Server);
     wire.connection.added(Role::Server, &ping(0, [7; 8]), wire.now);
+    wire.server(&ping(0, [8; 8])).client(&ping(flag::ACK, [8; 8]));
     wire.now += Duration::from_millis(1500);
     for _ in 0..8 {
         wire.client(&frame(0x77, 0, 1, b""));

@@ -19,6 +19,9 @@ const UNKNOWN_KIND: u8 = 0xfa;
 const LARGE_WINDOW: u32 = 8 << 20;
 const SMALL_WINDOW: u32 = 4000;
 
+/// More than a header table holds anywhere.
+pub(super) const LARGE_TABLE: u32 = 2 << 20;
+
 /// More SETTINGS than anybody sends.
 const MANY: usize = 100;
 
@@ -43,8 +46,8 @@ pub(super) fn greeting(role: Role) -> Vec<u8> {
     if planted(Mutant::TakesLongFrames) {
         list.push((MAX_FRAME_SIZE, (1 << 24) - 1));
     }
-    if planted(Mutant::HugeTable) {
-        list.push((HEADER_TABLE_SIZE, u32::MAX));
+    if planted(Mutant::LargeTable) {
+        list.push((HEADER_TABLE_SIZE, LARGE_TABLE));
     }
     let mut bytes = if role == Role::Client { PREFACE.to_vec() } else { Vec::new() };
     if planted(Mutant::BeginsWithoutSettings) {

@@ -19,6 +19,7 @@ use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
     connection::Connection,
+    greeting::LARGE_TABLE,
     malformed::{self, Part},
     receiving::give_back_to_all,
     state::{Ended, Received, State, is_clients, of},
@@ -68,8 +69,8 @@ pub(super) fn read(
         Role::Client => FrameReader::of_server(),
     };
     let mut decoder = HeaderDecoder::default();
-    if planted(Mutant::HugeTable) {
-        decoder.allow_table_size(u32::MAX);
+    if planted(Mutant::LargeTable) {
+        decoder.allow_table_size(LARGE_TABLE);
     }
     let mut reading = Reading {
         connection,
