@@ -3,6 +3,7 @@
 
 mod call;
 mod case;
+mod class;
 mod code;
 mod each;
 mod expand;
@@ -19,9 +20,10 @@ mod tls;
 
 pub use call::{Call, CallOptions, Compression, Method};
 pub use case::{Case, Suite};
-pub use code::Code;
+pub use class::{Allowed, Extent};
+pub use code::{Code, allowed_in_words};
 pub use expect::{Approx, Expect, Seen};
-pub use fault::{Action, Cut, Fault, LastStream, Position};
+pub use fault::{Action, Cut, Fault, LastStream, PING_DATA, Position};
 pub use http2::{ErrorCode, Settings};
 pub use json::message_value;
 pub use load::{load, load_protos};

@@ -46,12 +46,21 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
         fields["rule"] = format!("{} ({}) {}", rule.id, rule.level, rule.text).into();
         let at = fields.keys().position(|field| field == "why").unwrap_or_default();
         fields.shift_insert(at, "rule's source".to_owned(), rule.source.as_str().into());
+        if !rule.classes.is_empty() && case.script.is_some() {
+            fields.shift_insert(at + 1, "classes".to_owned(), rule.classes.as_str().into());
+        }
     }
     if let (None, Some(source)) = (&case.source, source) {
         fields.insert("source".to_owned(), source.into());
     }
     for (name, value) in fields {
         page.field(1, &name, value);
+    }
+    if let Some(script) = &case.script {
+        let names = |name: &str| script.endings.iter().any(|ending| ending.class() == Some(name));
+        for class in project.contract.classes.iter().filter(|class| names(&class.name)) {
+            page.line(1, &class.name, &class.meaning);
+        }
     }
     for entry in &project.known.entries {
         if entry.case.matches(&case.name) {

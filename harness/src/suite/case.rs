@@ -47,7 +47,8 @@ pub struct Case {
     #[serde(skip_deserializing, default = "Place::nowhere", serialize_with = "shown")]
     #[schemars(skip)]
     pub place: Place,
-    /// Features that the manifest must list for the server.
+    /// Features that the manifest must list for the server, if it is not a script. `gzip`
+    /// the client must have announced, too, if that is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<ServerFeature>,
     /// Whether nothing else runs beside it, because it may end a process.
@@ -153,7 +154,20 @@ impl Case {
     /// The features that the client must have announced.
     pub fn client_features(&self) -> impl Iterator<Item = ClientFeature> {
         let of_calls = self.calls.iter().flat_map(Call::client_features);
-        self.tls.as_ref().map(|_| ClientFeature::Tls).into_iter().chain(of_calls)
+        let takes_gzip =
+            self.scripted() != Some(Role::Client) && self.needs.contains(&ServerFeature::Gzip);
+        let of_case = [
+            self.tls.as_ref().map(|_| ClientFeature::Tls),
+            takes_gzip.then_some(ClientFeature::Gzip),
+        ];
+        of_case.into_iter().flatten().chain(of_calls)
+    }
+
+    /// The features that the manifest must list for the server. What a script can, it can.
+    pub fn server_features(&self) -> impl Iterator<Item = ServerFeature> {
+        let is_peer = self.scripted() != Some(Role::Server);
+        let of_case = self.needs.iter().filter(move |_| is_peer).cloned();
+        of_case.chain(self.calls.iter().flat_map(Call::server_features))
     }
 }
 

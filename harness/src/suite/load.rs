@@ -31,6 +31,7 @@ use self::{
 };
 use super::{
     case::Suite,
+    class::Classes,
     json::from_json,
     problem::{Problem, Within as _},
 };
@@ -63,8 +64,8 @@ pub fn load_protos(folder: &Path) -> Result<DescriptorPool, BadInput> {
 ///
 /// # Errors
 /// A file cannot be read or is malformed, a case calls a method that the protos
-/// lack, names a rule that the contract lacks or needs a feature that neither the harness
-/// knows nor the manifest lists, or two have one name.
+/// lack, names a rule that the contract lacks, allows other outcomes than its rule or needs a
+/// feature that neither the harness knows nor the manifest lists, or two have one name.
 pub fn load(
     folder: &Path,
     protos: &DescriptorPool,
@@ -73,8 +74,10 @@ pub fn load(
 ) -> Result<Vec<Suite>, BadInput> {
     let mut suites: Vec<Suite> = Vec::new();
     let mut places: BTreeMap<String, Place> = BTreeMap::new();
+    let classes = &Classes::read(contract)?;
     let paths = files_below(folder, &["toml", "jsonl"])?;
-    let read = side_by_side(&paths, |path| Setting { path, protos, contract, features }.read());
+    let read =
+        side_by_side(&paths, |path| Setting { path, protos, contract, classes, features }.read());
     for (path, suite) in paths.iter().zip(read) {
         let suite = suite?;
         if suites.iter().any(|other| other.name == suite.name) {
@@ -156,6 +159,7 @@ struct Setting<'a> {
     path: &'a Path,
     protos: &'a DescriptorPool,
     contract: &'a Contract,
+    classes: &'a Classes,
     features: &'a [ServerFeature],
 }
 
@@ -242,6 +246,7 @@ impl Setting<'_> {
             defaults: &defaults,
             methods,
             contract: self.contract,
+            classes: self.classes,
             features: self.features,
         };
         let mut read = Vec::new();

@@ -51,11 +51,13 @@ fn case(generator: &mut SchemaGenerator) -> Schema {
     let mut fields: Map<String, Value> = parts.iter().filter_map(of_part).flatten().collect();
     let expect = generator.subschema_for::<Expect<Value>>();
     let ending = generator.subschema_for::<WrittenEnding>();
+    // A class of outcomes by its name, or a table.
+    let outcome = json_schema!({ "anyOf": [{ "type": "string" }, ending] });
     fields.insert(
         "expect".to_owned(),
         json!({
             "description": "What must come of it; of a scripted client, the allowed outcomes.",
-            "anyOf": [expect, ending, { "type": "array", "items": ending, "minItems": 1 }],
+            "anyOf": [expect, outcome, { "type": "array", "items": outcome, "minItems": 1 }],
         }),
     );
     fields.insert(

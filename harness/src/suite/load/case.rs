@@ -21,6 +21,7 @@ use crate::{
     suite::{
         call::{Call, CallOptions, WrittenCall},
         case::Case,
+        class::{Classes, Extent},
         each::each,
         expand::expand,
         expect::Seen,
@@ -42,6 +43,7 @@ pub(super) struct CaseReader<'a> {
     pub(super) defaults: &'a Defaults,
     pub(super) methods: Vec<MethodDescriptor>,
     pub(super) contract: &'a Contract,
+    pub(super) classes: &'a Classes,
     /// The features that the manifest lists.
     pub(super) features: &'a [ServerFeature],
 }
@@ -100,7 +102,7 @@ impl CaseReader<'_> {
         self.defaults.fill(&mut table);
         // What stands on the case itself is the default of each of its calls.
         let mut case: Case = take(&mut table)?;
-        let WrittenCalls { calls } = take(&mut table)?;
+        let WrittenCalls { mut calls } = take(&mut table)?;
         self.check_names(&case)?;
         let script: Option<WrittenScript> = match table.keys().find(|key| is_of_a_script(key)) {
             Some(first) if !table.contains_key("scripted") => {
@@ -121,13 +123,18 @@ impl CaseReader<'_> {
             check_scripted(&case, calls.is_some(), script.role())?;
         }
         let endings = script.as_ref().map(|script| script.take_endings(&mut table)).transpose()?;
+        self.write_out_classes(&mut table, &case.rule)?;
+        for (index, call) in calls.iter_mut().flatten().enumerate() {
+            self.write_out_classes(call, &case.rule).within(index).within("calls")?;
+        }
         case.calls = self.read_calls(table, calls)?;
         check_together(&case)?;
         let script = script.map(|script| {
             let call = case.calls.first().ok_or("`calls` is empty")?;
-            script.read(endings.unwrap_or_default(), call)
+            script.read(endings.unwrap_or_default(), call, self.classes, &case.rule)
         });
         case.script = script.transpose()?.map(Arc::new);
+        self.check_outcomes(&case)?;
         case.name = format!("{}/{}", self.suite, case.name);
         case.place = place;
         // A scripted client marks nothing: all that it sends is in its script.
@@ -151,6 +158,49 @@ impl CaseReader<'_> {
             .iter()
             .try_for_each(|feature| feature.check_needed(self.features))
             .within("needs")
+    }
+
+    /// Puts the codes of a class in the place of its name, in what a client is to report.
+    fn write_out_classes(&self, call: &mut Map<String, Value>, rule: &str) -> Result<(), Problem> {
+        let code = call.get_mut("expect").and_then(|expect| expect.get_mut("code"));
+        let Some(code) = code else { return Ok(()) };
+        let is_class = |name: &&str| name.starts_with(|first: char| first.is_ascii_lowercase());
+        let names = match code {
+            Value::Array(names) => std::mem::take(names),
+            _ => vec![code.take()],
+        };
+        let mut all: Vec<Value> = Vec::new();
+        for name in names {
+            let Some(class) = name.as_str().filter(is_class) else {
+                all.push(name);
+                continue;
+            };
+            let codes = self.classes.codes(class, rule);
+            let codes = codes.within("code").within("expect")?;
+            all.extend(codes.iter().map(|code| code.to_string().into()));
+        }
+        *code = Value::Array(all);
+        Ok(())
+    }
+
+    /// What may come of a script, beside what may come by its rule. (An ordinary case's outcome
+    /// is the service's, which no class describes.)
+    fn check_outcomes(&self, case: &Case) -> Result<(), String> {
+        let Some(script) = case.script.as_deref() else { return Ok(()) };
+        let check = |outcomes: &Extent| {
+            let is_reported = script.role == Role::Server;
+            self.classes.check(&case.rule, outcomes, is_reported, case.source.is_some())
+        };
+        if script.role == Role::Client {
+            let mut outcomes = Extent::default();
+            script.endings.iter().for_each(|ending| outcomes.add(&ending.kind.extent()));
+            return check(&outcomes);
+        }
+        // Of several calls, one is what the case is about.
+        let mut checked =
+            case.calls.iter().map(|call| check(&Extent::of_codes(&call.expect.codes)));
+        let first = checked.next().unwrap_or(Ok(()));
+        if checked.any(|fits| fits.is_ok()) { Ok(()) } else { first }
     }
 
     /// The calls, with what stands on the case itself as each one's default.

@@ -11,14 +11,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub(in crate::suite) use self::ending::WrittenEnding;
-use self::{check::check, step::StepReader, written::WrittenStep};
+use self::{check::check, ending::EndingReader, step::StepReader, written::WrittenStep};
 use super::{Beside, Ending, EndingKind, Habit, Script, Step, TIME_AFTER_DEADLINE};
 use crate::{
     role::Role,
     suite::{
         call::{Call, CallOptions, DEFAULT_TIMEOUT, Method},
+        class::Classes,
         code::Code,
-        json::{from_json, read_message},
+        json::read_message,
         problem::{Problem, Within as _, each_item},
         table::fields_of,
     },
@@ -98,7 +99,7 @@ impl WrittenScript {
                     "`code` belongs to a scripted server; the outcome of a scripted client is `status`",
                 ));
             }
-            from_json(ending)
+            WrittenEnding::from_value(ending)
         };
         each_item(endings, read).within("expect")
     }
@@ -108,6 +109,8 @@ impl WrittenScript {
         self,
         endings: Vec<WrittenEnding>,
         call: &Call,
+        classes: &Classes,
+        rule: &str,
     ) -> Result<Script, Problem> {
         let role = self.scripted;
         let Method { path, descriptor } = &call.method;
@@ -124,7 +127,8 @@ impl WrittenScript {
         }
         let again = self.script_again.map(|again| reader.read_all(again).within("script_again"));
         let steps_again = again.transpose()?;
-        let endings = each_item(endings, |ending| ending.read(output.as_ref())).within("expect")?;
+        let ending_reader = EndingReader { output: output.as_ref(), classes, rule };
+        let endings = each_item(endings, |ending| ending.read(&ending_reader)).within("expect")?;
         let beside = self.beside.map(|written| beside(written, &reader, call)).transpose()?;
         let limit = match role {
             Role::Client => call.timeout,

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use prost_reflect::MessageDescriptor;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     input::OneOrMore,
     suite::{
         Code, Codes, Ending, EndingKind, ErrorCode,
-        json::read_message,
+        class::Classes,
+        json::{from_json, read_message},
         problem::{Problem, Within as _, each_item},
     },
 };
@@ -20,6 +21,8 @@ use crate::{
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::suite) struct WrittenEnding {
+    class: Option<String>,
+    error: Option<OneOrMore<ErrorCode>>,
     status: Option<OneOrMore<Code>>,
     http: Option<OneOrMore<u16>>,
     rst_stream: Option<Codes>,
@@ -43,10 +46,38 @@ pub(in crate::suite) struct WrittenEnding {
     also: Vec<WrittenEnding>,
 }
 
+/// What the outcomes of a case are read with.
+pub(super) struct EndingReader<'a> {
+    /// The type of the response messages, of a method that is known.
+    pub(super) output: Option<&'a MessageDescriptor>,
+    /// What the names of classes mean.
+    pub(super) classes: &'a Classes,
+    /// The case's rule.
+    pub(super) rule: &'a str,
+}
+
 impl WrittenEnding {
-    /// The outcome, with messages of this type.
-    pub(super) fn read(self, output: Option<&MessageDescriptor>) -> Result<Ending, Problem> {
+    /// An outcome as it is written: a table, or the name of a class.
+    pub(super) fn from_value(value: Value) -> Result<Self, Problem> {
+        from_json(if value.is_string() { json!({ "class": value }) } else { value })
+    }
+
+    /// The outcome.
+    pub(super) fn read(self, reader: &EndingReader<'_>) -> Result<Ending, Problem> {
+        let class = self.class.map(|name| {
+            let mut extent = reader.classes.extent(&name, reader.rule)?;
+            if let Some(errors) = &self.error {
+                extent.narrow_errors(&errors.0);
+            }
+            Ok::<EndingKind, String>(EndingKind::Class { name, extent })
+        });
+        let class = class.transpose()?;
+        if self.error.is_some() && class.is_none() {
+            return Err(Problem::of_field("error", "`error` belongs to a `class`"));
+        }
+        let output = reader.output;
         let kinds = [
+            class,
             self.status.map(|codes| EndingKind::Status(codes.0)),
             self.http.map(|statuses| EndingKind::Http(statuses.0)),
             self.rst_stream.map(EndingKind::Reset),
@@ -57,14 +88,14 @@ impl WrittenEnding {
         let mut kinds = kinds.into_iter().flatten();
         let (Some(kind), None) = (kinds.next(), kinds.next()) else {
             return Err(
-                "an outcome is one of `status`, `http`, `rst_stream`, `goaway`, `closed`, `silence`"
+                "an outcome is a class's name, or one of `class`, `status`, `http`, `rst_stream`, `goaway`, `closed`, `silence`"
                     .into(),
             );
         };
         if self.stream == Some(0) {
             return Err(Problem::of_field("stream", "`stream` 0 is the connection; leave it out"));
         }
-        let also = each_item(self.also, |ending| ending.read(output)).within("also")?;
+        let also = each_item(self.also, |ending| ending.read(reader)).within("also")?;
         let messages = match (self.messages, output) {
             (None, _) => None,
             (Some(_), None) => return Err("an unknown method has no type").within("messages"),
@@ -73,8 +104,7 @@ impl WrittenEnding {
                 Some(each_item(values, read).within("messages")?)
             }
         };
-        let is_success = matches!(&kind, EndingKind::Status(codes) if codes.contains(&Code::OK));
-        if is_success && messages.is_none() && self.message_count.is_none() {
+        if kind.extent().is_served && messages.is_none() && self.message_count.is_none() {
             return Err("OK with nothing checked; give `messages` or `message_count`".into());
         }
         Ok(Ending {
