@@ -20,8 +20,6 @@ mod tests;
 mod tls;
 mod watch;
 
-pub(crate) use fault::PING_DATA;
-
 use std::{
     io,
     net::SocketAddr,
@@ -133,6 +131,13 @@ impl Tap {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether the server has ended a connection, or has taken none, since this was asked
+    /// last. Whatever the client makes of that, it makes it later.
+    #[must_use]
+    pub fn has_server_left(&self) -> bool {
+        self.watch.has_server_left()
     }
 
     /// How many connections have ended so far on which calls may have passed unread. Calls

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::{Judgement, Side, Strictness, Verdict};
 use crate::{
-    observe::{Answer, Observation, Outcome, Unfinished, Wire},
+    observe::{Answer, Observation, Outcome, Waited, Wire},
+    outcome::stalled_in_words,
     role::Role,
     rules::{self, Violation},
-    suite::{Call, Case, Code, Seen},
-    tap,
+    suite::{Call, Case, Code, PING_DATA, Seen},
     text::{self, count, printable},
     wire::transcript::{Transcript, What, other},
     words,
@@ -68,7 +68,7 @@ pub(super) fn judge(
         findings.extend(fault);
     }
     findings.extend(strays(case, wire));
-    findings.extend(script_in_vain(wire));
+    findings.extend(script_in_vain(case, wire));
     for Finding { side, what } in findings {
         if judgement.verdict == Verdict::Pass {
             judgement.verdict = Verdict::Fail;
@@ -141,8 +141,8 @@ fn offers_gzip(transcript: &Transcript) -> bool {
 /// connecting may fail or take too long, the call is cancelled at once, or the case itself
 /// allows the code. Clients may refuse a call for limits and states of their own.
 fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
-    let is_hindered =
-        case.tls.is_some() || case.fault.is_some() || case.scripted() == Some(Role::Server);
+    let is_script = case.scripted() == Some(Role::Server);
+    let is_hindered = case.tls.is_some() || case.fault.is_some() || is_script;
     match answer.code {
         Code::OK => false,
         _ if !answer.messages.is_empty() => false,
@@ -185,13 +185,17 @@ fn fault_that_never_struck(case: &Case, wire: &Wire) -> Option<Finding> {
     Some(Finding { side: None, what: format!("the case's fault never came to its place: {fault}") })
 }
 
-/// A scripted server that waited for what its client never did.
-fn script_in_vain(wire: &Wire) -> Option<Finding> {
-    let Unfinished { side, why } = wire.unfinished.as_ref()?;
-    Some(Finding {
-        side: Some(side.map_or(Side::Unclear, Side::from)),
-        what: format!("the script {why}"),
-    })
+/// A scripted server that waited for what its client never did. A step of its own that takes
+/// too long is nobody's.
+fn script_in_vain(case: &Case, wire: &Wire) -> Option<Finding> {
+    let stalled = wire.stalled.as_ref()?;
+    let side = match stalled.waited {
+        Waited::ForNothing | Waited::ForLess(_) => Side::Unclear,
+        Waited::Connection(_) | Waited::ForOne(_) | Waited::ForRoom(_) => Side::Client,
+    };
+    let steps = case.script.as_ref().map_or(&[][..], |script| &script.steps);
+    let what = format!("the script {}", stalled_in_words(stalled, steps));
+    Some(Finding { side: Some(side), what })
 }
 
 /// Calls on the trial's own connection that the case does not explain. Those of other
@@ -270,7 +274,7 @@ fn is_seen(
         Seen::SameConnection => is_same() || before.is_some_and(|b| had_ended(b, last, wire)),
         Seen::NewConnection => before.is_some() && !is_same(),
         Seen::PingAnswered => last.events().any(|event| match event.what {
-            What::Pong { data, is_due } => is_due && data == tap::PING_DATA,
+            What::Pong { data, is_due } => is_due && data == PING_DATA,
             _ => false,
         }),
     }

@@ -121,12 +121,18 @@ impl Watched {
         self.tap.address().to_string()
     }
 
+    /// Whether the server has ended a connection, or has taken none, since this was asked
+    /// last. A script is no server that could die.
+    pub(super) fn has_server_left(&self) -> bool {
+        self.scripted.is_none() && self.tap.has_server_left()
+    }
+
     /// What was seen, once the trial's streams have ended or the limit is over.
     pub(super) async fn seen(&self, linger: Duration, limit: Duration) -> Wire {
         let until = Instant::now() + limit;
         let mut wire = Wire::default();
         if let Some(server) = &self.scripted {
-            wire.unfinished = server.unfinished(limit).await;
+            wire.stalled = server.stalled(limit).await;
         }
         for &call in &self.calls {
             let key = if self.is_pristine { Key::Pristine } else { Key::Call(call) };

@@ -169,7 +169,7 @@ mutants! {
         StatusTwice Grpc Server "sends grpc-status twice"
         StatusWithLeadingZero Grpc Server "writes grpc-status with two digits"
         StatusInWords Grpc Server "writes grpc-status: OK"
-        StatusShifted Grpc Server "counts codes from 1"
+        StatusShifted Grpc Both "counts codes from 1"
         MessageNotEscaped Grpc Server "sends grpc-message as it is"
         PercentNotEscaped Grpc Server "escapes all of grpc-message but the percent sign"
         EscapesAsAForm Grpc Server "writes + for a space in grpc-message"
@@ -213,7 +213,6 @@ mutants! {
         ReordersMetadata Grpc Server "sends entries back to front"
         SortsDuplicates Grpc Both "sorts the values of one name"
         KeepsLastDuplicate Grpc Both "keeps the last value of a name"
-        DropsEmptyValues Grpc Both "drops entries without a value"
         DropsOddNames Grpc Both "drops names with an underscore or a dot"
         BinaryAsCString Grpc Both "ends binary values at their first zero"
         BinaryAsText Grpc Both "takes binary values for UTF-8"
@@ -256,6 +255,11 @@ mutants! {
         NoStatusIsSuccess Grpc Client "takes a response without a status for OK"
         HttpStatusIsInternal Grpc Client "reports INTERNAL for every HTTP status"
         Http404IsNotFound Grpc Client "reports NOT_FOUND for HTTP status 404"
+        InventsCodes Grpc Client "reports ABORTED for what it finds wrong itself"
+        WantsAMessage Grpc Client "takes a stream without messages for an error"
+        CancelsLate Grpc Client "cancels no call before its first message"
+        AnyMethod Grpc Server "takes any HTTP method"
+        AnyContentType Grpc Server "takes any content-type"
 
         IgnoresStreamWindow Http2 Both "sends DATA beyond a stream's window"
         IgnoresConnectionWindow Http2 Both "sends DATA beyond the connection's window"
@@ -280,6 +284,8 @@ mutants! {
         GoawayEndsCalls Http2 Client "gives up all calls at a GOAWAY"
         NeverConnectsAgain Http2 Client "keeps to a connection that is lost"
         ConnectsForEachCall Http2 Client "makes a connection for each call"
+        GoesOnAfterErrors Http2 Both "goes on after what ends a connection"
+        TakesMalformed Http2 Both "takes malformed messages for what they say"
     }
     equivalents {
         ComparesQuotients Detector Server "compares z-scores: divides before it compares"
@@ -312,6 +318,13 @@ mutants! {
         NamesCharset Grpc Both "adds a charset to the content-type"
         JoinsWithBlanks Grpc Both "joins the values of one name by commas and blanks"
         TimeoutRoundedUp Grpc Client "sends its deadline in whole seconds, rounded up"
+        DropsEmptyValues Grpc Both "drops entries without a value"
+        NeverSendsCancelled Grpc Client "does not send a call that is cancelled at once"
+        FragmentIsCancelled Grpc Client "reports CANCELLED for a response that ends within a message"
+        OddResetIsExhausted Grpc Client "reports RESOURCE_EXHAUSTED for a reset that has no mapping"
+        BadBinaryIsUnavailable Grpc Client "reports UNAVAILABLE for metadata that is no base64"
+        LongBlocksAreUnavailable Grpc Client "reports UNAVAILABLE for header blocks beyond 8 KiB"
+        KnowsNoGzip Grpc Client "knows no gzip, and says so"
 
         PadsData Http2 Both "pads its DATA"
         SingleByteData Http2 Both "begins with DATA of one byte each"
@@ -345,6 +358,13 @@ mutants! {
         ConnectsAnewWhenIdle Http2 Client "ends connections that are idle for a while"
         ConnectsWhenFull Http2 Client "makes another connection when one takes no more streams"
         BrokenGreetingIsInternal Http2 Client "sends no call before the server's SETTINGS, and reports INTERNAL if none can come"
+        BrokenIsInternal Http2 Client "reports INTERNAL for a connection that broke the protocol, and makes no call on it"
+        MalformedIsExhausted Http2 Client "reports RESOURCE_EXHAUSTED for what is malformed"
+        RefusesLongHeaders Http2 Client "sends no headers that the server's limit forbids"
+        ClosesWithoutGoaway Http2 Both "closes a broken connection without GOAWAY"
+        LimitsSettings Http2 Client "takes 32 settings in a frame at most"
+        LimitsEmptyData Http2 Client "takes two empty DATA in a row at most"
+        StripsBlanks Http2 Both "takes blanks off either end of a value"
     }
 }
 

@@ -90,6 +90,17 @@ fn deviate(mut entries: Vec<Entry>) -> Vec<Entry> {
     if planted(Mutant::DropsEmptyValues) {
         entries.retain(|entry| !entry.value.is_empty());
     }
+    if planted(Mutant::JoinsWithBlanks) {
+        let mut joined: Vec<Entry> = Vec::new();
+        for entry in entries {
+            let same = joined.iter_mut().find(|one| one.name == entry.name);
+            match same.filter(|_| !is_binary(&entry.name)) {
+                Some(one) => one.value.extend([b", ", &entry.value[..]].concat()),
+                None => joined.push(entry),
+            }
+        }
+        entries = joined;
+    }
     if planted(Mutant::DropsOddNames) {
         entries.retain(|entry| !entry.name.contains(['_', '.']));
     }

@@ -61,12 +61,6 @@ impl Connection {
         !state.is_lost && state.output.is_some() && !is_ending
     }
 
-    /// Whether it takes no stream just now, but will.
-    pub(crate) fn is_full(&self) -> bool {
-        let state = self.lock();
-        state.partner.has_settings && state.streams.len() >= state.partner.max_streams
-    }
-
     /// Whether there is no call on it, and none was since this stream was opened.
     pub(crate) fn is_idle_since(&self, stream: u32) -> bool {
         let state = self.lock();
@@ -108,9 +102,22 @@ impl Connection {
     pub(super) fn abort(&self, code: u32) {
         let mut state = self.lock();
         let last = state.highest;
-        state.send(goaway(last, code));
+        if !planted(Mutant::ClosesWithoutGoaway) {
+            state.send(goaway(last, code));
+        }
         state.output = None;
         state.is_broken = code != error::NO_ERROR;
+    }
+
+    /// Whether the other side has broken the protocol.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.lock().is_broken
+    }
+
+    /// Whether it has as many streams as the other side takes.
+    pub(crate) fn is_full(&self) -> bool {
+        let state = self.lock();
+        state.partner.has_settings && state.streams.len() >= state.partner.max_streams
     }
 
     /// Nothing more comes, and nobody waits any longer.

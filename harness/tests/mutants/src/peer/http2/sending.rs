@@ -49,6 +49,10 @@ impl Connection {
             }
             state = self.wait(state, &self.changed, until)?;
         }
+        let length: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
+        if length > state.partner.max_header_list_bytes && planted(Mutant::RefusesLongHeaders) {
+            return Err(Ended::Reset(error::INTERNAL_ERROR));
+        }
         let id = next_stream(state.highest);
         state.add_stream(id);
         let frames = state.blocks.frames(id, 0, fields);

@@ -78,6 +78,7 @@ pub(super) struct Partner {
     pub(super) initial_window: i64,
     pub(super) max_frame_bytes: usize,
     pub(super) max_streams: usize,
+    pub(super) max_header_list_bytes: usize,
 }
 
 /// A stream.
@@ -117,6 +118,7 @@ impl State {
                 initial_window: DEFAULT_WINDOW_BYTES.into(),
                 max_frame_bytes: DEFAULT_MAX_FRAME_BYTES as usize,
                 max_streams: usize::MAX,
+                max_header_list_bytes: usize::MAX,
             },
             highest: 0,
             opened: BTreeSet::new(),
@@ -171,6 +173,10 @@ impl State {
     pub(super) fn fail(&mut self, id: u32, code: u32) {
         let code = if planted(Mutant::BlamesItself) { error::INTERNAL_ERROR } else { code };
         self.send(reset(id, code));
+        let code = match () {
+            () if planted(Mutant::MalformedIsExhausted) => error::ENHANCE_YOUR_CALM,
+            () => code,
+        };
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.failed = Some(Ended::Reset(code));
             stream.changed.notify_all();
