@@ -88,7 +88,7 @@ fn deviate(mut entries: Vec<Entry>) -> Vec<Entry> {
         });
     }
     if planted(Mutant::DropsEmptyValues) {
-        entries.retain(|entry| !entry.value.is_empty());
+        entries.retain(|entry| !entry.value.is_empty() || is_binary(&entry.name));
     }
     if planted(Mutant::JoinsWithBlanks) {
         let mut joined: Vec<Entry> = Vec::new();
@@ -114,13 +114,15 @@ pub(crate) fn write(entries: &[Entry]) -> Fields {
         () if planted(Mutant::JoinsWithBlanks) => Some(b", "),
         () => None,
     };
+    // Base64 is parted by the comma alone (PROTOCOL-HTTP2, Custom-Metadata).
+    let is_apart = |name: &str| planted(Mutant::JoinsWithBlanks) && is_binary(name);
     let mut fields = Fields::new();
     for Entry { name, value } in entries {
         let value = match () {
             () if !is_binary(name) || planted(Mutant::BinaryAsItIs) => value.clone(),
             () => encoder().encode(value).into_bytes(),
         };
-        let same = fields.iter_mut().find(|(known, _)| known == name);
+        let same = fields.iter_mut().find(|(known, _)| known == name && !is_apart(name));
         match (same, joint) {
             (Some((_, values)), Some(joint)) => values.extend([joint, &value[..]].concat()),
             _ => fields.push((name.clone(), value)),

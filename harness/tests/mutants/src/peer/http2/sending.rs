@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use crosswire_http2::{
-    frame::{error, flag, kind},
+    error,
+    frame::{flag, kind},
     write::{data, frame},
 };
 use mutants::{mutant::Mutant, planted::planted};
