@@ -99,7 +99,7 @@ impl SequenceResponse {
         read(message, |number, value| match (number, value) {
             (1, Value::Varint(_)) if planted(Mutant::ReadsOnlyPacked) => Ok(()),
             (1, value) => read_integers(&mut element, value),
-            _ if planted(Mutant::RefusesUnknownFields) => Err(Malformed),
+            _ if refuses_fields() => Err(Malformed),
             _ => Ok(()),
         })?;
         let element = element.into_iter().map(narrowed).collect();
