@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     net::{TcpStream, ToSocketAddrs as _},
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -14,6 +15,9 @@ use crate::http2::{Connection, Ended};
 
 /// How long a connection may take if the call has no deadline.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long whoever has got a connection takes to open a stream.
+const OPENS_WITHIN: Duration = Duration::from_millis(10);
 
 /// The connection to one target; who makes it holds the lock, and others wait for it.
 type Channel = Arc<Mutex<Option<Arc<Connection>>>>;
@@ -38,8 +42,14 @@ impl Channels {
         let channel = Arc::clone(all.entry(target.to_owned()).or_default());
         drop(all);
         let mut channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full =
-            |connection: &Connection| planted(Mutant::ConnectsBeyondLimit) && connection.is_full();
+        let is_full = |connection: &Connection| {
+            planted(Mutant::ConnectsBeyondLimit) && {
+                // The limit must have come, and who was here before have opened its stream.
+                connection.wait_for_settings(until);
+                thread::sleep(OPENS_WITHIN);
+                connection.is_full()
+            }
+        };
         if let Some(connection) = &*channel
             && !is_full(connection)
             && (connection.takes_streams() || planted(Mutant::NeverConnectsAgain))

@@ -86,6 +86,17 @@ impl Connection {
         self.lock().is_broken
     }
 
+    /// Waits until it is known what the other side takes, or never will be.
+    pub(crate) fn wait_for_settings(&self, until: Option<Instant>) {
+        let mut state = self.lock();
+        while !state.partner.has_settings && !state.is_lost {
+            match self.wait(state, &self.changed, until) {
+                Ok(changed) => state = changed,
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Whether it has as many streams as the other side takes.
     pub(crate) fn is_full(&self) -> bool {
         let state = self.lock();
