@@ -16,7 +16,7 @@ mod tls;
 pub use case::{Approx, Call, Case, Compression, Expect, Method, Seen, Suite};
 pub use class::{Allowed, Extent};
 pub use code::{Code, allowed_in_words};
-pub use fault::{Action, Cut, Fault, LastStream, Position};
+pub use fault::{Action, Cut, Fault, LastStream, PING_DATA, Position};
 pub use http2::{ErrorCode, Settings};
 pub use json::message_value;
 pub use load::{load, load_protos};

@@ -102,10 +102,14 @@ fn missing_pair(
 fn are_joined(values: &[String], text: &str) -> bool {
     let after_first = values.first().and_then(|first| text.strip_prefix(first.as_str()));
     let rest = values.iter().skip(1).try_fold(after_first, |rest, value| {
-        let after = rest?.trim_start_matches(BLANKS).strip_prefix(',')?;
-        // A value may begin with a blank itself.
-        let whole = after.strip_prefix(value.as_str());
-        Some(whole.or_else(|| after.trim_start_matches(BLANKS).strip_prefix(value.as_str())))
+        let mut after = rest?.trim_start_matches(BLANKS).strip_prefix(',')?;
+        // A value may begin with blanks of its own.
+        loop {
+            match after.strip_prefix(value.as_str()) {
+                Some(rest) => return Some(Some(rest)),
+                None => after = after.strip_prefix(BLANKS)?,
+            }
+        }
     });
     rest.flatten() == Some("")
 }

@@ -15,9 +15,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{ScriptedServer, allows, describe, play_client};
+use super::{ScriptedServer, play_client};
 use crate::{
-    observe::{Played, StreamSeen},
+    observe::{Played, StreamSeen, Waited},
+    outcome::{allows, describe, stalled_in_words},
     role::Role,
     rules::samples::get_sequence,
     suite::{
@@ -173,7 +174,9 @@ async fn what_is_waited_for_in_vain_is_said() {
     let wait =
         |awaited: Awaited| script(vec![request(), Step::WaitFor(awaited.into())], vec![reset()]);
     let limit = Duration::from_millis(50);
-    let stalled = |played: Played| played.stalled.map(|stalled| (stalled.why, stalled.was_ended));
+    let stalled = |played: Played| {
+        played.stalled.map(|stalled| (stalled_in_words(&stalled, &[]), !stalled.is_late))
+    };
 
     let quiet = server(answer_with(&[]), stall).await;
     let seen = stalled(played(&quiet, &wait(Awaited::PingAck), limit).await);
@@ -189,7 +192,7 @@ async fn what_is_waited_for_in_vain_is_said() {
 
     let resetting = server(answer_with(&[write::reset(1, 8)]), stall).await;
     let seen = stalled(played(&resetting, &wait(Awaited::Headers), LIMIT).await);
-    let why = "waited in vain for HEADERS (step 1): the stream ended";
+    let why = "waited in vain for HEADERS (step 1): the stream ended, RST_STREAM CANCEL came";
     assert_eq!(seen, Some((why.to_owned(), true)));
 
     let codes = |code| Codes::These(vec![ErrorCode(code)]);
@@ -203,14 +206,14 @@ async fn what_is_waited_for_in_vain_is_said() {
     let reset_and_closed = server(answer_with(&[write::reset(1, 8)]), leave).await;
     assert_eq!(stalled(played(&reset_and_closed, &other, LIMIT).await), None);
     let seen = stalled(played(&resetting, &other, limit).await);
-    let why = "waited in vain for RST_STREAM PROTOCOL_ERROR or the end of the connection (step 1): RST_STREAM CANCEL came";
+    let why = "waited in vain for RST_STREAM PROTOCOL_ERROR or the end of the connection (step 1): RST_STREAM CANCEL came, the time was over";
     assert_eq!(seen, Some((why.to_owned(), false)));
 
     // Another GOAWAY may follow, so the time decides.
     let leaving = server(answer_with(&[write::goaway(0, 0)]), stall).await;
     assert_eq!(stalled(played(&leaving, &wait(Awaited::GoAway(codes(0))), LIMIT).await), None);
     let seen = stalled(played(&leaving, &wait(Awaited::GoAway(codes(1))), limit).await);
-    let why = "waited in vain for GOAWAY PROTOCOL_ERROR (step 1): GOAWAY NO_ERROR came";
+    let why = "waited in vain for GOAWAY PROTOCOL_ERROR (step 1): GOAWAY NO_ERROR came, the time was over";
     assert_eq!(seen, Some((why.to_owned(), false)));
     let both = [write::goaway(0, 1), write::goaway(0, 0)];
     let leaving = server(answer_with(&both), stall).await;
@@ -228,7 +231,7 @@ async fn room_is_waited_for_no_longer_than_the_stream_lives() {
     let quiet = server(answer_with(&[]), drain).await;
     let limit = Duration::from_millis(50);
     let seen = played(&quiet, &script_of(EndingKind::Silence), limit).await;
-    assert!(seen.stalled.is_some_and(|stalled| !stalled.was_ended));
+    assert!(seen.stalled.is_some_and(|stalled| stalled.is_late));
     let opening = server(
         answer_with(&[write::window_update(0, 10_000), write::window_update(1, 10_000)]),
         drain,
@@ -309,8 +312,9 @@ async fn a_server_that_nobody_reaches_has_closed_nothing() {
     drop(listener);
     let script = script(vec![request()], vec![EndingKind::Closed]);
     let stalled = played(&address, &script, LIMIT).await.stalled.expect("a reason");
-    assert!(stalled.why.starts_with("could not connect: "), "{}", stalled.why);
-    assert!(!stalled.was_ended);
+    let Waited::Connection(Some(_)) = &stalled.waited else { panic!("{stalled:?}") };
+    let words = stalled_in_words(&stalled, &[]);
+    assert!(words.starts_with("could not connect: "), "{words}");
 }
 
 #[tokio::test]
@@ -357,8 +361,9 @@ async fn a_server_that_never_stops_is_bounded() {
     let address = server(answer_with(&[]), endless).await;
     let script = script(vec![request()], vec![EndingKind::Closed]);
     let played = played(&address, &script, LIMIT).await;
-    let why = played.unreadable.expect("too much");
+    let why = played.beyond.expect("too much");
     assert!(why.starts_with("more than "), "{why}");
+    assert_eq!(played.unreadable, None, "nothing says that it is wrong");
 }
 
 #[tokio::test]

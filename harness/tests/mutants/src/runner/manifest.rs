@@ -96,7 +96,7 @@ impl Subject {
 }
 
 /// The mutants to whom no well-behaved partner gives an occasion, or not for sure.
-const ONLY_SCRIPTS_TELL: [Mutant; 21] = [
+const ONLY_SCRIPTS_TELL: [Mutant; 22] = [
     Mutant::AnyContentType,
     Mutant::AnyMethod,
     Mutant::BlamesItself,
@@ -117,6 +117,8 @@ const ONLY_SCRIPTS_TELL: [Mutant; 21] = [
     Mutant::RefusesLongVarints,
     Mutant::RefusesUnknownFields,
     Mutant::TakesMalformed,
+    // HTTP status 404 stands for UNIMPLEMENTED.
+    Mutant::UnknownMethodIs404,
     Mutant::WantsAMessage,
 ];
 

@@ -194,7 +194,7 @@ impl Attempt {
         add(
             "content-type",
             match () {
-                () if planted(Mutant::RequestContentType) => "application/grpc; charset=utf-8",
+                () if planted(Mutant::NamesCharset) => "application/grpc;charset=utf-8",
                 () if planted(Mutant::NamesCodec) => "application/grpc+proto",
                 () => "application/grpc",
             },

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     net::{TcpStream, ToSocketAddrs as _},
     sync::{Arc, Mutex, PoisonError},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -16,8 +15,8 @@ use crate::http2::{Connection, Ended};
 /// How long a connection may take if the call has no deadline.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 
-/// How long whoever has got a connection takes to open a stream.
-const OPENS_WITHIN: Duration = Duration::from_millis(10);
+/// How long a connection may be idle for whoever ends those that are.
+const LONG_IDLE: Duration = Duration::from_millis(900);
 
 /// The connection to one target; who makes it holds the lock, and others wait for it.
 type Channel = Arc<Mutex<Option<Arc<Connection>>>>;
@@ -42,19 +41,17 @@ impl Channels {
         let channel = Arc::clone(all.entry(target.to_owned()).or_default());
         drop(all);
         let mut channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = |connection: &Connection| {
-            planted(Mutant::ConnectsBeyondLimit) && {
-                // The limit must have come, and who was here before have opened its stream.
-                connection.wait_for_settings(until);
-                thread::sleep(OPENS_WITHIN);
-                connection.is_full()
-            }
-        };
         if let Some(connection) = &*channel
-            && !is_full(connection)
             && (connection.takes_streams() || planted(Mutant::NeverConnectsAgain))
         {
-            return Ok(Arc::clone(connection));
+            let is_left =
+                planted(Mutant::ConnectsAnewWhenIdle) && connection.end_if_idle(LONG_IDLE);
+            if planted(Mutant::ConnectsWhenFull) && connection.is_full() {
+                return connect(target, until);
+            }
+            if !is_left {
+                return Ok(Arc::clone(connection));
+            }
         }
         let connection = connect(target, until)?;
         *channel = Some(Arc::clone(&connection));

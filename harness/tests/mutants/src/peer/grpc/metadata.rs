@@ -109,23 +109,20 @@ fn deviate(mut entries: Vec<Entry>) -> Vec<Entry> {
 
 /// The fields that carry entries.
 pub(crate) fn write(entries: &[Entry]) -> Fields {
-    let joint: Option<&[u8]> = match () {
-        () if planted(Mutant::JoinsDuplicates) => Some(b","),
-        () if planted(Mutant::JoinsWithBlanks) => Some(b", "),
-        () => None,
-    };
-    // Base64 is parted by the comma alone (PROTOCOL-HTTP2, Custom-Metadata).
-    let is_apart = |name: &str| planted(Mutant::JoinsWithBlanks) && is_binary(name);
+    let has_blanks = planted(Mutant::JoinsWithBlanks);
+    let is_joined = planted(Mutant::JoinsDuplicates) || has_blanks;
     let mut fields = Fields::new();
     for Entry { name, value } in entries {
         let value = match () {
             () if !is_binary(name) || planted(Mutant::BinaryAsItIs) => value.clone(),
             () => encoder().encode(value).into_bytes(),
         };
-        let same = fields.iter_mut().find(|(known, _)| known == name && !is_apart(name));
-        match (same, joint) {
-            (Some((_, values)), Some(joint)) => values.extend([joint, &value[..]].concat()),
-            _ => fields.push((name.clone(), value)),
+        // The parts of a binary value are decoded as they stand between its commas.
+        let comma: &[u8] = if has_blanks && !is_binary(name) { b", " } else { b"," };
+        let same = fields.iter_mut().find(|(known, _)| is_joined && known == name);
+        match same {
+            Some((_, values)) => values.extend([comma, &value[..]].concat()),
+            None => fields.push((name.clone(), value)),
         }
     }
     fields

@@ -73,6 +73,10 @@ impl Status {
         if !self.details.is_empty() && !planted(Mutant::DetailsLost) {
             add("grpc-status-details-bin", encoder().encode(&self.details).into_bytes());
         }
+        if self.details.is_empty() && self.code != code::OK && planted(Mutant::DetailsWithoutCode) {
+            // A google.rpc.Status of a message alone.
+            add("grpc-status-details-bin", encoder().encode(b"\x12\x02no").into_bytes());
+        }
         fields
     }
 

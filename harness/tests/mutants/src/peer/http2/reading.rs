@@ -19,6 +19,7 @@ use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
     connection::Connection,
+    greeting::LARGE_TABLE,
     malformed::{self, Part},
     receiving::give_back_to_all,
     state::{Ended, Received, State, is_clients, of},
@@ -67,9 +68,13 @@ pub(super) fn read(
         Role::Server => FrameReader::of_client(),
         Role::Client => FrameReader::of_server(),
     };
+    let mut decoder = HeaderDecoder::default();
+    if planted(Mutant::LargeTable) {
+        decoder.allow_table_size(LARGE_TABLE);
+    }
     let mut reading = Reading {
         connection,
-        decoder: HeaderDecoder::default(),
+        decoder,
         blocks: BlockReader::default(),
         has_begun: false,
         idle_pings: 0,

@@ -33,7 +33,11 @@ impl Connection {
         let mut state = self.lock();
         loop {
             if state.is_lost || state.output.is_none() {
-                return Err(Ended::Lost);
+                let is_refused = state.is_broken && !state.partner.has_settings;
+                return Err(match planted(Mutant::BrokenGreetingIsInternal) && is_refused {
+                    true => Ended::Reset(error::PROTOCOL_ERROR),
+                    false => Ended::Lost,
+                });
             }
             if state.goaway.is_some() && !planted(Mutant::StreamAfterGoaway) {
                 return Err(Ended::NotTaken);

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Condvar, mpsc::Sender},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -63,8 +64,10 @@ pub(super) struct State {
     /// The last stream of a GOAWAY that came.
     pub(super) goaway: Option<u32>,
     pub(super) is_lost: bool,
-    /// The other side has broken the protocol.
+    /// We have ended it for an error of the other side's.
     pub(super) is_broken: bool,
+    /// When the last call on it had ended.
+    pub(super) idle_since: Option<Instant>,
     /// We have said that it ends.
     pub(super) is_ending: bool,
 }
@@ -122,6 +125,7 @@ impl State {
             goaway: None,
             is_lost: false,
             is_broken: false,
+            idle_since: None,
             is_ending: false,
         }
     }
