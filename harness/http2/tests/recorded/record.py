@@ -103,9 +103,7 @@ def join(listener, address, passed):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
 
-    up = threading.Thread(
-        target=copy, args=(client, server, passed["client"]), daemon=True
-    )
+    up = threading.Thread(target=copy, args=(client, server, passed["client"]), daemon=True)
     up.start()
     copy(server, client, passed["server"])
 
