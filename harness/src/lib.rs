@@ -6,7 +6,7 @@
 //! `manifest → suites → plan → run (script, child, driver, tap) → observe → rules, judge → report`
 //!
 //! A module uses those above it, never one below; only `command` joins the stages.
-//! `plan`, `wire`, `rules`, `judge` and `trace` are pure. Only `guard`,
+//! `plan`, `wire`, `outcome`, `rules`, `judge` and `trace` are pure. Only `guard`,
 //! `certificates`, `script`, `child`, `driver`, `tap`, `report` and the loaders do input and
 //! output; the runner sends events and never prints.
 
@@ -30,6 +30,8 @@ pub mod certificates;
 pub mod wire;
 
 pub mod observe;
+
+pub mod outcome;
 
 pub mod script;
 

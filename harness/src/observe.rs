@@ -1,15 +1,17 @@
 //! What was seen of a trial. Carries no judgement.
 
-use std::{collections::BTreeMap, time::Duration};
+mod scripted;
 
-use crosswire_http2::message::Message;
+use std::time::Duration;
+
+pub use scripted::{Answered, Instead, Played, ShutWindow, Stalled, StreamSeen, Waited};
 
 use crate::{
     role::Role,
     suite::Code,
     wire::{
         tls::Opaque,
-        transcript::{Note, Transcript},
+        transcript::{Ended, Note, Transcript},
     },
 };
 
@@ -47,19 +49,16 @@ pub struct Wire {
     pub opaque: Vec<Opaque>,
     /// Whether the case's fault has come to its place.
     pub has_struck: bool,
-    /// That a scripted server's script did not come to its end.
-    pub unfinished: Option<Unfinished>,
+    /// Where a scripted server's script stopped, if it did not come to its end.
+    pub stalled: Option<Stalled>,
     /// Streams on the trial's own connection that none of its calls explains.
     pub strays: Vec<Transcript>,
-}
-
-/// A scripted server's script that did not come to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfinished {
-    /// Whose doing it is; `None` if the script itself takes too long.
-    pub side: Option<Role>,
-    /// Why, in words that follow "the script".
-    pub why: String,
+    /// Connections that a side has ended.
+    pub ended: Vec<Ended>,
+    /// Whether something may have passed for its calls that was not read: a limit of ours
+    /// was reached, or the bytes could not be read. Then nothing is known of what is not
+    /// here.
+    pub has_gaps: bool,
 }
 
 /// What came of a trial.
@@ -118,60 +117,4 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The trailing metadata, likewise.
     pub trailers: Vec<(String, String)>,
-}
-
-/// What a scripted client saw of the server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Played {
-    /// Why the script did not come to its end.
-    pub stalled: Option<Stalled>,
-    /// The stream that the script opened last; 0 if there was none.
-    pub last_stream: u32,
-    /// What came on each stream.
-    pub streams: BTreeMap<u32, StreamSeen>,
-    /// The error codes of the server's GOAWAYs, each once, in the order in which they came.
-    pub goaways: Vec<u32>,
-    /// The longest frame that the server takes, if it has said so.
-    pub max_frame_size: Option<u32>,
-    /// Whether the connection came to its end by the server's doing.
-    pub is_closed: bool,
-    /// Whether the time was over first.
-    pub is_late: bool,
-    /// Why what the server sent could not be read any more.
-    pub unreadable: Option<String>,
-    /// What came of the ordinary calls beside it.
-    pub beside: Vec<Self>,
-}
-
-impl Played {
-    /// Whether nothing more can be seen of the server.
-    #[must_use]
-    pub const fn is_over(&self) -> bool {
-        self.is_closed || self.unreadable.is_some()
-    }
-}
-
-/// Why a script did not come to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stalled {
-    /// In words that follow "the script".
-    pub why: String,
-    /// Whether the other side ended what the script was about. It may have reason to;
-    /// to leave the script waiting is another matter.
-    pub was_ended: bool,
-}
-
-/// What came on one stream.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StreamSeen {
-    /// The header blocks, in order.
-    pub blocks: Vec<Vec<(String, String)>>,
-    /// The messages, in order.
-    pub messages: Vec<Message>,
-    /// The bytes of DATA, padding included, as windows count them.
-    pub data_bytes: u64,
-    /// Whether END_STREAM came.
-    pub has_ended: bool,
-    /// The code of RST_STREAM.
-    pub reset: Option<u32>,
 }

@@ -3,17 +3,15 @@
 //!
 //! `link` is one connection: it writes what it is told, and keeps what the other side
 //! does. `play` takes it through the steps. What was seen is judged elsewhere; only
-//! whether an allowed outcome is there already ([`allows`]) is asked here, to know when
-//! a script is over.
+//! whether an allowed outcome is there already ([`allows`](crate::outcome::allows)) is
+//! asked here, to know when a script is over.
 
 mod client;
-mod ending;
 mod link;
 mod play;
 mod server;
 
 pub use client::play_client;
-pub use ending::{allows, describe};
 pub use server::ScriptedServer;
 
 #[cfg(test)]

@@ -40,6 +40,9 @@ pub struct Server {
     /// for each script.
     pub address: Option<String>,
     process: Option<Running>,
+    /// Whether it says something on a new connection before its client does, as HTTP/2
+    /// without TLS wants it.
+    speaks_first: bool,
 }
 
 #[derive(Debug)]
@@ -66,7 +69,7 @@ impl Server {
                 let mut started = Started::spawn(&cmd, &setting)?;
                 let limit = setting.limits.start;
                 let address = started.ready_line(limit).await?;
-                Ok(started.ready(address, setting.log))
+                Ok(started.ready(address, tls, setting.log))
             }
             ServerStart::AcceptsOnFreePort { cmd } => {
                 let address = free_address()
@@ -74,7 +77,7 @@ impl Server {
                     .map_err(|source| StartError::Spawn { program: cmd[0].clone(), source })?;
                 let mut started = Started::spawn(&fill(cmd, tls, &address), &setting)?;
                 started.accepts(&address, setting.limits.start).await?;
-                Ok(started.ready(address, setting.log))
+                Ok(started.ready(address, tls, setting.log))
             }
             ServerStart::AcceptsAt { cmd, address } => {
                 if connect(address).await.is_ok() {
@@ -82,11 +85,13 @@ impl Server {
                 }
                 let mut started = Started::spawn(&fill(cmd, tls, address), &setting)?;
                 started.accepts(address, setting.limits.start).await?;
-                Ok(started.ready(address.clone(), setting.log))
+                Ok(started.ready(address.clone(), tls, setting.log))
             }
-            ServerStart::Scripted => Ok(Self { address: None, process: None }),
+            ServerStart::Scripted => Ok(Self { address: None, process: None, speaks_first: true }),
             ServerStart::RunsAt { address } => match connect(address).await {
-                Ok(_) => Ok(Self { address: Some(address.clone()), process: None }),
+                Ok(_) => {
+                    Ok(Self { address: Some(address.clone()), process: None, speaks_first: true })
+                }
                 Err(source) => Err(StartError::NotThere { address: address.clone(), source }),
             },
         }
@@ -123,6 +128,9 @@ impl Server {
         let address = self.address.clone()?;
         let refusal = match connect(&address).await {
             Err(error) => Some(error),
+            // A process that dies just now accepts, too. Its end is told soon, and belongs
+            // to what was decided last.
+            Ok(_) if !self.speaks_first => return None,
             Ok(stream) => {
                 if is_held(stream).await {
                     return None;
@@ -219,7 +227,7 @@ impl Started {
         }
     }
 
-    fn ready(self, address: String, log: Log) -> Server {
+    fn ready(self, address: String, tls: &[String], log: Log) -> Server {
         let Self { child, stdin, mut stdout, .. } = self;
         // Drained to the end, so that a server that prints never blocks.
         tokio::spawn(async move {
@@ -227,7 +235,8 @@ impl Started {
                 log.write(&format!("stdout: {line}"));
             }
         });
-        Server { address: Some(address), process: Some(Running { child, stdin }) }
+        let process = Some(Running { child, stdin });
+        Server { address: Some(address), process, speaks_first: tls.is_empty() }
     }
 
     async fn ended(&mut self, how: String) -> StartError {

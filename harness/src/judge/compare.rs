@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::QUOTED_CHARACTERS;
 use crate::{
     observe::Answer,
-    suite::{Approx, Call, Code, message_value},
+    suite::{Approx, Call, Code, allowed_in_words, message_value},
     text::{count, printable, shorten},
 };
 
@@ -19,12 +19,11 @@ const QUOTED_VALUE: usize = 120;
 pub(super) fn mismatch(call: &Call, answer: &Answer) -> Option<String> {
     let expect = &call.expect;
     if !expect.codes.contains(&answer.code) {
-        let allowed: Vec<String> = expect.codes.iter().map(ToString::to_string).collect();
         let mut got = answer.code.to_string();
         if !answer.message.is_empty() {
             got.push_str(&format!(" ({})", quote(&answer.message, QUOTED_CHARACTERS)));
         }
-        return Some(format!("expected {}, got {got}", allowed.join(" or ")));
+        return Some(format!("expected {}, got {got}", allowed_in_words(&expect.codes)));
     }
     if let Some(message) = &expect.status_message
         && *message != answer.message
@@ -79,27 +78,44 @@ fn wrong_count(expected: usize, answer: &Answer) -> String {
 
 /// For each name that is expected, all its values in their order. Several entries and
 /// one whose values are joined by commas mean the same (gRPC's `PROTOCOL-HTTP2.md`,
-/// Custom-Metadata).
+/// Custom-Metadata), with blanks beside the commas or without (RFC 9110, section 5.3).
 fn missing_pair(
     place: &str,
     expected: &[(String, String)],
     actual: &[(String, String)],
 ) -> Option<String> {
-    let joined = |pairs: &[(String, String)], name: &str| {
-        let values: Vec<&str> =
-            pairs.iter().filter(|(other, _)| other == name).map(|(_, v)| v.as_str()).collect();
-        (!values.is_empty()).then(|| values.join(","))
+    let values = |pairs: &[(String, String)], name: &str| -> Vec<String> {
+        pairs.iter().filter(|(other, _)| other == name).map(|(_, v)| v.clone()).collect()
     };
     expected.iter().find_map(|(name, _)| {
-        let (want, got) = (joined(expected, name)?, joined(actual, name));
-        if got.as_ref() == Some(&want) {
+        let (want, got) = (values(expected, name), values(actual, name));
+        if !got.is_empty() && are_joined(&want, &got.join(",")) {
             return None;
         }
-        let quoted = |value: &str| format!("`{}`", quote(value, QUOTED_VALUE));
-        let got = got.map_or_else(|| "none".to_owned(), |got| quoted(&got));
+        let quoted = |values: &[String]| format!("`{}`", quote(&values.join(","), QUOTED_VALUE));
+        let got = if got.is_empty() { "none".to_owned() } else { quoted(&got) };
         Some(format!("{place}: expected {name} {}, got {got}", quoted(&want)))
     })
 }
+
+/// Whether a text is these values with commas between them, and blanks beside the commas.
+fn are_joined(values: &[String], text: &str) -> bool {
+    let after_first = values.first().and_then(|first| text.strip_prefix(first.as_str()));
+    let rest = values.iter().skip(1).try_fold(after_first, |rest, value| {
+        let mut after = rest?.trim_start_matches(BLANKS).strip_prefix(',')?;
+        // A value may begin with blanks of its own.
+        loop {
+            match after.strip_prefix(value.as_str()) {
+                Some(rest) => return Some(Some(rest)),
+                None => after = after.strip_prefix(BLANKS)?,
+            }
+        }
+    });
+    rest.flatten() == Some("")
+}
+
+/// What HTTP allows beside a comma.
+const BLANKS: [char; 2] = [' ', '\t'];
 
 /// The messages in their order; the first that differs tells, then the number.
 fn messages_differ(call: &Call, expected: &[DynamicMessage], answer: &Answer) -> Option<String> {

@@ -27,8 +27,8 @@ use crate::{
     text,
 };
 
-/// Status codes that a library gives when its connection is lost. After one of them
-/// it is asked whether the server lives.
+/// Status codes that a library gives when its connection is lost. After one of them, if
+/// the server has ended a connection, it is asked whether it lives.
 const LOST_CONNECTION_CODES: [Code; 4] =
     [Code::CANCELLED, Code::UNKNOWN, Code::INTERNAL, Code::UNAVAILABLE];
 
@@ -330,7 +330,8 @@ impl<'a> Pump<'a> {
     ) -> Option<Incident> {
         match event {
             ClientEvent::Answered { id, answer } => {
-                if self.may_be_lost(id, answer.code)
+                if LOST_CONNECTION_CODES.contains(&answer.code)
+                    && self.has_server_left(id)
                     && let Some(how) = self.tapped.server.is_gone().await
                 {
                     return Some(self.server_died(&how));
@@ -389,15 +390,13 @@ impl<'a> Pump<'a> {
         None
     }
 
-    /// Whether this answer may mean that the server has died. One that the case
-    /// allows does not: asking costs the server a connection, which is traffic too.
-    fn may_be_lost(&self, id: u64, code: Code) -> bool {
-        let call = self.given.get(&id).map(|given| {
-            let case = &self.cell.trials[given.trial].case;
-            &case.calls[given.call]
-        });
-        let is_allowed = call.is_some_and(|call| call.expect.codes.contains(&code));
-        LOST_CONNECTION_CODES.contains(&code) && !is_allowed
+    /// Whether the server has left a client of this call's trial alone, which may mean that
+    /// it has died. Otherwise it is not asked: that costs it a connection, which is traffic
+    /// too.
+    fn has_server_left(&self, id: u64) -> bool {
+        let trial = self.given.get(&id).map(|given| given.trial);
+        let flight = self.in_flight.iter().find(|flight| Some(flight.trial) == trial);
+        flight.is_some_and(|flight| flight.watched.has_server_left())
     }
 
     fn repeated(

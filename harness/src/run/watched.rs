@@ -85,6 +85,7 @@ impl Tapped {
         };
         Ok(Watched {
             is_own: case.has_own_connection(),
+            lossy_ends_before: tap.lossy_ends(),
             tap,
             scripted,
             is_pristine: case.is_pristine,
@@ -110,6 +111,8 @@ pub(super) struct Watched {
     pub(super) tls: Option<ClientTls>,
     /// The ids of the calls that were made.
     pub(super) calls: Vec<u64>,
+    /// What the tap's [`Tap::lossy_ends`] was before them.
+    lossy_ends_before: usize,
 }
 
 impl Watched {
@@ -118,12 +121,18 @@ impl Watched {
         self.tap.address().to_string()
     }
 
+    /// Whether the server has ended a connection, or has taken none, since this was asked
+    /// last. A script is no server that could die.
+    pub(super) fn has_server_left(&self) -> bool {
+        self.scripted.is_none() && self.tap.has_server_left()
+    }
+
     /// What was seen, once the trial's streams have ended or the limit is over.
     pub(super) async fn seen(&self, linger: Duration, limit: Duration) -> Wire {
         let until = Instant::now() + limit;
         let mut wire = Wire::default();
         if let Some(server) = &self.scripted {
-            wire.unfinished = server.unfinished(limit).await;
+            wire.stalled = server.stalled(limit).await;
         }
         for &call in &self.calls {
             let key = if self.is_pristine { Key::Pristine } else { Key::Call(call) };
@@ -133,9 +142,11 @@ impl Watched {
                 false => self.tap.linger(key, linger, limit).await,
             };
             wire.calls.push(seen.transcripts);
+            wire.has_gaps |= seen.has_gaps || self.tap.lossy_ends() > self.lossy_ends_before;
             if self.is_own {
                 wire.notes = seen.notes;
                 wire.opaque = seen.opaque;
+                wire.ended = seen.ended;
                 wire.has_struck |= seen.has_struck;
             }
         }

@@ -5,9 +5,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{ending::allows, link::Link, play::play};
+use super::{link::Link, play::play};
 use crate::{
-    observe::{Played, Stalled},
+    observe::{Played, Stalled, Waited},
+    outcome::allows,
     suite::{Beside, Call, Ending, Script},
 };
 
@@ -76,8 +77,7 @@ async fn connect(target: &str, until: Instant) -> Result<TcpStream, String> {
 }
 
 fn not_connected(why: String) -> Played {
-    let why = format!("could not connect: {why}");
-    // A server that nobody reaches has not closed a connection, which may be allowed.
-    let stalled = Some(Stalled { why, was_ended: false });
-    Played { stalled, is_closed: true, ..Played::default() }
+    let waited = Waited::Connection(Some(why));
+    let stalled = Stalled { step: None, waited, instead: Vec::new(), is_late: false };
+    Played { stalled: Some(stalled), is_closed: true, ..Played::default() }
 }

@@ -1,11 +1,11 @@
 //! One connection of a scripted side.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use bytes::BytesMut;
 use crosswire_http2::{
-    block::{Block, BlockReader, Taken},
-    error::{self, error_name},
+    block::{Block, BlockError, BlockReader, Taken},
+    error,
     frame::{Frame, FrameReader, GoAway, HEADER_BYTES, PREFACE, flag, kind},
     hpack::{Field, HeaderDecoder},
     message::MessageReader,
@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use crate::{
-    observe::{Played, StreamSeen},
+    observe::{Instead, Played, ShutWindow, StreamSeen},
     role::Role,
     suite::{AnyOf, Awaited, Habit, Script},
 };
@@ -50,9 +50,14 @@ const OVERHEAD_BYTES: usize = 128;
 /// How many different codes of GOAWAY are kept.
 const MAX_GOAWAYS: usize = 16;
 
-/// How many of the other side's frames are answered (SETTINGS, PING, DATA). One that
-/// asks more often than this is no peer.
+/// How many of the other side's frames are answered (SETTINGS, PING, DATA).
 const MAX_ANSWERS: usize = 1 << 20;
+
+/// How the answers of other protocols begin: a response of HTTP/1, an alert of TLS.
+const OTHER_PROTOCOLS: [(&[u8], &str); 2] = [(b"HTTP/1.", "HTTP/1"), (b"\x15\x03", "TLS")];
+
+/// No beginning is longer.
+const LONGEST_BEGINNING: usize = 7;
 
 /// A connection: what was sent, and what the other side did.
 pub(super) struct Link {
@@ -70,6 +75,8 @@ pub(super) struct Link {
     table_bytes: u32,
     blocks: BlockReader,
     readers: HashMap<u32, MessageReader>,
+    /// The other side's first bytes, until they show which protocol it speaks.
+    first_bytes: Option<Vec<u8>>,
     /// All that the other side did.
     pub(super) seen: Played,
     /// The streams of requests, in the order in which they were opened.
@@ -78,10 +85,6 @@ pub(super) struct Link {
     requests_taken: usize,
     has_settings: bool,
     has_window_update: bool,
-    settings_sent: usize,
-    settings_acknowledged: usize,
-    pings_sent: usize,
-    pings_answered: usize,
     answers: usize,
     kept_bytes: usize,
     /// The stream that steps are about which name none.
@@ -89,6 +92,17 @@ pub(super) struct Link {
     window: i64,
     initial_window: i64,
     stream_windows: HashMap<u32, i64>,
+    began: Instant,
+    /// The DATA that was sent.
+    spent: Spent,
+    stream_spent: HashMap<u32, Spent>,
+}
+
+/// How much DATA was sent within a window, and when the last of it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spent {
+    bytes: u64,
+    last: Duration,
 }
 
 /// What is to be done with the socket, in order. A task of its own does it, so that a
@@ -138,21 +152,21 @@ impl Link {
             table_bytes: DEFAULT_HEADER_TABLE_BYTES,
             blocks: BlockReader::default(),
             readers: HashMap::new(),
+            first_bytes: Some(Vec::new()),
             seen: Played::default(),
             requests: Vec::new(),
             requests_taken: 0,
             has_settings: false,
             has_window_update: false,
-            settings_sent: 0,
-            settings_acknowledged: 0,
-            pings_sent: 0,
-            pings_answered: 0,
             answers: 0,
             kept_bytes: 0,
             current: 0,
             window: DEFAULT_WINDOW_BYTES.into(),
             initial_window: DEFAULT_WINDOW_BYTES.into(),
             stream_windows: HashMap::new(),
+            began: Instant::now(),
+            spent: Spent::default(),
+            stream_spent: HashMap::new(),
         }
     }
 
@@ -238,7 +252,7 @@ impl Link {
     fn count(&mut self, frame: &[u8]) {
         match frame.get(3..5) {
             Some([kind::SETTINGS, flags]) if flags & flag::ACK == 0 => {
-                self.settings_sent += 1;
+                self.seen.settings.sent += 1;
                 // The other side may use the largest table that it was ever allowed: when
                 // it reads a smaller size, it says so in its next block.
                 let payload = frame.get(HEADER_BYTES..).unwrap_or_default();
@@ -251,16 +265,34 @@ impl Link {
                     self.decoder.allow_table_size(self.table_bytes);
                 }
             }
-            Some([kind::PING, flags]) if flags & flag::ACK == 0 => self.pings_sent += 1,
+            Some([kind::PING, flags]) if flags & flag::ACK == 0 => self.seen.pings.sent += 1,
             _ => {}
         }
     }
 
     /// How much DATA the other side takes on a stream now.
     pub(super) fn room(&self, stream: u32) -> usize {
-        let of_stream = self.stream_windows.get(&stream).copied().unwrap_or(0);
-        let room = self.window.min(self.initial_window + of_stream);
+        let room = self.window.min(self.stream_window(stream));
         usize::try_from(room).unwrap_or(0)
+    }
+
+    fn stream_window(&self, stream: u32) -> i64 {
+        self.initial_window + self.stream_windows.get(&stream).copied().unwrap_or(0)
+    }
+
+    /// The windows that leave no room for so many bytes on a stream.
+    pub(super) fn shut_windows(&self, stream: u32, bytes: usize) -> Vec<ShutWindow> {
+        let of_stream = self.stream_spent.get(&stream).copied().unwrap_or_default();
+        [(Some(stream), self.stream_window(stream), of_stream), (None, self.window, self.spent)]
+            .into_iter()
+            .filter(|(_, left, _)| usize::try_from(*left).unwrap_or(0) < bytes)
+            .map(|(stream, left_bytes, Spent { bytes, last })| ShutWindow {
+                stream,
+                left_bytes,
+                sent_bytes: bytes,
+                since: last,
+            })
+            .collect()
     }
 
     /// Whether the other side wants no more DATA on a stream: it has reset it, answered
@@ -275,6 +307,10 @@ impl Link {
 
     /// So much DATA was sent.
     pub(super) fn spend(&mut self, stream: u32, bytes: usize) {
+        let last = self.began.elapsed();
+        for spent in [&mut self.spent, self.stream_spent.entry(stream).or_default()] {
+            *spent = Spent { bytes: spent.bytes + bytes as u64, last };
+        }
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.window -= bytes;
         *self.stream_windows.entry(stream).or_default() -= bytes;
@@ -305,8 +341,8 @@ impl Link {
                 seen.and_then(|seen| seen.reset).is_some_and(|code| codes.allow(code))
             }
             Awaited::Settings => self.has_settings,
-            Awaited::SettingsAck => self.settings_acknowledged >= self.settings_sent,
-            Awaited::PingAck => self.pings_answered >= self.pings_sent,
+            Awaited::SettingsAck => self.seen.settings.are_all(),
+            Awaited::PingAck => self.seen.pings.are_all(),
             Awaited::WindowUpdate => self.has_window_update,
             Awaited::GoAway(codes) => self.seen.goaways.iter().any(|code| codes.allow(*code)),
             Awaited::Close => self.seen.is_closed,
@@ -319,44 +355,49 @@ impl Link {
         self.is_over() || seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
     }
 
-    /// Why it cannot do any of these any more, if it cannot.
-    pub(super) fn why_in_vain(&self, any_of: &AnyOf) -> Option<String> {
+    /// Whether it cannot do any of these any more.
+    pub(super) fn is_in_vain(&self, any_of: &AnyOf) -> bool {
+        self.is_over() || self.none_can_come(any_of)
+    }
+
+    fn none_can_come(&self, AnyOf(awaited): &AnyOf) -> bool {
         let stream = self.current();
         let is_stream_over = self.is_stream_over(stream);
-        let reset = self.seen.streams.get(&stream).and_then(|seen| seen.reset);
-        let is_in_vain = |awaited: &Awaited| match awaited {
+        awaited.iter().all(|awaited| match awaited {
             Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End => {
                 is_stream_over
             }
             // The first one counts, and its code was another.
-            Awaited::Reset(_) => reset.is_some(),
+            Awaited::Reset(_) => self.reset_of(stream).is_some(),
             _ => false,
-        };
-        if self.seen.is_closed {
-            Some("the connection ended".to_owned())
-        } else if self.seen.unreadable.is_some() {
-            Some("what came could not be read".to_owned())
-        } else if any_of.0.iter().all(is_in_vain) {
-            Some(self.other_code(any_of).unwrap_or_else(|| "the stream ended".to_owned()))
-        } else {
-            None
-        }
+        })
     }
 
-    /// What came in the place of an awaited frame, with another code.
-    pub(super) fn other_code(&self, AnyOf(awaited): &AnyOf) -> Option<String> {
-        let seen = self.seen.streams.get(&self.current());
-        awaited.iter().find_map(|awaited| match awaited {
-            Awaited::Reset(_) => {
-                let code = seen.and_then(|seen| seen.reset)?;
-                Some(format!("RST_STREAM {} came", error_name(code)))
-            }
-            Awaited::GoAway(_) => {
-                let code = self.seen.goaways.last()?;
-                Some(format!("GOAWAY {} came", error_name(*code)))
-            }
-            _ => None,
-        })
+    fn reset_of(&self, stream: u32) -> Option<u32> {
+        self.seen.streams.get(&stream)?.reset
+    }
+
+    /// What it has done instead of any of these, the end before what led to it.
+    pub(super) fn instead(&self, any_of: &AnyOf) -> Vec<Instead> {
+        let awaits = |is_it: fn(&Awaited) -> bool| any_of.0.iter().any(is_it);
+        let reset = self.reset_of(self.current());
+        let awaits_reset = awaits(|awaited| matches!(awaited, Awaited::Reset(_)));
+        let end = if self.seen.is_closed {
+            Some(Instead::ConnectionEnded)
+        } else if self.seen.unreadable.is_some() || self.seen.beyond.is_some() {
+            Some(Instead::Unreadable)
+        } else {
+            let is_ended = self.none_can_come(any_of) && !awaits_reset;
+            is_ended.then_some(Instead::StreamEnded)
+        };
+        let reset = reset.map(Instead::Reset);
+        let goaway = self.seen.goaways.last().map(|code| Instead::GoAway(*code));
+        let (settings, pings) = (self.seen.settings, self.seen.pings);
+        let acks = awaits(|awaited| *awaited == Awaited::SettingsAck);
+        let acks = (acks && settings.came > 0).then_some(Instead::SettingsAcks(settings));
+        let pongs = awaits(|awaited| *awaited == Awaited::PingAck);
+        let pongs = (pongs && pings.came > 0).then_some(Instead::PingAcks(pings));
+        [end, reset, goaway, acks, pongs].into_iter().flatten().collect()
     }
 
     /// Whether nothing more can be seen of the other side.
@@ -373,6 +414,7 @@ impl Link {
         match reads.read_buf(&mut self.buffer).await {
             Ok(0) | Err(_) => self.seen.is_closed = true,
             Ok(_) => {
+                self.look_for_other_protocol();
                 self.frames.push(&self.buffer);
                 self.buffer.clear();
                 self.take_frames();
@@ -380,8 +422,27 @@ impl Link {
         }
     }
 
+    /// A server that speaks more than HTTP/2 may answer what is none in the protocol that
+    /// it takes it for.
+    fn look_for_other_protocol(&mut self) {
+        let Some(first) = self.first_bytes.as_mut().filter(|_| self.role == Role::Client) else {
+            return;
+        };
+        first.extend(self.buffer.iter().take(LONGEST_BEGINNING));
+        let protocols = OTHER_PROTOCOLS.iter();
+        let spoken = protocols.clone().find(|(beginning, _)| first.starts_with(beginning));
+        let is_open = protocols.clone().any(|(beginning, _)| beginning.starts_with(first));
+        if let Some((_, name)) = spoken {
+            self.seen.other_protocol = Some(name);
+            self.seen.unreadable = Some(format!("{name} instead of HTTP/2"));
+        }
+        if spoken.is_some() || !is_open {
+            self.first_bytes = None;
+        }
+    }
+
     fn take_frames(&mut self) {
-        while self.seen.unreadable.is_none() {
+        while self.seen.unreadable.is_none() && self.seen.beyond.is_none() {
             match self.frames.next_frame() {
                 Ok(Some(frame)) => self.take(&frame),
                 Ok(None) => return,
@@ -395,6 +456,7 @@ impl Link {
             Ok(Taken::Whole(block)) => self.take_block(block),
             Ok(Taken::Part) => {}
             Ok(Taken::Other) => self.take_other(frame),
+            Err(error @ BlockError::Long) => self.exceed(error.to_string()),
             Err(error) => self.seen.unreadable = Some(error.to_string()),
         }
     }
@@ -409,7 +471,7 @@ impl Link {
                     seen.reset.get_or_insert(code);
                 }
             }
-            kind::SETTINGS if frame.has(flag::ACK) => self.settings_acknowledged += 1,
+            kind::SETTINGS if frame.has(flag::ACK) => self.seen.settings.came += 1,
             kind::SETTINGS => {
                 self.has_settings = true;
                 for (setting, value) in entries(&frame.payload).into_iter().flatten() {
@@ -421,15 +483,18 @@ impl Link {
                 }
                 self.answer(Habit::SettingsAck, write::settings_ack());
             }
-            kind::PING if frame.has(flag::ACK) => self.pings_answered += 1,
+            kind::PING if frame.has(flag::ACK) => self.seen.pings.came += 1,
             kind::PING => self.answer(Habit::PingAck, write::ping(flag::ACK, &frame.payload)),
             kind::GOAWAY => {
                 let goaways = &mut self.seen.goaways;
                 if let Ok(GoAway { code, .. }) = frame.goaway()
                     && !goaways.contains(&code)
-                    && goaways.len() < MAX_GOAWAYS
                 {
-                    goaways.push(code);
+                    if goaways.len() < MAX_GOAWAYS {
+                        goaways.push(code);
+                    } else {
+                        self.exceed(format!("more than {MAX_GOAWAYS} codes of GOAWAY"));
+                    }
                 }
             }
             kind::WINDOW_UPDATE => {
@@ -452,6 +517,9 @@ impl Link {
         match self.decoder.decode(&block.bytes) {
             // What is promised belongs to no stream that was asked for.
             Ok(_) if block.kind == kind::PUSH_PROMISE => {}
+            Ok(fields) if fields.is_cut => {
+                self.exceed("a header block with more fields than are kept".to_owned());
+            }
             Ok(fields) => {
                 let is_new = self.requests.last().is_none_or(|last| block.stream > *last);
                 if is_new && self.requests.len() < MAX_STREAMS {
@@ -464,6 +532,7 @@ impl Link {
                     seen.has_ended |= block.ends_stream;
                 }
             }
+            Err(error) if error.is_our_limit() => self.exceed(error.to_string()),
             Err(error) => self.seen.unreadable = Some(error.to_string()),
         }
     }
@@ -498,8 +567,13 @@ impl Link {
     fn keep(&mut self, bytes: usize) {
         self.kept_bytes += bytes;
         if self.kept_bytes > MAX_KEPT_BYTES {
-            self.seen.unreadable = Some(format!("more than {MAX_KEPT_BYTES} bytes"));
+            self.exceed(format!("more than {MAX_KEPT_BYTES} bytes"));
         }
+    }
+
+    /// What comes is beyond a limit of ours. It may be right, and is not read.
+    fn exceed(&mut self, why: String) {
+        self.seen.beyond.get_or_insert(why);
     }
 
     /// The record of a stream, if it is followed.
@@ -512,7 +586,10 @@ impl Link {
     }
 
     fn answer(&mut self, habit: Habit, frame: Vec<u8>) {
-        if !self.omits.contains(&habit) && self.answers < MAX_ANSWERS {
+        if !self.omits.contains(&habit) {
+            if self.answers == MAX_ANSWERS {
+                return self.exceed(format!("more than {MAX_ANSWERS} frames to be answered"));
+            }
             self.answers += 1;
             let _ = self.writes.send(Write::Bytes(frame));
         }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::link::Link;
 use crate::{
-    observe::Stalled,
+    observe::{Instead, Stalled, Waited},
     suite::{AnyOf, Cut, Step, StreamRef},
 };
 
@@ -16,15 +16,15 @@ use crate::{
 const MAX_FRAME_BYTES: usize = 16_384;
 
 /// How far a script has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// It is at the step with this index, which must come to its end.
-    Step(usize),
+    /// It is at a step that must come to its end: where it stops if the time is over now.
+    At(Stalled),
     /// It waits for what need not come. If that comes, what follows must, too.
     Optional,
 }
 
-/// Plays the steps. `progress` is told of each before it begins.
+/// Plays the steps. `progress` is told of each before it begins, and of what comes of it.
 pub(super) async fn play(
     link: &mut Link,
     steps: &[Step],
@@ -32,8 +32,13 @@ pub(super) async fn play(
     mut progress: impl FnMut(&Link, Stage),
 ) -> Result<(), Stalled> {
     for (index, step) in steps.iter().enumerate() {
-        let is_optional = matches!(step, Step::MayWaitFor(_));
-        progress(link, if is_optional { Stage::Optional } else { Stage::Step(index) });
+        let late =
+            |waited| Stalled { step: Some(index), waited, instead: Vec::new(), is_late: true };
+        match step {
+            Step::WaitFor(_) => {}
+            Step::MayWaitFor(_) => progress(link, Stage::Optional),
+            _ => progress(link, Stage::At(late(Waited::ForNothing))),
+        }
         match step {
             Step::Headers { .. } => send_headers(link, step),
             Step::Data { stream, content, ends_stream, pieces, padding, heeds_windows } => {
@@ -44,10 +49,8 @@ pub(super) async fn play(
                     padding: *padding,
                 };
                 let room = heeds_windows.then_some(until);
-                if !send_data(link, &data, pieces, room).await {
-                    let why = format!("waited in vain for room for the DATA of step {index}");
-                    return Err(Stalled { why, was_ended: Instant::now() < until });
-                }
+                let shut = |link: &Link, shut| progress(link, Stage::At(late(shut)));
+                send_data(link, &data, pieces, room, shut).await.map_err(late)?;
             }
             Step::Frame { kind, flags, stream, payload } => {
                 let frame = write::frame(*kind, *flags, number(link, *stream), payload);
@@ -62,16 +65,14 @@ pub(super) async fn play(
             Step::Bytes(bytes) => link.send(bytes.clone()),
             Step::Hold(holds) => link.hold(*holds),
             Step::WaitFor(awaited) => {
-                if let Err(ended) = wait(link, awaited, until).await {
-                    let was_ended = ended.is_some();
-                    let how = ended.or_else(|| link.other_code(awaited));
-                    let how = how.as_deref().unwrap_or("the time was over");
-                    let why = format!("waited in vain for {awaited} (step {index}): {how}");
-                    return Err(Stalled { why, was_ended });
+                let at = |instead| Stalled { instead, ..late(Waited::ForOne(awaited.clone())) };
+                let came = |link: &Link, instead| progress(link, Stage::At(at(instead)));
+                if let Err(is_late) = wait(link, awaited, until, came).await {
+                    return Err(Stalled { is_late, ..at(link.instead(awaited)) });
                 }
             }
             Step::MayWaitFor(awaited) => {
-                if wait(link, awaited, until).await.is_err() {
+                if wait(link, awaited, until, |_, _| {}).await.is_err() {
                     return Ok(());
                 }
             }
@@ -86,14 +87,26 @@ pub(super) async fn play(
     Ok(())
 }
 
-/// The error says why it cannot come any more, unless the time was over.
-async fn wait(link: &mut Link, awaited: &AnyOf, until: Instant) -> Result<(), Option<String>> {
+/// The error is whether the time was over: otherwise, it cannot come any more. `came` is
+/// told of what comes instead, first of what has come before.
+async fn wait(
+    link: &mut Link,
+    awaited: &AnyOf,
+    until: Instant,
+    mut came: impl FnMut(&Link, Vec<Instead>),
+) -> Result<(), bool> {
+    let mut told = None;
     while !link.has_come(awaited) {
-        if let Some(why) = link.why_in_vain(awaited) {
-            return Err(Some(why));
+        if link.is_in_vain(awaited) {
+            return Err(false);
+        }
+        let instead = link.instead(awaited);
+        if told.as_ref() != Some(&instead) {
+            came(link, instead.clone());
+            told = Some(instead);
         }
         if timeout_at(until, link.read()).await.is_err() {
-            return Err(None);
+            return Err(true);
         }
     }
     Ok(())
@@ -149,26 +162,35 @@ struct Data<'a> {
     padding: Option<u8>,
 }
 
-/// Whether all was sent before the time was over. Without a time, windows are not
-/// heeded. What the other side wants no more is not sent.
+/// Sends all of it, as far as the other side wants it. Without a time, windows are not
+/// heeded; the error says what was waited for when it was over, of which `shut` is told
+/// when the wait begins.
 async fn send_data(
     link: &mut Link,
     data: &Data<'_>,
     pieces: &[usize],
     until: Option<Instant>,
-) -> bool {
+    mut shut: impl FnMut(&Link, Waited),
+) -> Result<(), Waited> {
     let mut rest = data.content;
     let mut sizes = Sizes::new(pieces, MAX_FRAME_BYTES - 256);
     loop {
         let mut size = sizes.next_size().min(rest.len());
         let overhead = data.padding.map_or(0, |padding| 1 + usize::from(padding));
         if let Some(until) = until {
-            while link.room(data.stream) < overhead + size.min(1) {
+            let least = overhead + size.min(1);
+            let mut told = None;
+            while link.room(data.stream) < least {
                 if link.is_unwanted(data.stream) {
-                    return true;
+                    return Ok(());
+                }
+                let windows = link.shut_windows(data.stream, least);
+                if told.as_ref() != Some(&windows) {
+                    shut(link, Waited::ForRoom(windows.clone()));
+                    told = Some(windows);
                 }
                 if timeout_at(until, link.read()).await.is_err() {
-                    return false;
+                    return Err(Waited::ForRoom(link.shut_windows(data.stream, least)));
                 }
             }
             size = size.min(link.room(data.stream) - overhead);
@@ -187,7 +209,7 @@ async fn send_data(
         link.spend(data.stream, payload.len());
         link.send(write::frame(kind::DATA, flags, data.stream, &payload));
         if rest.is_empty() {
-            return true;
+            return Ok(());
         }
     }
 }

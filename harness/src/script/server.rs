@@ -14,17 +14,16 @@ use super::{
     play::{Stage, play},
 };
 use crate::{
-    observe::Unfinished,
-    role::Role,
-    suite::{Script, Step},
+    observe::{Stalled, Waited},
+    suite::Script,
 };
 
 /// How long to leave a listener alone that gives an error, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// How many connections are served at once. A client that makes more of them for one
-/// trial is refused.
-const MAX_CONNECTIONS: usize = 64;
+/// How many connections are served at once. Of a client that makes more of them for one
+/// trial, nothing can be said.
+const MAX_CONNECTIONS: usize = 1024;
 
 /// How long something that need not come may still be on its way once the calls are over.
 const LAST_CHANCE: Duration = Duration::from_millis(100);
@@ -34,7 +33,6 @@ const LAST_CHANCE: Duration = Duration::from_millis(100);
 pub struct ScriptedServer {
     /// Where it listens, `HOST:PORT`.
     pub address: String,
-    script: Arc<Script>,
     state: watch::Receiver<State>,
     running: AbortHandle,
 }
@@ -56,7 +54,7 @@ enum Progress {
     /// It came to its end.
     Finished,
     /// It did not.
-    Stalled(String),
+    Stalled(Stalled),
 }
 
 impl State {
@@ -79,33 +77,27 @@ impl ScriptedServer {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (sender, state) = watch::channel(State { counts: None, progress: Progress::Alone });
-        let accept = accept(listener, Arc::clone(&script), limit, sender);
+        let accept = accept(listener, script, limit, sender);
         let running = tokio::spawn(accept).abort_handle();
-        Ok(Self { address, script, state, running })
+        Ok(Self { address, state, running })
     }
 
-    /// Why the script did not come to its end, once it is over or the limit is.
-    pub async fn unfinished(&self, limit: Duration) -> Option<Unfinished> {
+    /// Where the script stopped, once it is over or the limit is; `None` if it came to its
+    /// end.
+    pub async fn stalled(&self, limit: Duration) -> Option<Stalled> {
         let progress = self.last_progress(limit).await;
         // A defect of ours must not be taken for the client's.
         assert!(!self.running.is_finished(), "a scripted server ended before its time");
-        let (side, why) = match progress {
-            Progress::Finished | Progress::At(Stage::Optional) => return None,
-            Progress::Alone => (Some(Role::Client), "waited in vain for a connection".to_owned()),
-            Progress::Stalled(why) => (Some(Role::Client), why),
-            Progress::At(Stage::Step(index)) => match self.script.steps.get(index) {
-                Some(Step::WaitFor(awaited)) => {
-                    (Some(Role::Client), format!("waited in vain for {awaited} (step {index})"))
-                }
-                Some(Step::Data { .. }) => (
-                    Some(Role::Client),
-                    format!("waited in vain for room for the DATA of step {index}"),
-                ),
-                Some(step) => (None, format!("did not come to its end: {step} (step {index})")),
-                None => (None, "did not come to its end".to_owned()),
-            },
-        };
-        Some(Unfinished { side, why })
+        match progress {
+            Progress::Finished | Progress::At(Stage::Optional) => None,
+            Progress::Alone => Some(Stalled {
+                step: None,
+                waited: Waited::Connection(None),
+                instead: Vec::new(),
+                is_late: true,
+            }),
+            Progress::Stalled(stalled) | Progress::At(Stage::At(stalled)) => Some(stalled),
+        }
     }
 
     async fn last_progress(&self, limit: Duration) -> Progress {
@@ -155,6 +147,12 @@ async fn accept(
             continue;
         };
         if connections.len() >= MAX_CONNECTIONS {
+            let waited = Waited::ForLess(format!("more than {MAX_CONNECTIONS} connections"));
+            let stalled = Stalled { step: None, waited, instead: Vec::new(), is_late: false };
+            state.send_modify(|state| {
+                state.counts.get_or_insert(number);
+                state.progress = Progress::Stalled(stalled);
+            });
             continue;
         }
         let told = state
@@ -176,13 +174,16 @@ impl Told {
     /// Connections on which nobody asks for anything count only as long as there is no
     /// other: a client may probe, or connect before it needs to.
     fn tell(&self, link: &Link, progress: Progress) {
-        self.state.send_modify(|state| {
+        self.state.send_if_modified(|state| {
             if !link.seen.streams.is_empty() {
                 state.counts.get_or_insert(self.number);
             }
-            if state.counts.is_none_or(|counts| counts == self.number) {
+            let counts = state.counts.is_none_or(|counts| counts == self.number);
+            let is_news = counts && state.progress != progress;
+            if is_news {
                 state.progress = progress;
             }
+            is_news
         });
     }
 }
@@ -202,8 +203,13 @@ async fn serve(stream: TcpStream, script: &Script, limit: Duration, told: Option
     let result = play(&mut link, steps, until, progress).await;
     let progress = match result {
         Ok(()) => Progress::Finished,
-        Err(_) if link.seen.streams.is_empty() && link.is_over() => Progress::Alone,
-        Err(stalled) => Progress::Stalled(stalled.why),
+        Err(stalled) => match &link.seen.beyond {
+            Some(why) => {
+                Progress::Stalled(Stalled { waited: Waited::ForLess(why.clone()), ..stalled })
+            }
+            None if link.seen.streams.is_empty() && link.is_over() => Progress::Alone,
+            None => Progress::Stalled(stalled),
+        },
     };
     tell(&link, progress);
     while !link.is_over() {

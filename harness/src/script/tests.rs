@@ -15,14 +15,15 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{ScriptedServer, allows, describe, play_client};
+use super::{ScriptedServer, play_client};
 use crate::{
-    observe::{Played, StreamSeen},
+    observe::{Played, StreamSeen, Waited},
+    outcome::{allows, describe, stalled_in_words},
     role::Role,
     rules::samples::get_sequence,
     suite::{
-        AnyOf, Awaited, Beside, Call, Code, Codes, Cut, Ending, EndingKind, ErrorCode, Habit,
-        Script, Step, StreamRef,
+        Allowed, AnyOf, Awaited, Beside, Call, Code, Codes, Cut, Ending, EndingKind, ErrorCode,
+        Extent, Habit, Script, Step, StreamRef,
     },
 };
 
@@ -173,7 +174,9 @@ async fn what_is_waited_for_in_vain_is_said() {
     let wait =
         |awaited: Awaited| script(vec![request(), Step::WaitFor(awaited.into())], vec![reset()]);
     let limit = Duration::from_millis(50);
-    let stalled = |played: Played| played.stalled.map(|stalled| (stalled.why, stalled.was_ended));
+    let stalled = |played: Played| {
+        played.stalled.map(|stalled| (stalled_in_words(&stalled, &[]), !stalled.is_late))
+    };
 
     let quiet = server(answer_with(&[]), stall).await;
     let seen = stalled(played(&quiet, &wait(Awaited::PingAck), limit).await);
@@ -189,7 +192,7 @@ async fn what_is_waited_for_in_vain_is_said() {
 
     let resetting = server(answer_with(&[write::reset(1, 8)]), stall).await;
     let seen = stalled(played(&resetting, &wait(Awaited::Headers), LIMIT).await);
-    let why = "waited in vain for HEADERS (step 1): the stream ended";
+    let why = "waited in vain for HEADERS (step 1): the stream ended, RST_STREAM CANCEL came";
     assert_eq!(seen, Some((why.to_owned(), true)));
 
     let codes = |code| Codes::These(vec![ErrorCode(code)]);
@@ -203,14 +206,14 @@ async fn what_is_waited_for_in_vain_is_said() {
     let reset_and_closed = server(answer_with(&[write::reset(1, 8)]), leave).await;
     assert_eq!(stalled(played(&reset_and_closed, &other, LIMIT).await), None);
     let seen = stalled(played(&resetting, &other, limit).await);
-    let why = "waited in vain for RST_STREAM PROTOCOL_ERROR or the end of the connection (step 1): RST_STREAM CANCEL came";
+    let why = "waited in vain for RST_STREAM PROTOCOL_ERROR or the end of the connection (step 1): RST_STREAM CANCEL came, the time was over";
     assert_eq!(seen, Some((why.to_owned(), false)));
 
     // Another GOAWAY may follow, so the time decides.
     let leaving = server(answer_with(&[write::goaway(0, 0)]), stall).await;
     assert_eq!(stalled(played(&leaving, &wait(Awaited::GoAway(codes(0))), LIMIT).await), None);
     let seen = stalled(played(&leaving, &wait(Awaited::GoAway(codes(1))), limit).await);
-    let why = "waited in vain for GOAWAY PROTOCOL_ERROR (step 1): GOAWAY NO_ERROR came";
+    let why = "waited in vain for GOAWAY PROTOCOL_ERROR (step 1): GOAWAY NO_ERROR came, the time was over";
     assert_eq!(seen, Some((why.to_owned(), false)));
     let both = [write::goaway(0, 1), write::goaway(0, 0)];
     let leaving = server(answer_with(&both), stall).await;
@@ -228,7 +231,7 @@ async fn room_is_waited_for_no_longer_than_the_stream_lives() {
     let quiet = server(answer_with(&[]), drain).await;
     let limit = Duration::from_millis(50);
     let seen = played(&quiet, &script_of(EndingKind::Silence), limit).await;
-    assert!(seen.stalled.is_some_and(|stalled| !stalled.was_ended));
+    assert!(seen.stalled.is_some_and(|stalled| stalled.is_late));
     let opening = server(
         answer_with(&[write::window_update(0, 10_000), write::window_update(1, 10_000)]),
         drain,
@@ -309,8 +312,9 @@ async fn a_server_that_nobody_reaches_has_closed_nothing() {
     drop(listener);
     let script = script(vec![request()], vec![EndingKind::Closed]);
     let stalled = played(&address, &script, LIMIT).await.stalled.expect("a reason");
-    assert!(stalled.why.starts_with("could not connect: "), "{}", stalled.why);
-    assert!(!stalled.was_ended);
+    let Waited::Connection(Some(_)) = &stalled.waited else { panic!("{stalled:?}") };
+    let words = stalled_in_words(&stalled, &[]);
+    assert!(words.starts_with("could not connect: "), "{words}");
 }
 
 #[tokio::test]
@@ -326,6 +330,29 @@ async fn bytes_that_are_no_http2_end_a_script() {
 }
 
 #[tokio::test]
+async fn a_server_may_answer_in_another_protocol() {
+    for (pieces, expected) in [
+        (&["HTTP/1.1 400 Bad Request\r\n\r\n"][..], Some("HTTP/1")),
+        (&["HTT", "P/1.0 400 Bad Request\r\n\r\n"], Some("HTTP/1")),
+        (&["\x15", "\x03\x03\0\x02\x02\x46"], Some("TLS")),
+        (&["HTTPS"], None),
+    ] {
+        let answer = move |mut stream: TcpStream| async move {
+            for piece in pieces {
+                let _ = stream.write_all(piece.as_bytes()).await;
+            }
+            let _ = stream.shutdown().await;
+            drain(stream).await;
+        };
+        let address = server(Vec::new(), answer).await;
+        let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec();
+        let script = script(vec![Step::Bytes(request)], vec![EndingKind::Silence]);
+        let played = played(&address, &Script { greets: false, ..script }, LIMIT).await;
+        assert_eq!(played.other_protocol, expected, "{pieces:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_never_stops_is_bounded() {
     let endless = |mut stream: TcpStream| async move {
         let frame = write::data(1, 0, &[0; 16_384]);
@@ -334,8 +361,9 @@ async fn a_server_that_never_stops_is_bounded() {
     let address = server(answer_with(&[]), endless).await;
     let script = script(vec![request()], vec![EndingKind::Closed]);
     let played = played(&address, &script, LIMIT).await;
-    let why = played.unreadable.expect("too much");
+    let why = played.beyond.expect("too much");
     assert!(why.starts_with("more than "), "{why}");
+    assert_eq!(played.unreadable, None, "nothing says that it is wrong");
 }
 
 #[tokio::test]
@@ -392,6 +420,26 @@ fn outcomes_are_told_apart() {
         has_ended: true,
         ..StreamSeen::default()
     };
+    let of = |status: &str, pairs: &[(&str, &str)]| StreamSeen {
+        blocks: vec![[fields(&[(":status", status)]), fields(pairs)].concat()],
+        has_ended: true,
+        ..StreamSeen::default()
+    };
+    let lost = of("404", &[("grpc-status", "12")]);
+    let contradictory = of("404", &[("grpc-status", "0")]);
+    let html = of("200", &[("content-type", "text/html")]);
+    let half = StreamSeen { has_ended: false, ..html.clone() };
+    let web = of("200", &[("content-type", "application/grpc-web+proto")]);
+    let class = |extent| EndingKind::Class { name: "class".to_owned(), extent };
+    let refused = || {
+        class(Extent {
+            statuses: Allowed::Any,
+            http: Allowed::Any,
+            resets: Allowed::Any,
+            ..Extent::default()
+        })
+    };
+    let foreign = || class(Extent { is_foreign: true, ..Extent::default() });
     let status = |code| EndingKind::Status(vec![Code(code)]);
     let any = || EndingKind::Reset(Codes::Any);
     let these = |code| EndingKind::Reset(Codes::These(vec![ErrorCode(code)]));
@@ -413,6 +461,19 @@ fn outcomes_are_told_apart() {
         ("closed", EndingKind::Closed, &ok, false),
         ("GOAWAY", EndingKind::GoAway(Codes::Any), &ok, false),
         ("silence", EndingKind::Silence, &ok, false),
+        ("a status with an HTTP error", status(12), &lost, true),
+        ("the HTTP error with a status", EndingKind::Http(vec![404]), &lost, true),
+        ("OK with an HTTP error", status(0), &contradictory, false),
+        ("a refusal by a status", refused(), &lost, true),
+        ("a refusal by HTTP", refused(), &http, true),
+        ("a refusal by a reset", refused(), &reset, true),
+        ("no refusal, but an answer", refused(), &ok, false),
+        ("no refusal, and no answer", refused(), &bare, false),
+        ("an answer of another protocol", foreign(), &html, true),
+        ("one that is not whole", foreign(), &half, false),
+        ("gRPC's answer", foreign(), &ok, false),
+        ("an answer of gRPC-Web", foreign(), &web, true),
+        ("a refusal without a type", foreign(), &http, false),
     ] {
         let streams = [(1, seen.clone())].into();
         let played = Played { last_stream: 1, streams, is_late: true, ..Played::default() };

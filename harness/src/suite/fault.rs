@@ -7,6 +7,9 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::http2::{ErrorCode, Settings};
 use crate::{input::parse_duration, role::Role, text::duration};
 
+/// What the tap's PING carries. Nobody else's does.
+pub const PING_DATA: [u8; 8] = *b"crosswir";
+
 /// A fault of the network, or of the side that a frame seems to come from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawFault")]

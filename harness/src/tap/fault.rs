@@ -33,12 +33,10 @@ use tokio::{
 use super::line::{End, Outcome, Socket, Way, both};
 use crate::{
     role::Role,
-    suite::{Action, Fault, Position},
+    suite::{Action, Fault, PING_DATA, Position},
     wire::transcript::Closing,
 };
 use edit::{Editor, Step};
-
-pub(crate) use edit::PING_DATA;
 use frames::Frames;
 use place::{Finder, Place};
 

@@ -82,7 +82,10 @@ async fn accept(place: Place, watch: Sender) {
                         }
                     }
                 }
-                Err(_) => abort(&client),
+                Err(_) => {
+                    line.watch.server_leaves();
+                    abort(&client);
+                }
             }
             line.watch.send(Item::Gone { connection: number });
         });

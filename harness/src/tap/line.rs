@@ -227,6 +227,9 @@ impl<W: AsyncWrite + Unpin> Outlet<'_, W> {
     /// The sender sends nothing more.
     pub(super) async fn end(&mut self, closing: Closing) -> End {
         let (connection, from, at) = (self.line.number, self.from, self.line.start.elapsed());
+        if from == Role::Server {
+            self.line.watch.server_leaves();
+        }
         self.line.watch.send(Item::Closed { connection, from, closing, at });
         match closing {
             Closing::Abort => End::SenderGone,

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     time::Duration,
@@ -58,6 +58,7 @@ pub(super) enum Item {
 pub(super) struct Sender {
     items: mpsc::Sender<Item>,
     waiting_bytes: Arc<AtomicUsize>,
+    server_has_left: Arc<AtomicBool>,
 }
 
 /// The end that is read.
@@ -70,7 +71,11 @@ pub(super) struct Receiver {
 pub(super) fn queue() -> (Sender, Receiver) {
     let (sender, receiver) = mpsc::channel();
     let waiting_bytes = Arc::new(AtomicUsize::new(0));
-    let sender = Sender { items: sender, waiting_bytes: Arc::clone(&waiting_bytes) };
+    let sender = Sender {
+        items: sender,
+        waiting_bytes: Arc::clone(&waiting_bytes),
+        server_has_left: Arc::default(),
+    };
     (sender, Receiver { items: receiver, waiting_bytes })
 }
 
@@ -85,6 +90,16 @@ impl Sender {
             Item::Passed { connection, from, bytes, at }
         };
         self.send(item);
+    }
+
+    /// The server ends a connection, or takes none. Said before the client can see it.
+    pub(super) fn server_leaves(&self) {
+        self.server_has_left.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it has, since this was asked last.
+    pub(super) fn has_server_left(&self) -> bool {
+        self.server_has_left.swap(false, Ordering::SeqCst)
     }
 
     pub(super) fn ask(&self, key: Key, reply: oneshot::Sender<Seen>) {

@@ -155,7 +155,24 @@ fn a_server_that_is_not_there_hangs_up() {
             Ok(mut client) => client.read_u8().await.is_err(),
             Err(_) => true,
         };
-        assert!(hangs_up);
+        assert!(hangs_up && tap.has_server_left());
+    });
+}
+
+/// Whoever asks after the client has seen it, and only then.
+#[test]
+fn that_a_server_leaves_is_known_before_its_client_knows() {
+    run(async {
+        let (tap, mut client, server) = connected().await;
+        assert!(!tap.has_server_left());
+        drop(server);
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+        assert!(tap.has_server_left());
+        assert!(!tap.has_server_left(), "it is told once");
+        let (tap, client, mut server) = connected().await;
+        drop(client);
+        assert_eq!(server.read(&mut [0]).await.unwrap(), 0);
+        assert!(!tap.has_server_left(), "the client left");
     });
 }
 

@@ -144,6 +144,7 @@ impl Terminator {
             Ok(server) => server,
             Err(error) => {
                 fails(line, Role::Server, &error);
+                line.watch.server_leaves();
                 abort(&started.io);
                 return None;
             }

@@ -12,11 +12,8 @@ use super::{
 };
 use crate::{
     role::Role,
-    suite::{Action, Fault, LastStream, Position},
+    suite::{Action, Fault, LastStream, PING_DATA, Position},
 };
-
-/// What the tap's PING carries. Nobody else's does.
-pub(crate) const PING_DATA: [u8; 8] = *b"crosswir";
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
