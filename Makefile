@@ -70,9 +70,10 @@ bench: need-cargo py ## Measure the detector beside NumPy, and what watching the
 	cargo bench -p interop
 	cargo bench -p crosswire --bench tap
 
-# One command for both, so that their common dependencies are compiled once.
+# One command for both, so that their common dependencies are compiled once; with the
+# tests' peers, so that `make test` compiles nothing of it again.
 harness rust: need-cargo
-	@cargo build $(QUIET) --workspace --bins
+	@cargo build $(QUIET) --workspace --bins --features crosswire/test-peers
 
 need-cargo:
 	@command -v cargo >/dev/null || { echo 'cargo not found on PATH; install Rust 1.88 or later from rustup.rs'; exit 1; }

@@ -93,6 +93,9 @@ pub struct Peer {
     /// The optional features that its server has; its client announces its own.
     #[serde(default)]
     pub features: BTreeSet<String>,
+    /// The full names of the services that it has, as server and as client; all of them,
+    /// without it.
+    pub services: Option<BTreeSet<String>>,
     /// Cases that it does not support, as server or as client.
     #[serde(default)]
     pub unsupported: Vec<Unsupported>,
@@ -118,6 +121,7 @@ impl Peer {
             requires: Vec::new(),
             build: None,
             features: BTreeSet::new(),
+            services: None,
             unsupported: Vec::new(),
             server: Some(ServerSpec {
                 start: ServerStart::Scripted,

@@ -11,7 +11,7 @@ use crate::{
     suite::Code,
     wire::{
         tls::Opaque,
-        transcript::{Note, Transcript},
+        transcript::{Ended, Note, Transcript},
     },
 };
 
@@ -53,6 +53,12 @@ pub struct Wire {
     pub stalled: Option<Stalled>,
     /// Streams on the trial's own connection that none of its calls explains.
     pub strays: Vec<Transcript>,
+    /// Connections that a side has ended.
+    pub ended: Vec<Ended>,
+    /// Whether something may have passed for its calls that was not read: a limit of ours
+    /// was reached, or the bytes could not be read. Then nothing is known of what is not
+    /// here.
+    pub has_gaps: bool,
 }
 
 /// What came of a trial.

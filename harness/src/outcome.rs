@@ -1,6 +1,7 @@
 //! What came of a scripted client's streams, against the outcomes that a case allows: which
 //! clauses of each did not hold, as values. Pure.
 
+mod extent;
 mod unmet;
 
 use crosswire_http2::{error::error_name, message::Message};
@@ -31,6 +32,7 @@ pub fn stalled_value(stalled: &Stalled, steps: &[Step]) -> Value {
             let windows: Value = windows.iter().map(window_value).collect();
             json!({ "awaited": "room", "windows": windows })
         }
+        Waited::ForLess(limit) => json!({ "awaited": "less", "limit": limit }),
         Waited::ForNothing => {
             let step = stalled.step.and_then(|index| steps.get(index)).map(ToString::to_string);
             json!({ "awaited": null, "doing": step })
@@ -90,7 +92,9 @@ pub fn describe(streams: &[u32], method: &Method, played: &Played) -> Value {
     if played.is_closed {
         add("closed", true.into());
     }
-    if let Some(why) = &played.unreadable {
+    if let Some(protocol) = played.other_protocol {
+        add("protocol", protocol.into());
+    } else if let Some(why) = &played.unreadable {
         add("unreadable", why.as_str().into());
     }
     if value.is_empty() {

@@ -147,10 +147,22 @@ fn why_unsupported(server: &Peer, client: &Peer, case: &Case) -> Option<String> 
         let lacks = server.server.as_ref()?.lacks(case.serving())?;
         Some(format!("the manifest does not give {lacks} for {}", server.name))
     };
-    listed.or_else(not_served).or_else(|| {
-        let needed = case.needs.iter().cloned();
-        let of_calls = case.calls.iter().flat_map(Call::server_features).map(str::to_owned);
-        let missing = needed.chain(of_calls).find(|feature| !server.features.contains(feature))?;
+    let without_service = || {
+        let service = |call: &Call| {
+            call.method
+                .descriptor
+                .as_ref()
+                .map(|method| method.parent_service().full_name().to_owned())
+        };
+        let called: Vec<String> = case.calls.iter().filter_map(service).collect();
+        [server, client].into_iter().find_map(|peer| {
+            let has = peer.services.as_ref()?;
+            let missing = called.iter().find(|service| !has.contains(*service))?;
+            Some(format!("the manifest does not list the service `{missing}` for {}", peer.name))
+        })
+    };
+    listed.or_else(not_served).or_else(without_service).or_else(|| {
+        let missing = case.server_features().find(|feature| !server.features.contains(*feature))?;
         Some(format!("the manifest does not list the feature `{missing}` for {}", server.name))
     })
 }
@@ -231,6 +243,31 @@ mod tests {
                 &format!("b<-c s/zip {zip}"),
             ]
         );
+    }
+
+    #[test]
+    fn a_peer_without_the_service_is_not_tried() {
+        let mut call = crate::rules::samples::get_sequence();
+        call.compression = None;
+        let place = Place::from(Path::new("x"));
+        let cases = [Arc::new(Case::new("s/one", "R-1", "w", place, vec![call]))];
+        let peer = |name: &str, services: &str| {
+            format!(
+                "[[peer]]\nname = {name:?}\nserver = {{ cmd = [\"s\"] }}\nclient = {{ cmd = [\"c\"] }}\n{services}\n"
+            )
+        };
+        let text = [
+            peer("all", ""),
+            peer("this", "services = [\"FibonacciService\"]"),
+            peer("other", "services = [\"pb.Outliers\"]"),
+        ];
+        let plan = Plan::new(&peers(&text.concat()), &cases, &Selection::everything());
+        for cell in &plan.cells {
+            let lacks = cell.server.name == "other" || cell.client.name == "other";
+            let expected = lacks
+                .then_some("the manifest does not list the service `FibonacciService` for other");
+            assert_eq!(cell.trials[0].unsupported.as_deref(), expected);
+        }
     }
 
     #[test]

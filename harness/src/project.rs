@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use prost_reflect::DescriptorPool;
+
 use crate::{
     contract::Contract,
     input::BadInput,
@@ -44,6 +46,7 @@ impl Project {
         let manifest = Manifest::load(&path)?;
         let contract = Contract::load(&manifest.contract)?;
         let protos = suite::load_protos(&manifest.protos)?;
+        check_services(&path, &manifest, &protos)?;
         let suites = suite::load(&manifest.suites, &protos, &contract)?;
         let known = match &manifest.known {
             // `crosswire known add` makes the file.
@@ -97,6 +100,29 @@ fn check_waivers(manifest: &Manifest) -> Result<(), BadInput> {
                 );
                 return Err(BadInput::new(manifest.path.as_path(), problem));
             }
+        }
+    }
+    Ok(())
+}
+
+/// A service that no proto has would leave all of a peer's cases out, unseen.
+fn check_services(
+    path: &Path,
+    manifest: &Manifest,
+    protos: &DescriptorPool,
+) -> Result<(), BadInput> {
+    for peer in &manifest.peers {
+        let mut services = peer.services.iter().flatten();
+        let unknown = services.find(|service| protos.get_service_by_name(service).is_none());
+        if let Some(service) = unknown {
+            let known: Vec<String> =
+                protos.services().map(|service| service.full_name().to_owned()).collect();
+            let known = known.join(", ");
+            let problem = format!(
+                "peer `{}`: the protos have no service `{service}`; one of {known}",
+                peer.name
+            );
+            return Err(BadInput::new(path, problem));
         }
     }
     Ok(())

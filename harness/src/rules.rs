@@ -7,6 +7,7 @@
 mod canonical;
 mod connection;
 mod exchange;
+mod malformed;
 mod messages;
 mod metadata;
 mod protobuf;
@@ -48,6 +49,9 @@ pub struct WireRule {
     /// How binding it is; the contract says the same.
     pub level: Level,
     check: Check,
+    /// Whether it is about what gRPC puts into a response, of which one that is HTTP's
+    /// own has nothing.
+    is_of_grpc_responses: bool,
 }
 
 /// Every rule that is judged from a transcript.
@@ -58,26 +62,26 @@ pub const RULES: &[WireRule] = &[
     must("WIRE-4", request::content_type_is_grpc),
     must("WIRE-5", request::timeout_is_well_formed),
     must("WIRE-6", request::timeout_is_the_callers),
-    must("WIRE-7", messages::encoding_is_named),
+    must("WIRE-7", messages::encoding_is_named).of_grpc_responses(),
     must("WIRE-8", request::ends_with_data),
     must("WIRE-9", request::has_one_message),
     must("WIRE-10", request::is_not_repeated),
     must("WIRE-11", metadata::names_are_legal),
-    must("WIRE-12", metadata::binary_values_are_base64),
-    should("WIRE-13", metadata::binary_values_are_unpadded),
-    must("WIRE-14", response::begins_as_grpc),
-    must("WIRE-15", response::has_one_status),
+    must("WIRE-12", metadata::binary_values_are_base64).of_grpc_responses(),
+    should("WIRE-13", metadata::binary_values_are_unpadded).of_grpc_responses(),
+    must("WIRE-14", response::begins_as_grpc).of_grpc_responses(),
+    must("WIRE-15", response::has_one_status).of_grpc_responses(),
     must("WIRE-16", response::ends_with_its_trailers),
-    must("WIRE-17", response::has_trailers_after_data),
-    must("WIRE-18", response::message_is_percent_encoded),
-    should("WIRE-19", response::success_has_no_message),
-    must("WIRE-20", response::details_agree_with_the_status),
-    must("WIRE-21", response::encoding_was_offered),
-    must("WIRE-22", messages::compressed_messages_decompress),
-    must("WIRE-23", messages::flag_is_zero_or_one),
-    must("WIRE-24", messages::are_whole),
-    must("WIRE-25", messages::parse_as_their_type),
-    should("WIRE-26", messages::are_canonical),
+    must("WIRE-17", response::has_trailers_after_data).of_grpc_responses(),
+    must("WIRE-18", response::message_is_percent_encoded).of_grpc_responses(),
+    should("WIRE-19", response::success_has_no_message).of_grpc_responses(),
+    must("WIRE-20", response::details_agree_with_the_status).of_grpc_responses(),
+    must("WIRE-21", response::encoding_was_offered).of_grpc_responses(),
+    must("WIRE-22", messages::compressed_messages_decompress).of_grpc_responses(),
+    must("WIRE-23", messages::flag_is_zero_or_one).of_grpc_responses(),
+    must("WIRE-24", messages::are_whole).of_grpc_responses(),
+    must("WIRE-25", messages::parse_as_their_type).of_grpc_responses(),
+    should("WIRE-26", messages::are_canonical).of_grpc_responses(),
     must("WIRE-27", connection::begins_with_settings),
     must("WIRE-28", connection::settings_are_acknowledged),
     must("WIRE-29", connection::pings_are_answered),
@@ -88,7 +92,7 @@ pub const RULES: &[WireRule] = &[
     must("WIRE-34", connection::goaway_is_heeded),
     must("WIRE-35", request::giving_up_is_a_reset),
     must("WIRE-36", status::nothing_is_reported_after_a_reset),
-    should("WIRE-37", response::early_status_is_followed_by_a_reset),
+    should("WIRE-37", response::early_status_is_followed_by_a_reset).of_grpc_responses(),
     must("WIRE-38", status::http_status_is_translated),
     must("WIRE-39", status::reset_is_translated),
     must("WIRE-40", status::no_status_is_no_success),
@@ -99,11 +103,26 @@ pub const RULES: &[WireRule] = &[
 ];
 
 const fn must(id: &'static str, check: Check) -> WireRule {
-    WireRule { id, level: Level::Must, check }
+    WireRule { id, level: Level::Must, check, is_of_grpc_responses: false }
 }
 
 const fn should(id: &'static str, check: Check) -> WireRule {
-    WireRule { id, level: Level::Should, check }
+    WireRule { level: Level::Should, ..must(id, check) }
+}
+
+impl WireRule {
+    const fn of_grpc_responses(self) -> Self {
+        Self { is_of_grpc_responses: true, ..self }
+    }
+
+    /// Who breaks it, and how. A response that is HTTP's own may carry what HTTP allows.
+    fn breaches(&self, exchange: &Exchange<'_>) -> Vec<Breach> {
+        let mut breaches = (self.check)(exchange);
+        if self.is_of_grpc_responses && exchange.is_plain_http() {
+            breaches.retain(|breach| breach.side != Role::Server);
+        }
+        breaches
+    }
 }
 
 /// A rule that was broken.
@@ -207,13 +226,13 @@ pub fn check(transcripts: &[Transcript], call: &Call, answer: Option<&Answer>) -
         let is_seen = transcript.reset(Role::Client).is_none_or(|(reset, _)| !reset.by_tap);
         let answer = answer.filter(|_| is_last && is_seen);
         let exchange = Exchange { transcript, earlier: &transcripts[..index], call, answer };
-        for WireRule { id, level, check } in RULES {
-            let breaches = check(&exchange).into_iter();
+        for rule in RULES {
+            let breaches = rule.breaches(&exchange).into_iter();
             let breaches = breaches.filter(|b| !b.may_be_the_taps(&transcript.connection));
             violations.extend(breaches.map(|breach| Violation {
                 transcript: index,
-                rule: id,
-                level: *level,
+                rule: rule.id,
+                level: rule.level,
                 breach,
             }));
         }

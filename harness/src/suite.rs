@@ -2,6 +2,7 @@
 //! expanded, and every case is checked against the `.proto` and the contract.
 
 mod case;
+mod class;
 mod code;
 mod each;
 mod expand;
@@ -13,7 +14,8 @@ mod script;
 mod tls;
 
 pub use case::{Approx, Call, Case, Compression, Expect, Method, Seen, Suite};
-pub use code::Code;
+pub use class::{Allowed, Extent};
+pub use code::{Code, allowed_in_words};
 pub use fault::{Action, Cut, Fault, LastStream, PING_DATA, Position};
 pub use http2::{ErrorCode, Settings};
 pub use json::message_value;

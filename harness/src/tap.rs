@@ -20,7 +20,15 @@ mod tests;
 mod tls;
 mod watch;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     net::lookup_host,
@@ -34,7 +42,7 @@ use crate::{
     suite::Fault,
     wire::{
         tls::Opaque,
-        transcript::{Note, Transcript},
+        transcript::{Ended, Note, Transcript},
     },
 };
 
@@ -43,6 +51,8 @@ use crate::{
 pub struct Tap {
     address: SocketAddr,
     watch: queue::Sender,
+    /// How many connections have ended on which calls may have passed unread.
+    lossy_ends: Arc<AtomicUsize>,
     /// Its end tells the forwarding thread to stop.
     _running: mpsc::Sender<()>,
 }
@@ -79,6 +89,11 @@ pub struct Seen {
     pub opaque: Vec<Opaque>,
     /// Whether the tap's fault has come to its place.
     pub has_struck: bool,
+    /// The connections that a side has ended.
+    pub ended: Vec<Ended>,
+    /// Whether something of the call may have passed that was not kept, or on a connection
+    /// that cannot be read. One that has ended is counted by [`Tap::lossy_ends`].
+    pub has_gaps: bool,
 }
 
 impl Tap {
@@ -105,10 +120,11 @@ impl Tap {
         let address = listener.local_addr()?;
         let (watch, copies) = queue::queue();
         let (running, stop) = mpsc::channel(1);
-        watch::spawn(copies, is_opaque)?;
+        let lossy_ends = Arc::new(AtomicUsize::new(0));
+        watch::spawn(copies, is_opaque, Arc::clone(&lossy_ends))?;
         let place = forward::Place { listener, servers, fault, terminator };
         forward::spawn(place, watch.clone(), stop)?;
-        Ok(Self { address, watch, _running: running })
+        Ok(Self { address, watch, lossy_ends, _running: running })
     }
 
     /// Where clients connect.
@@ -122,6 +138,13 @@ impl Tap {
     #[must_use]
     pub fn has_server_left(&self) -> bool {
         self.watch.has_server_left()
+    }
+
+    /// How many connections have ended so far on which calls may have passed unread. Calls
+    /// that are made later were not among them.
+    #[must_use]
+    pub fn lossy_ends(&self) -> usize {
+        self.lossy_ends.load(Ordering::Relaxed)
     }
 
     /// What was seen of a call, which is then forgotten. Waits until its stream has

@@ -69,6 +69,44 @@ fn the_session_on_the_page_is_a_whole_one() {
     assert_eq!(page.answered.len(), asked.len());
 }
 
+/// The adapter that docs/adding-a-peer.md counts the lines of, with a real server.
+#[test]
+fn the_bare_client_passes_all_that_needs_no_feature() {
+    for target in ["rust", "py"] {
+        let mut make =
+            Process::start(Command::new("make").args(["-s", "-C"]).arg(root()).arg(target));
+        assert!(make.ended(BUILD_LIMIT).success(), "make {target}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let root = root();
+    let at = |path: &str| root.join(path).display().to_string();
+    let manifest = format!(
+        "schema = 1\nprotos = {protos:?}\nsuites = {suites:?}\ncontract = {contract:?}\n\
+         [[peer]]\nname = \"rust\"\nserver = {{ cmd = [{server:?}, \"--listen\", \"{{listen}}\"] }}\n\
+         [[peer]]\nname = \"bare\"\nclient = {{ cmd = [\"env\", {path:?}, {python:?}, {client:?}] }}\n",
+        protos = at("proto"),
+        suites = at("harness/suites"),
+        contract = at("docs/contract.md"),
+        server = at("target/debug/server"),
+        path = format!("PYTHONPATH={}", at("py")),
+        python = at("py/.venv/bin/python"),
+        client = at("docs/examples/bare_client.py"),
+    );
+    let manifest_path = folder.path().join("crosswire.toml");
+    fs::write(&manifest_path, manifest).unwrap();
+    let run = Command::new(env!("CARGO_BIN_EXE_crosswire"))
+        .args(["run", "--manifest"])
+        .arg(&manifest_path)
+        .args(["-E", "case(fibonacci/**)"])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&run.stdout);
+    assert_eq!(run.status.code(), Some(0), "{printed}");
+    let passed = printed.lines().find(|line| line.starts_with("rust ")).expect("a row");
+    let passed: usize = passed.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(passed >= 25, "{printed}");
+}
+
 #[test]
 fn nothing_on_a_page_is_left_to_be_filled_in() {
     for page in pages() {

@@ -153,6 +153,7 @@ fn peer() -> Result<Peer> {
         requires: Vec::new(),
         build: None,
         features: Default::default(),
+        services: None,
         unsupported: Vec::new(),
         server: Some(ServerSpec { start, tls: Vec::new(), mutual_tls: Vec::new() }),
         client: Some(ClientSpec::Command { cmd: command("client", &["drive"])? }),

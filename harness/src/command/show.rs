@@ -48,6 +48,9 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
     if let Some(rule) = project.contract.rule(&case.rule) {
         line("rule", &format!("{} ({}) {}", rule.id, rule.level, rule.text));
         line("source", &rule.source);
+        if !rule.classes.is_empty() && case.script.is_some() {
+            line("classes", &rule.classes);
+        }
     }
     line("why", &case.why);
     if let Some(source) = case.source.as_deref().or(source) {
@@ -59,6 +62,10 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
     if let Some(script) = &case.script {
         for (label, words) in scripted(script) {
             line(label, &words);
+        }
+        let names = |name: &str| script.endings.iter().any(|ending| ending.class() == Some(name));
+        for class in project.contract.classes.iter().filter(|class| names(&class.name)) {
+            line("", &format!("{}: {}", class.name, class.meaning));
         }
     }
     let is_called = case.scripted() != Some(Role::Client);

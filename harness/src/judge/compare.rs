@@ -86,26 +86,44 @@ fn wrong_count(expected: usize, answer: &Answer) -> Finding {
 
 /// For each name that is expected, all its values in their order. Several entries and
 /// one whose values are joined by commas mean the same (gRPC's `PROTOCOL-HTTP2.md`,
-/// Custom-Metadata).
+/// Custom-Metadata), with blanks beside the commas or without (RFC 9110, section 5.3).
 fn of_pairs(kind: Kind, expected: &[Pair], actual: &[Pair]) -> Vec<Finding> {
-    let joined = |pairs: &[Pair], name: &str| {
-        let values: Vec<&str> =
-            pairs.iter().filter(|(other, _)| other == name).map(|(_, v)| v.as_str()).collect();
-        (!values.is_empty()).then(|| values.join(","))
+    let values = |pairs: &[Pair], name: &str| -> Vec<String> {
+        pairs.iter().filter(|(other, _)| other == name).map(|(_, v)| v.clone()).collect()
     };
     let mut findings: Vec<Finding> = Vec::new();
     for (name, _) in expected {
-        let (want, got) = (joined(expected, name), joined(actual, name));
-        let is_new = findings.iter().all(|finding| finding.field.as_ref() != Some(name));
-        if want != got && is_new {
-            let got = got.map(|got| shorten(&got, MOST_QUOTED));
-            findings.push(Finding::new(kind, want, got).at(name));
+        let (want, got) = (values(expected, name), values(actual, name));
+        let is_right = !got.is_empty() && are_joined(&want, &got.join(","));
+        let is_told = findings.iter().any(|finding| finding.field.as_ref() == Some(name));
+        if !is_right && !is_told {
+            let got = (!got.is_empty()).then(|| shorten(&got.join(","), MOST_QUOTED));
+            findings.push(Finding::new(kind, want.join(","), got).at(name));
         }
     }
     findings
 }
 
 type Pair = (String, String);
+
+/// Whether a text is these values with commas between them, and blanks beside the commas.
+fn are_joined(values: &[String], text: &str) -> bool {
+    let after_first = values.first().and_then(|first| text.strip_prefix(first.as_str()));
+    let rest = values.iter().skip(1).try_fold(after_first, |rest, value| {
+        let mut after = rest?.trim_start_matches(BLANKS).strip_prefix(',')?;
+        // A value may begin with blanks of its own.
+        loop {
+            match after.strip_prefix(value.as_str()) {
+                Some(rest) => return Some(Some(rest)),
+                None => after = after.strip_prefix(BLANKS)?,
+            }
+        }
+    });
+    rest.flatten() == Some("")
+}
+
+/// What HTTP allows beside a comma.
+const BLANKS: [char; 2] = [' ', '\t'];
 
 /// The messages that came, each with the one that is expected in its place.
 fn of_messages(call: &Call, expected: &[DynamicMessage], answer: &Answer) -> Vec<Finding> {

@@ -23,6 +23,10 @@ pub(super) fn judge(case: &Case, played: &Played) -> Judgement {
         let finding = Finding::new(Kind::Outcome, Value::Null, json!({ "played": true }));
         return Judgement::of(vec![finding]);
     };
+    if let Some(limit) = beyond(played) {
+        let finding = Finding::new(Kind::Unsupported, Value::Null, json!({ "beyond": limit }));
+        return Judgement::of(vec![finding]);
+    }
     let endings: Vec<&Ending> = script.endings.iter().collect();
     let mut findings = mismatches(&endings, &call.method, played, &script.steps);
     findings.extend(beside(script, &call.method, played));
@@ -36,15 +40,22 @@ pub(super) fn judge(case: &Case, played: &Played) -> Judgement {
     }
 }
 
+/// The limit of ours beyond which nothing was read. Whatever is there may be right.
+fn beyond(played: &Played) -> Option<&str> {
+    let all = [played].into_iter().chain(&played.beside);
+    all.into_iter().find_map(|played| played.beyond.as_deref())
+}
+
 fn mismatches(
     endings: &[&Ending],
     method: &Method,
     played: &Played,
     steps: &[Step],
 ) -> Vec<Finding> {
-    // Whatever came before: what cannot be read is no HTTP/2.
-    let is_allowed =
-        played.unreadable.is_none() && endings.iter().any(|ending| allows(ending, method, played));
+    // Whatever came before: what cannot be read is no HTTP/2. Another protocol is judged as
+    // an outcome.
+    let is_readable = played.unreadable.is_none() || played.other_protocol.is_some();
+    let is_allowed = is_readable && endings.iter().any(|ending| allows(ending, method, played));
     let stalled = played.stalled.as_ref().filter(|stalled| !is_allowed || !may_stall(stalled));
     let stalled = stalled.map(|stalled| stall(stalled, steps).of_side(Side::Server));
     let outcome = (!is_allowed).then(|| outcome(endings, method, played));

@@ -209,8 +209,31 @@ fn status_and_metadata_are_checked() {
     assert_eq!(found(&want, answer.clone()), pair("w,v".into()));
     want.expect.trailers = vec![("k".into(), "w".into()), ("k".into(), "v".into())];
     assert_eq!(found(&want, answer), none);
-    let joined = Answer { trailers: vec![("k".into(), "w,v".into())], ..status(3, "") };
-    assert_eq!(found(&want, joined), none, "several entries and a joined one are the same");
+    for (joined, is_same) in [
+        ("w,v", true),
+        ("w, v", true),
+        ("w \t,\tv", true),
+        ("w,v ", false),
+        (" w,v", false),
+        ("w v", false),
+        ("wv", false),
+        ("v,w", false),
+        ("w,v,", false),
+        ("w", false),
+    ] {
+        let trailers = vec![("k".into(), joined.into())];
+        let found = found(&want, Answer { trailers, ..status(3, "") });
+        assert_eq!(found.is_empty(), is_same, "`{joined}`: {found:?}");
+    }
+    // Blanks and commas within a value are its own.
+    want.expect.trailers = vec![("k".into(), "a, b".into()), ("k".into(), " c".into())];
+    for (joined, is_same) in
+        [("a, b, c", true), ("a, b,  c", true), ("a,b, c", false), ("a, b,c", false)]
+    {
+        let trailers = vec![("k".into(), joined.into())];
+        let found = found(&want, Answer { trailers, ..status(3, "") });
+        assert_eq!(found.is_empty(), is_same, "`{joined}`: {found:?}");
+    }
 }
 
 #[test]

@@ -33,10 +33,12 @@ pub(super) fn judge(
         _ => &[],
     };
     for (index, (call, transcripts)) in case.calls.iter().zip(&wire.calls).enumerate() {
-        let is_read = transcripts.iter().all(|seen| seen.is_whole);
+        let is_read = is_read(transcripts, wire);
         judgement.unread_calls += usize::from(!is_read);
         judgement.read_calls += usize::from(is_read && !transcripts.is_empty());
-        let mut violations = rules::check(transcripts, call, answers.get(index));
+        // What was reported may have come of an attempt that passed unread.
+        let answer = answers.get(index).filter(|_| !wire.has_gaps);
+        let mut violations = rules::check(transcripts, call, answer);
         // What a script sends wrongly is what it is for.
         violations.retain(|violation| {
             let is_scripts = case.scripted() == Some(violation.breach.side);
@@ -44,10 +46,7 @@ pub(super) fn judge(
             let is_allowed = case.scripted() == Some(Role::Server)
                 && answers.get(index).is_some_and(|a| call.expect.codes.contains(&a.code))
                 && OF_REPORTS.contains(&violation.rule);
-            let is_of_http = case.scripted() == Some(Role::Client)
-                && transcripts.get(violation.transcript).is_some_and(is_plain_http)
-                && OF_GRPC_RESPONSES.contains(&violation.rule);
-            !is_scripts && !is_allowed && !is_of_http
+            !is_scripts && !is_allowed
         });
         judgement.findings.extend(violations.into_iter().map(|violation| {
             let is_grave = strictness.fails(violation.level);
@@ -64,33 +63,29 @@ pub(super) fn judge(
         // What did not pass may be missing because the call went wrong before, or was
         // never tried as the case wants it: then it says nothing of whose failure it is.
         let is_as_planned = is_as_planned && fault.is_none();
-        let unseen = unseen(case, wire).into_iter();
+        let unseen = unseen(case, answers, wire).into_iter();
         findings.extend(
             unseen.map(|unseen| Finding { side: unseen.side.filter(|_| is_as_planned), ..unseen }),
         );
         findings.extend(fault);
     }
-    judgement.findings.extend(strays(wire));
+    judgement.findings.extend(strays(case, wire));
     judgement.findings.extend(script_in_vain(case, wire));
 }
-
-/// The rules of a response to a gRPC request. What is no such request may be refused as
-/// HTTP does, which a script says in its outcomes.
-const OF_GRPC_RESPONSES: [&str; 3] = ["WIRE-14", "WIRE-15", "WIRE-17"];
 
 /// The rules of what a client reports for which a case may allow something else.
 const OF_REPORTS: [&str; 3] = ["WIRE-38", "WIRE-39", "WIRE-44"];
 
-fn is_plain_http(transcript: &Transcript) -> bool {
-    let response = transcript.blocks(Role::Server).next();
-    response.and_then(|block| block.value(":status")).is_some_and(|status| status != b"200")
+/// Whether all that passed for a call was read. What was not may be anything.
+fn is_read(transcripts: &[Transcript], wire: &Wire) -> bool {
+    !wire.has_gaps && transcripts.iter().all(|seen| seen.is_whole)
 }
 
 /// An answer to a call of which nothing passed, and that a client cannot give alone.
 fn never_passed(case: &Case, answers: &[Answer], wire: &Wire) -> Vec<Finding> {
     let calls = case.calls.iter().zip(answers).zip(&wire.calls).enumerate();
     let unseen = calls.filter(|(_, ((call, answer), transcripts))| {
-        let is_unseen = transcripts.is_empty() && wire.opaque.is_empty();
+        let is_unseen = transcripts.is_empty() && wire.opaque.is_empty() && !wire.has_gaps;
         is_unseen && !may_end_unseen(case, call, answer)
     });
     unseen
@@ -114,12 +109,15 @@ fn offers_gzip(transcript: &Transcript) -> bool {
 }
 
 /// Whether a client can end a call so before anything of it has passed: where
-/// connecting may fail or take too long, or the call is cancelled at once.
+/// connecting may fail or take too long, the call is cancelled at once, or the case itself
+/// allows the code. Clients may refuse a call for limits and states of their own.
 fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
-    let is_hindered =
-        case.tls.is_some() || case.fault.is_some() || case.scripted() == Some(Role::Server);
+    let is_script = case.scripted() == Some(Role::Server);
+    let is_hindered = case.tls.is_some() || case.fault.is_some() || is_script;
     match answer.code {
+        Code::OK => false,
         _ if !answer.messages.is_empty() => false,
+        code if call.expect.codes.contains(&code) => true,
         Code::CANCELLED => is_hindered || call.cancel_after_messages == Some(0),
         Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE => is_hindered,
         _ => false,
@@ -142,6 +140,7 @@ fn gave_up_early(
         answer.code == Code::DEADLINE_EXCEEDED
             && !server_ended
             && wire.opaque.is_empty()
+            && is_read(transcripts, wire)
             && duration + TIMER_SLACK < call.timeout
     })?;
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -162,27 +161,43 @@ fn fault_that_never_struck(case: &Case, wire: &Wire) -> Option<Finding> {
 fn script_in_vain(case: &Case, wire: &Wire) -> Option<Finding> {
     let stalled = wire.stalled.as_ref()?;
     let side = match stalled.waited {
-        Waited::ForNothing => Side::Unclear,
+        Waited::ForNothing | Waited::ForLess(_) => Side::Unclear,
         Waited::Connection(_) | Waited::ForOne(_) | Waited::ForRoom(_) => Side::Client,
     };
     let steps = case.script.as_ref().map_or(&[][..], |script| &script.steps);
     Some(stall(stalled, steps).of_side(side))
 }
 
-/// Calls on the trial's own connection that are none of the case's.
-fn strays(wire: &Wire) -> Option<Finding> {
-    let first = wire.strays.first()?;
-    let got = json!({ "calls": wire.strays.len(), "stream": first.stream });
+/// Calls on the trial's own connection that the case does not explain. Those of other
+/// methods are the client's own affair: it may ask for a server's health, or reflection.
+fn strays(case: &Case, wire: &Wire) -> Option<Finding> {
+    let path = |stray: &Transcript| {
+        let request = stray.blocks(Role::Client).next()?;
+        Some(request.value(":path")?.strip_prefix(b"/")?.to_vec())
+    };
+    let is_of_case = |stray: &&Transcript| {
+        path(stray)
+            .is_none_or(|path| case.calls.iter().any(|call| call.method.path.as_bytes() == path))
+    };
+    let strays: Vec<&Transcript> = wire.strays.iter().filter(is_of_case).collect();
+    let first = strays.first()?;
+    let got = json!({ "calls": strays.len(), "stream": first.stream });
     Some(Finding::new(Kind::StrayCall, Value::Null, got).of_side(Side::Client))
 }
 
-/// All that the case wants to see on the wire and that was not there.
-fn unseen(case: &Case, wire: &Wire) -> Vec<Finding> {
+/// All that the case wants to see on the wire and that was not there. Of a call that was
+/// lawfully never made, nothing can be wanted, nor of what was not read.
+fn unseen(case: &Case, answers: &[Answer], wire: &Wire) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, (call, transcripts)) in case.calls.iter().zip(&wire.calls).enumerate() {
+        let may_be_unseen =
+            || answers.get(index).is_some_and(|answer| may_end_unseen(case, call, answer));
+        if !is_read(transcripts, wire) || (transcripts.is_empty() && may_be_unseen()) {
+            continue;
+        }
         let before = index.checked_sub(1).and_then(|before| wire.calls.get(before)?.last());
         let last = transcripts.last();
-        for seen in call.expect.seen.iter().filter(|seen| !is_seen(**seen, last, before)) {
+        for seen in call.expect.seen.iter().filter(|seen| !is_seen(**seen, last, before, wire)) {
             let (side, what) = debtor(*seen, case, last);
             let finding = Finding::new(Kind::Unseen, what, Value::Null).of_side(side);
             findings.push(finding.in_call(index));
@@ -215,7 +230,12 @@ fn debtor(seen: Seen, case: &Case, request: Option<&Transcript>) -> (Side, &'sta
     (side, seen.name())
 }
 
-fn is_seen(seen: Seen, last: Option<&Transcript>, before: Option<&Transcript>) -> bool {
+fn is_seen(
+    seen: Seen,
+    last: Option<&Transcript>,
+    before: Option<&Transcript>,
+    wire: &Wire,
+) -> bool {
     let Some(last) = last else { return false };
     let is_compressed = |role| last.messages(role).any(|(_, message)| message.flag == 1);
     let is_same = || before.is_some_and(|b| b.connection.number == last.connection.number);
@@ -224,13 +244,21 @@ fn is_seen(seen: Seen, last: Option<&Transcript>, before: Option<&Transcript>) -
         Seen::ResponseCompressed => is_compressed(Role::Server),
         Seen::ClientResets => last.reset(Role::Client).is_some(),
         Seen::ServerEnds => last.end(Role::Server).is_some() || last.reset(Role::Server).is_some(),
-        Seen::SameConnection => is_same(),
+        Seen::SameConnection => is_same() || before.is_some_and(|b| had_ended(b, last, wire)),
         Seen::NewConnection => before.is_some() && !is_same(),
         Seen::PingAnswered => last.events().any(|event| match event.what {
             What::Pong { data, is_due } => is_due && data == PING_DATA,
             _ => false,
         }),
     }
+}
+
+/// Whether a side had ended a call's connection, as either may at any time, by when the
+/// next call was made. (RFC 9113, sections 6.8 and 9.1; gRFC A9.)
+fn had_ended(before: &Transcript, next: &Transcript, wire: &Wire) -> bool {
+    let ended = wire.ended.iter().find(|ended| ended.connection == before.connection.number);
+    let (Some(ended), Some(opened)) = (ended, next.opened_at()) else { return false };
+    ended.at <= opened
 }
 
 #[cfg(test)]

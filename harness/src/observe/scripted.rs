@@ -29,6 +29,11 @@ pub struct Played {
     pub is_late: bool,
     /// Why what the server sent could not be read any more.
     pub unreadable: Option<String>,
+    /// Why no more of what the server sent was read, although it may be right: it is beyond
+    /// a limit of ours.
+    pub beyond: Option<String>,
+    /// The protocol that the server speaks instead of HTTP/2, from its first byte on.
+    pub other_protocol: Option<&'static str>,
     /// What came of the ordinary calls beside it.
     pub beside: Vec<Self>,
 }
@@ -37,7 +42,7 @@ impl Played {
     /// Whether nothing more can be seen of the server.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        self.is_closed || self.unreadable.is_some()
+        self.is_closed || self.unreadable.is_some() || self.beyond.is_some()
     }
 }
 
@@ -95,6 +100,8 @@ pub enum Waited {
     ForOne(AnyOf),
     /// Room for DATA: the windows that are shut, at least one.
     ForRoom(Vec<ShutWindow>),
+    /// Nothing: what came is beyond this limit of ours, and is not read.
+    ForLess(String),
     /// Nothing of the other side: the step itself takes its time.
     ForNothing,
 }

@@ -9,10 +9,10 @@ use crosswire_http2::{
 use prost_reflect::{DynamicMessage, prost::Message as _};
 use serde_json::{Value, json};
 
-use super::{decoded, field, http_status, is_interim, status};
+use super::{decoded, extent::lies_within, field, http_status, is_interim, status};
 use crate::{
     observe::{Played, StreamSeen},
-    suite::{Codes, Ending, EndingKind, Method, message_value},
+    suite::{Code, Codes, Ending, EndingKind, Method, message_value},
 };
 
 /// A clause of an allowed outcome that does not hold.
@@ -84,6 +84,7 @@ impl Clause {
     }
 }
 
+const OUTCOME: &str = "outcome";
 const CONNECTION: &str = "connection";
 const GOAWAY: &str = "GOAWAY";
 const MAX_FRAME_SIZE: &str = "SETTINGS_MAX_FRAME_SIZE";
@@ -92,60 +93,53 @@ fn is_of_connection(field: &str) -> bool {
     [CONNECTION, GOAWAY, MAX_FRAME_SIZE].contains(&field)
 }
 
-/// How it ended.
+/// How it ended, if that is not allowed.
 fn of_kind(kind: &EndingKind, seen: Option<&StreamSeen>, played: &Played) -> Vec<Clause> {
     let nothing = StreamSeen::default();
     let seen = seen.unwrap_or(&nothing);
+    if lies_within(seen, played, &kind.extent()) {
+        return Vec::new();
+    }
+    let end = || (!seen.has_ended).then(|| Clause::new("end", "END_STREAM", Value::Null));
     match kind {
+        EndingKind::Class { name, .. } => {
+            vec![Clause::new(OUTCOME, name.as_str(), how_it_ended(seen, played))]
+        }
         EndingKind::Status(codes) => {
-            let http = http_status(seen);
             let got = status(seen);
-            let http = (http != Some("200")).then(|| Clause::new(":status", "200", http));
             let is_allowed = got.is_some_and(|code| codes.contains(&code));
             let grpc = (!is_allowed).then(|| {
                 let raw = || field(seen, "grpc-status").map(ToOwned::to_owned);
                 let got = got.map(|code| code.to_string()).or_else(raw);
                 Clause::new("grpc-status", names(codes), got)
             });
-            let end = (!seen.has_ended).then(|| Clause::new("end", "END_STREAM", Value::Null));
-            [http, grpc, end].into_iter().flatten().collect()
+            // A refusal is one, whatever HTTP status it comes with.
+            let http = http_status(seen).filter(|http| is_allowed && *http != "200");
+            let http = http.filter(|_| got == Some(Code::OK));
+            let http = http.map(|http| Clause::new(":status", "200", http));
+            [http, grpc, end()].into_iter().flatten().collect()
         }
         EndingKind::Http(statuses) => {
             let got = http_status(seen);
             let number = got.and_then(|status| status.parse().ok());
             let is_allowed = number.is_some_and(|status: u16| statuses.contains(&status));
             let http = (!is_allowed).then(|| Clause::new(":status", names(statuses), got));
-            let is_over = seen.has_ended || seen.reset.is_some();
-            let end = (!is_over).then(|| Clause::new("end", "END_STREAM", Value::Null));
+            let end = end().filter(|_| seen.reset.is_none());
             [http, end].into_iter().flatten().collect()
         }
-        // After a response that is whole, NO_ERROR only says that the rest of the request
-        // is not needed (RFC 9113, section 8.1): the response is what came of it.
         EndingKind::Reset(codes) => {
-            let is_courtesy = |code| seen.has_ended && code == error::NO_ERROR;
-            match seen.reset {
-                Some(code) if codes.allow(code) && !is_courtesy(code) => Vec::new(),
-                Some(code) if is_courtesy(code) => {
-                    let got = format!("{} after END_STREAM", error_name(code));
-                    vec![Clause::new("RST_STREAM", codes_value(codes), got)]
-                }
-                other => {
-                    vec![Clause::new("RST_STREAM", codes_value(codes), other.map(error_name))]
-                }
-            }
+            let got = seen.reset.map(|code| match seen.has_ended && code == error::NO_ERROR {
+                true => format!("{} after END_STREAM", error_name(code)),
+                false => error_name(code),
+            });
+            vec![Clause::new("RST_STREAM", codes_value(codes), got)]
         }
-        EndingKind::GoAway(codes) => match played.goaways.iter().any(|code| codes.allow(*code)) {
-            true => Vec::new(),
-            false => {
-                let got: Vec<String> = played.goaways.iter().copied().map(error_name).collect();
-                let got = if got.is_empty() { Value::Null } else { got.into() };
-                vec![Clause::new(GOAWAY, codes_value(codes), got)]
-            }
-        },
-        EndingKind::Closed => match played.is_closed {
-            true => Vec::new(),
-            false => vec![Clause::new(CONNECTION, "closed", "open")],
-        },
+        EndingKind::GoAway(codes) => {
+            let got: Vec<String> = played.goaways.iter().copied().map(error_name).collect();
+            let got = if got.is_empty() { Value::Null } else { got.into() };
+            vec![Clause::new(GOAWAY, codes_value(codes), got)]
+        }
+        EndingKind::Closed => vec![Clause::new(CONNECTION, "closed", "open")],
         EndingKind::Silence => {
             let end = (seen.has_ended).then_some("END_STREAM".to_owned());
             let reset = seen.reset.map(|code| format!("RST_STREAM {}", error_name(code)));
@@ -157,6 +151,20 @@ fn of_kind(kind: &EndingKind, seen: Option<&StreamSeen>, played: &Played) -> Vec
             [end, goaway, open].into_iter().flatten().collect()
         }
     }
+}
+
+/// In which of the ways that classes tell apart it ended; null for nothing that came.
+fn how_it_ended(seen: &StreamSeen, played: &Played) -> Value {
+    let reset = || seen.reset.map(|code| format!("RST_STREAM {}", error_name(code)));
+    let goaway = || played.goaways.first().map(|code| format!("GOAWAY {}", error_name(*code)));
+    let status = || {
+        let grpc = status(seen).map(|code| format!("status {code}"));
+        let http = || Some(format!("HTTP {}", http_status(seen)?));
+        grpc.or_else(http).filter(|_| seen.has_ended)
+    };
+    let protocol = played.other_protocol.map(|protocol| format!("an answer in {protocol}"));
+    let closed = || played.is_closed.then(|| "a closed connection".to_owned());
+    protocol.or_else(status).or_else(reset).or_else(goaway).or_else(closed).into()
 }
 
 fn of_frame_size(ending: &Ending, played: &Played) -> Option<Clause> {
@@ -260,10 +268,7 @@ fn codes_value(codes: &Codes) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        rules::samples::stream_sequence,
-        suite::{Code, ErrorCode},
-    };
+    use crate::{rules::samples::stream_sequence, suite::ErrorCode};
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
         list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

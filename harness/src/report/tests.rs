@@ -138,8 +138,10 @@ fn contract() -> Contract {
         level: Level::Must,
         text: "It works.".into(),
         source: "here".into(),
+        classes: String::new(),
+        place: Place::Argument("the contract".into()),
     };
-    Contract { rules: vec![rule] }
+    Contract { rules: vec![rule], classes: Vec::new() }
 }
 
 fn console() -> String {

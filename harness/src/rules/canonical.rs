@@ -1,7 +1,8 @@
-//! The encoding that every canonical encoder writes: fields ascend, defaults are
-//! left out, repeated numbers are packed, and nothing is longer than it need be.
+//! What encoders write, as the encoding guide has it: a field once, no defaults, and
+//! repeated numbers packed. The order of fields is free, and how many bytes a number takes
+//! is, too.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor};
 
@@ -10,7 +11,7 @@ use super::protobuf::{RawField, Reader, Value};
 /// How deep messages are followed.
 const MAX_DEPTH: usize = 32;
 
-/// Where an encoding departs from the canonical one.
+/// Where an encoding departs from that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Deviation {
     /// The bytes in question.
@@ -19,37 +20,29 @@ pub(super) struct Deviation {
     pub(super) field: String,
     /// What is odd about them.
     pub(super) clause: &'static str,
-    /// The field that stands before this one and should not.
-    pub(super) after: Option<u32>,
 }
 
-/// The first departure from the canonical encoding in a message that parses.
-/// Unknown fields are nobody's fault: who does not know them cannot judge them.
+/// The first departure in a message that parses. Unknown fields are nobody's fault: who
+/// does not know them cannot judge them.
 pub(super) fn first_deviation(descriptor: &MessageDescriptor, bytes: &[u8]) -> Option<Deviation> {
     message(descriptor, bytes, MAX_DEPTH)
 }
 
 fn message(descriptor: &MessageDescriptor, bytes: &[u8], depth: usize) -> Option<Deviation> {
     let mut reader = Reader::new(bytes);
-    let mut last = 0;
+    let mut seen = BTreeSet::new();
     while let Some(field) = reader.field() {
         let Some(known) = descriptor.get_field(field.number) else { continue };
-        let deviation = if !field.has_short_tag {
-            Some("tag-long")
-        } else if field.number < last {
-            Some("field-late")
-        } else if field.number == last && may_be_once(&known, field.value) {
+        let deviation = if may_be_once(&known, field.value) && !seen.insert(field.number) {
             Some("field-repeated")
         } else {
             value(descriptor, &known, field.value)
         };
         if let Some(clause) = deviation {
-            let after = (clause == "field-late").then_some(last);
             let (bytes, field) = (field.bytes, known.full_name().to_owned());
-            return Some(Deviation { bytes, field, clause, after });
+            return Some(Deviation { bytes, field, clause });
         }
-        last = field.number;
-        if let (Kind::Message(inner), Value::Bytes(content, _)) = (known.kind(), field.value)
+        if let (Kind::Message(inner), Value::Bytes(content)) = (known.kind(), field.value)
             && depth > 0
             && let Some(deviation) = message(&inner, content, depth - 1)
         {
@@ -77,26 +70,21 @@ fn value(message: &MessageDescriptor, known: &FieldDescriptor, value: Value<'_>)
         && known.cardinality() != Cardinality::Repeated
         && !message.is_map_entry();
     let is_default = match value {
-        Value::Varint(number, _) => number == 0,
+        Value::Varint(number) => number == 0,
         Value::Fixed(bytes) => bytes.iter().all(|byte| *byte == 0),
-        Value::Bytes(bytes, _) => bytes.is_empty(),
+        Value::Bytes(bytes) => bytes.is_empty(),
     };
     match value {
-        Value::Varint(_, false) => Some("number-long"),
-        Value::Bytes(_, false) => Some("length-long"),
-        Value::Varint(number, _) if !fits(&known.kind(), number) => Some("number-out-of-range"),
+        Value::Varint(number) if !fits(&known.kind(), number) => Some("number-out-of-range"),
         _ if omits_default && is_default => Some("default-written"),
         _ => None,
     }
 }
 
 fn packed(known: &FieldDescriptor, value: Value<'_>) -> Option<Clause> {
-    let Value::Bytes(content, is_short) = value else {
+    let Value::Bytes(content) = value else {
         return Some("not-packed");
     };
-    if !is_short {
-        return Some("length-long");
-    }
     if content.is_empty() {
         return Some("packed-and-empty");
     }
@@ -104,10 +92,7 @@ fn packed(known: &FieldDescriptor, value: Value<'_>) -> Option<Clause> {
         return None;
     }
     let mut reader = Reader::new(content);
-    while let Some((number, is_short)) = reader.varint() {
-        if !is_short {
-            return Some("packed-number-long");
-        }
+    while let Some(number) = reader.varint() {
         if !fits(&known.kind(), number) {
             return Some("packed-number-out-of-range");
         }

@@ -5,16 +5,16 @@ use std::time::Duration;
 use crosswire_http2::frame::{PREFACE, kind, kind_name};
 use serde_json::{Value, json};
 
-use super::{Breach, Exchange, micros};
+use super::{Breach, Exchange, micros, response::status_of};
 use crate::{
     role::Role,
     wire::transcript::{Alpn, Asked, Debt, Opening, What, other},
 };
 
-/// An answer is overdue when so much time has passed since the question, and its
-/// debtor has sent so many frames meanwhile: it is alive, writes, and does not
-/// answer. Time alone proves nothing on a machine that is busy, and frames alone
-/// may have been on their way.
+/// An answer is overdue when its debtor has read the question for certain, so much time
+/// has passed since, and it has sent so many frames meanwhile: it is alive, writes, and does
+/// not answer. Time alone proves nothing on a machine that is busy, and frames alone may
+/// have been on their way, or waited in front of the answer.
 const OVERDUE_AFTER: Duration = Duration::from_secs(1);
 const OVERDUE_FRAMES: u64 = 8;
 
@@ -49,15 +49,11 @@ pub(super) fn settings_are_acknowledged(exchange: &Exchange<'_>) -> Vec<Breach> 
     undue.chain(overdue.map(|debt| owed(debt, "settings-not-acknowledged"))).collect()
 }
 
-/// PING is answered with the same bytes.
+/// PING is answered with the same bytes. An answer to no PING says nothing, and nothing
+/// forbids it.
 pub(super) fn pings_are_answered(exchange: &Exchange<'_>) -> Vec<Breach> {
-    let undue = exchange
-        .transcript
-        .events()
-        .filter(|event| matches!(event.what, What::Pong { is_due: false, .. }));
-    let undue = undue.map(|event| Breach::of(event, "ping-ack-undue"));
     let overdue = overdue(exchange, |asked| matches!(asked, Asked::Ping(_)));
-    undue.chain(overdue.map(|debt| owed(debt, "ping-not-answered"))).collect()
+    overdue.map(|debt| owed(debt, "ping-not-answered")).collect()
 }
 
 fn overdue<'a>(
@@ -69,9 +65,21 @@ fn overdue<'a>(
         // Frames that the tap held back were sent before the question was read.
         is_it(debt.asked)
             && !facts.slowed.of(debt.debtor)
+            && (debt.has_read || has_reported(exchange, debt))
             && debt.frames_since >= OVERDUE_FRAMES
             && debt.last_frame.saturating_sub(debt.since) >= OVERDUE_AFTER
     })
+}
+
+/// Whether a client has reported a call whose end came behind the question: it reads in the
+/// order in which things come.
+fn has_reported(exchange: &Exchange<'_>, debt: &Debt) -> bool {
+    let Some(trailers) = exchange.trailers().filter(|_| debt.debtor == Role::Client) else {
+        return false;
+    };
+    let status = trailers.value("grpc-status").and_then(status_of);
+    let reported = exchange.answer.map(|answer| answer.code.0);
+    status.is_some() && status == reported && trailers.event.offset > debt.offset
 }
 
 fn owed(debt: &Debt, clause: &'static str) -> Breach {
@@ -104,6 +112,8 @@ pub(super) fn windows_are_not_overrun(exchange: &Exchange<'_>) -> Vec<Breach> {
     let events = exchange.transcript.events();
     events
         .filter_map(|event| match event.what {
+            // What is empty takes no room, and may come without any (section 6.9.1).
+            What::Data { length: 0, .. } => None,
             What::Data { stream_window, .. } if stream_window < 0 => {
                 Some((event, "stream", stream_window))
             }

@@ -10,7 +10,7 @@ use crate::{
     observe::Answer,
     role::Role,
     suite::Call,
-    wire::transcript::{Block, Event, Transcript},
+    wire::transcript::{Block, Event, Transcript, What},
 };
 
 /// One call on the wire, with what the client was asked and what it answered.
@@ -25,11 +25,6 @@ pub struct Exchange<'a> {
     /// What it says came of it, if it said so.
     pub answer: Option<&'a Answer>,
 }
-
-/// Fields of the connection, which HTTP/2 does not have: a message with one of them is
-/// malformed (RFC 9113, sections 8.2.2 and 8.1.1).
-const OF_CONNECTION: [&str; 5] =
-    ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
 
 impl<'a> Exchange<'a> {
     /// The request's header block.
@@ -52,11 +47,17 @@ impl<'a> Exchange<'a> {
         self.transcript.blocks(Role::Server).any(|block| block.value("grpc-status").is_some())
     }
 
-    /// Whether the response is malformed HTTP/2, so that whoever reads it may refuse it
-    /// with an error of the stream.
-    pub(super) fn is_malformed_http2(&self) -> bool {
-        let mut blocks = self.transcript.blocks(Role::Server);
-        blocks.any(|block| OF_CONNECTION.iter().any(|name| block.value(name).is_some()))
+    /// Whether the response is HTTP's own, and not gRPC's: its status is another than 200.
+    /// HTTP lets it carry any fields and any content (RFC 9110, section 15).
+    pub(super) fn is_plain_http(&self) -> bool {
+        let status = self.response().and_then(|response| response.value(":status"));
+        status.is_some_and(|status| status != b"200")
+    }
+
+    /// Whether the server ended the stream within a message.
+    pub(super) fn ends_within_a_message(&self) -> bool {
+        let is_fragment = |event: &Event| matches!(event.what, What::Fragment(_));
+        self.transcript.sent_by(Role::Server).any(is_fragment)
     }
 
     /// The call's deadline, counted from when the client wrote its request.

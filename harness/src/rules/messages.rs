@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     Breach, Exchange,
     canonical::{Deviation, first_deviation},
+    response::status_of,
     text,
 };
 use crate::{
@@ -53,10 +54,14 @@ pub(super) fn flag_is_zero_or_one(exchange: &Exchange<'_>) -> Vec<Breach> {
     wrong.map(|(event, message, _)| Breach::of(event, "flag").but_got(message.flag)).collect()
 }
 
-/// Nothing is left over at END_STREAM.
+/// Nothing is left over at END_STREAM. An error that comes in the middle of a message is
+/// told in trailers as any other, and the message is given up.
 pub(super) fn are_whole(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let status = exchange.trailers().and_then(|block| status_of(block.value("grpc-status")?));
+    let has_failed = status.is_some_and(|code| code != 0);
     let events = exchange.transcript.events();
     events
+        .filter(|event| event.from == Role::Client || !has_failed)
         .filter_map(|event| match &event.what {
             What::Fragment(fragment) => {
                 let (prefix, payload) = (fragment.prefix.len(), fragment.payload_bytes);
@@ -72,24 +77,25 @@ pub(super) fn are_whole(exchange: &Exchange<'_>) -> Vec<Breach> {
 /// is, is the case's matter.
 pub(super) fn parse_as_their_type(exchange: &Exchange<'_>) -> Vec<Breach> {
     payloads(exchange, |event, descriptor, payload| {
-        let error = DynamicMessage::decode(descriptor.clone(), payload).err()?;
+        let error = DynamicMessage::decode(descriptor.clone(), payload).err()?.to_string();
+        // How deep a message may be is our limit, and nobody else's.
+        let is_malformed = !error.contains(TOO_DEEP);
         let breach = Breach::quoting(event, payload, "message-does-not-parse");
-        Some(breach.expecting(descriptor.full_name()).but_got(error.to_string()))
+        is_malformed.then(|| breach.expecting(descriptor.full_name()).but_got(error))
     })
 }
 
-/// The payload is what a canonical encoder writes.
+/// What the decoder says of a message that is nested more deeply than it follows.
+const TOO_DEEP: &str = "recursion limit";
+
+/// The payload is what encoders write, as the encoding guide has it.
 pub(super) fn are_canonical(exchange: &Exchange<'_>) -> Vec<Breach> {
     payloads(exchange, |event, descriptor, payload| {
-        let Deviation { bytes, field, clause, after } = first_deviation(descriptor, payload)?;
+        let Deviation { bytes, field, clause } = first_deviation(descriptor, payload)?;
         // What does not parse breaks another rule. Few deviate, so this comes last.
         DynamicMessage::decode(descriptor.clone(), payload).ok()?;
-        let mut got = json!({ "field": field });
-        if let Some(after) = after {
-            got["after"] = after.into();
-        }
         let quoted = payload.get(bytes).unwrap_or_default();
-        Some(Breach::quoting(event, quoted, clause).but_got(got))
+        Some(Breach::quoting(event, quoted, clause).but_got(json!({ "field": field })))
     })
 }
 

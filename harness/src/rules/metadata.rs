@@ -55,16 +55,20 @@ fn pseudo_headers_of(block: Block<'_>, known: &[&str]) -> Vec<Breach> {
     breaches
 }
 
-/// Names are `[0-9a-z_.-]`.
+/// Names are `[0-9a-z_.-]`; those of a response that is HTTP's own, any token in lower case
+/// (RFC 9110, section 5.6.2; RFC 9113, section 8.2).
 pub(super) fn names_are_legal(exchange: &Exchange<'_>) -> Vec<Breach> {
-    let is_legal = |field: &Field| {
+    let is_legal = |event: &Event, field: &Field| {
         let name = field.name.strip_prefix(b":").unwrap_or(&field.name);
-        let may_be_there =
-            |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'.' | b'-');
+        let is_https = event.from == Role::Server && exchange.is_plain_http();
+        let may_be_there = |byte: &u8| {
+            matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'.' | b'-')
+                || is_https && b"!#$%&'*+^`|~".contains(byte)
+        };
         !name.is_empty() && name.iter().all(may_be_there)
     };
     all_fields(exchange)
-        .filter(|(_, field)| !is_legal(field))
+        .filter(|(event, field)| !is_legal(event, field))
         .map(|(event, field)| field_breach(event, field, "name-illegal"))
         .collect()
 }

@@ -6,19 +6,18 @@ use std::ops::Range;
 /// The wire types that messages have today; groups are of the past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value<'a> {
-    /// A number; whether it is as short as it can be.
-    Varint(u64, bool),
+    /// A number.
+    Varint(u64),
     /// Four or eight bytes.
     Fixed(&'a [u8]),
-    /// Bytes with a length; whether the length is as short as it can be.
-    Bytes(&'a [u8], bool),
+    /// Bytes with a length.
+    Bytes(&'a [u8]),
 }
 
 /// A field as it stands in a message.
 #[derive(Debug, Clone)]
 pub(super) struct RawField<'a> {
     pub(super) number: u32,
-    pub(super) has_short_tag: bool,
     pub(super) value: Value<'a>,
     /// All of it, with its tag, in the message.
     pub(super) bytes: Range<usize>,
@@ -47,30 +46,29 @@ impl<'a> Reader<'a> {
     }
 
     fn field_at(&mut self, start: usize) -> Option<RawField<'a>> {
-        let (tag, has_short_tag) = self.varint()?;
+        let tag = self.varint()?;
         let value = match tag & 7 {
-            0 => self.varint().map(|(number, is_short)| Value::Varint(number, is_short)),
+            0 => self.varint().map(Value::Varint),
             1 => self.take(8).map(Value::Fixed),
             2 => {
-                let (length, is_short) = self.varint()?;
-                let bytes = self.take(usize::try_from(length).ok()?)?;
-                Some(Value::Bytes(bytes, is_short))
+                let length = self.varint()?;
+                Some(Value::Bytes(self.take(usize::try_from(length).ok()?)?))
             }
             5 => self.take(4).map(Value::Fixed),
             _ => None,
         }?;
         let number = u32::try_from(tag >> 3).ok()?;
-        Some(RawField { number, has_short_tag, value, bytes: start..self.at })
+        Some(RawField { number, value, bytes: start..self.at })
     }
 
-    /// The next number, and whether it is as short as it can be.
-    pub(super) fn varint(&mut self) -> Option<(u64, bool)> {
+    /// The next number, in however many bytes.
+    pub(super) fn varint(&mut self) -> Option<u64> {
         let mut number = 0_u64;
         for (index, byte) in self.bytes.get(self.at..)?.iter().take(10).enumerate() {
             number |= u64::from(byte & 0x7f) << (7 * index);
             if byte & 0x80 == 0 {
                 self.at += index + 1;
-                return Some((number, index == 0 || *byte != 0));
+                return Some(number);
             }
         }
         None
@@ -83,15 +81,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The code of a `google.rpc.Status`; `None` if the bytes are none.
-pub(super) fn status_code(bytes: &[u8]) -> Option<i32> {
+/// The code that a `google.rpc.Status` has, if it has one; `None` if the bytes are none.
+pub(super) fn status_code(bytes: &[u8]) -> Option<Option<i32>> {
     let mut reader = Reader::new(bytes);
-    let mut code = 0;
+    let mut code = None;
     while let Some(field) = reader.field() {
         match (field.number, field.value) {
             // An int32 is read from the lowest 32 bits, as every parser does.
-            (1, Value::Varint(number, _)) => code = number as u32 as i32,
-            (2, Value::Bytes(text, _)) if std::str::from_utf8(text).is_err() => return None,
+            (1, Value::Varint(number)) => code = Some(number as u32 as i32),
+            (2, Value::Bytes(text)) if std::str::from_utf8(text).is_err() => return None,
             (2 | 3, Value::Bytes(..)) | (4.., _) => {}
             _ => return None,
         }
@@ -106,11 +104,13 @@ mod tests {
     #[test]
     fn a_status_is_read_or_refused() {
         for (name, bytes, expected) in [
-            ("empty is OK", &b""[..], Some(0)),
-            ("code and text", b"\x08\x0b\x12\x02no", Some(11)),
-            ("with details", b"\x08\x0b\x1a\x03\x0a\x01t", Some(11)),
-            ("negative", b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", Some(-1)),
-            ("an unknown field", b"\x08\x0b\x20\x01", Some(11)),
+            ("empty", &b""[..], Some(None)),
+            ("text alone", b"\x12\x02no", Some(None)),
+            ("OK, written", b"\x08\0", Some(Some(0))),
+            ("code and text", b"\x08\x0b\x12\x02no", Some(Some(11))),
+            ("with details", b"\x08\x0b\x1a\x03\x0a\x01t", Some(Some(11))),
+            ("negative", b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", Some(Some(-1))),
+            ("an unknown field", b"\x08\x0b\x20\x01", Some(Some(11))),
             ("text that is no UTF-8", b"\x12\x01\xff", None),
             ("a code of another type", b"\x0a\x01\x0b", None),
             ("cut", b"\x08", None),

@@ -3,7 +3,10 @@
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde_json::{Value, json};
 
-use super::{Breach, Exchange, RULES, WireRule, request::MOST_WAITED, response::status_of};
+use super::{
+    Breach, Exchange, RULES, malformed::is_malformed_http2, request::MOST_WAITED,
+    response::status_of,
+};
 use crate::{
     contract::Level,
     observe::Answer,
@@ -15,8 +18,11 @@ use crate::{
 /// How long a message may be that every client takes: gRPC's default.
 const MAX_MESSAGE_BYTES: usize = 4 << 20;
 
-/// How long header blocks may be that every client takes, names included: gRPC's default.
+/// How long header blocks may be that every client takes: gRPC's default.
 const MAX_FIELD_BYTES: usize = 8 << 10;
+
+/// What each field is counted with beside its text (RFC 9113, section 6.5.2).
+const FIELD_OVERHEAD_BYTES: usize = 32;
 
 /// Each message that is reported is the one that passed at its place, none is left out
 /// of a success, and the code is the server's.
@@ -33,6 +39,10 @@ pub(super) fn is_what_came(exchange: &Exchange<'_>) -> Vec<Breach> {
 
 /// Messages that are not those that passed.
 fn other_messages(exchange: &Exchange<'_>, answer: &Answer) -> Vec<Breach> {
+    if exchange.is_plain_http() {
+        // Its content is HTTP's own.
+        return Vec::new();
+    }
     let transcript = exchange.transcript;
     let encoding = transcript.encoding(Role::Server);
     let places = transcript.messages(Role::Server).zip(&answer.messages).enumerate();
@@ -103,7 +113,13 @@ fn other_code(
     let may_be_the_clients = match answer.code {
         Code::CANCELLED => exchange.call.cancel_after_messages.is_some(),
         Code::DEADLINE_EXCEEDED => may_be_late(exchange, trailers.event),
-        Code::RESOURCE_EXHAUSTED => is_large(exchange),
+        Code::RESOURCE_EXHAUSTED => has_large_fields(exchange) || has_large_messages(exchange),
+        Code::INTERNAL if has_large_fields(exchange) => true,
+        // What is left of a message says nothing, and how to say that is nowhere written;
+        // nor is what to make of a status in a response that is not gRPC's.
+        Code::INTERNAL | Code::UNKNOWN => {
+            exchange.ends_within_a_message() || exchange.is_plain_http()
+        }
         // A connection may break behind what has passed, before the client has read it.
         Code::UNAVAILABLE => true,
         _ => false,
@@ -126,26 +142,31 @@ fn may_be_late(exchange: &Exchange<'_>, end: &Event) -> bool {
     passed.saturating_add(delays).saturating_add(MOST_WAITED) >= exchange.timeout()
 }
 
-/// Whether something in the response is longer than a client need take.
-fn is_large(exchange: &Exchange<'_>) -> bool {
+/// Whether a block of the response is longer than a client need take.
+fn has_large_fields(exchange: &Exchange<'_>) -> bool {
+    let length = |fields: Block<'_>| -> usize {
+        let sizes = fields.fields.iter().map(|field| field.name.len() + field.value.len());
+        sizes.map(|size| size + FIELD_OVERHEAD_BYTES).sum()
+    };
+    exchange.transcript.blocks(Role::Server).any(|block| length(block) > MAX_FIELD_BYTES)
+}
+
+/// Whether a message of the response is.
+fn has_large_messages(exchange: &Exchange<'_>) -> bool {
     let transcript = exchange.transcript;
     let encoding = transcript.encoding(Role::Server);
-    let length = |fields: Block<'_>| -> usize {
-        fields.fields.iter().map(|field| field.name.len() + field.value.len()).sum()
-    };
-    transcript.blocks(Role::Server).any(|block| length(block) > MAX_FIELD_BYTES)
-        || transcript.messages(Role::Server).any(|(_, message)| {
-            let plain = message.plain(encoding);
-            plain.is_none_or(|plain| plain.is_ok_and(|plain| plain.len() > MAX_MESSAGE_BYTES))
-        })
+    transcript.messages(Role::Server).any(|(_, message)| {
+        let plain = message.plain(encoding);
+        plain.is_none_or(|plain| plain.is_ok_and(|plain| plain.len() > MAX_MESSAGE_BYTES))
+    })
 }
 
 /// Whether the server keeps to every other rule.
 fn is_lawful(exchange: &Exchange<'_>) -> bool {
-    if exchange.is_malformed_http2() {
+    if is_malformed_http2(exchange) {
         return false;
     }
     let others = RULES.iter().filter(|rule| rule.level == Level::Must && rule.id != "WIRE-44");
-    let mut breaches = others.flat_map(|WireRule { check, .. }| check(exchange));
+    let mut breaches = others.flat_map(|rule| rule.breaches(exchange));
     breaches.all(|breach| breach.side == Role::Client)
 }

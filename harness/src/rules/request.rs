@@ -7,16 +7,19 @@ use crosswire_http2::{
     hpack::Field,
 };
 
-use super::{Breach, Exchange, metadata::field_breach, micros};
+use super::{Breach, Exchange, malformed::is_malformed_http2, metadata::field_breach, micros};
 use crate::{
     role::Role,
     suite::Code,
-    wire::transcript::{Block, Closing, Event, Transcript, What},
+    wire::transcript::{Block, Event, Transcript, What},
 };
 
 /// How many times as long as the caller's deadline a `grpc-timeout` may be and still
 /// be that deadline. Who takes one unit for another is off by 60 or more.
 const MOST_TIMES: u32 = 2;
+
+/// How much longer it may be all the same: whoever writes whole seconds rounds up.
+const MOST_ROUNDED: Duration = Duration::from_secs(1);
 
 /// How many times shorter it may be, if the client has waited for `MOST_WAITED` and
 /// more before it sent the request.
@@ -48,11 +51,12 @@ pub(super) fn names_a_method(exchange: &Exchange<'_>) -> Vec<Breach> {
     breaches
 }
 
-/// `te: trailers`, once.
+/// `te: trailers`, once. Literals of the grammar are without regard to case (RFC 5234,
+/// section 2.3).
 pub(super) fn te_is_trailers(exchange: &Exchange<'_>) -> Vec<Breach> {
     let Some(request) = exchange.request() else { return Vec::new() };
     let values: Vec<&[u8]> = request.values("te").collect();
-    if values == [b"trailers"] {
+    if matches!(values[..], [value] if value.eq_ignore_ascii_case(b"trailers")) {
         return Vec::new();
     }
     let bytes = values.join(&b", "[..]);
@@ -64,12 +68,19 @@ pub(super) fn content_type_is_grpc(exchange: &Exchange<'_>) -> Vec<Breach> {
     exchange.request().and_then(bad_content_type).into_iter().collect()
 }
 
-/// What is wrong with a block's content-type.
+/// What is wrong with a block's content-type. Like any media type, it may have parameters,
+/// and its case means nothing (RFC 9110, section 8.3.1).
 pub(super) fn bad_content_type(block: Block<'_>) -> Option<Breach> {
-    let is_grpc = |value: &[u8]| match value.strip_prefix(b"application/grpc") {
-        Some([]) => true,
-        Some([b'+', codec @ ..]) => !codec.is_empty() && codec.iter().all(u8::is_ascii_graphic),
-        _ => false,
+    const GRPC: &[u8] = b"application/grpc";
+    let is_grpc = |value: &[u8]| {
+        let media = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        let is_named = media.get(..GRPC.len()).is_some_and(|name| name.eq_ignore_ascii_case(GRPC));
+        is_named
+            && match &media[GRPC.len()..] {
+                [] => true,
+                [b'+', codec @ ..] => !codec.is_empty() && codec.iter().all(u8::is_ascii_graphic),
+                _ => false,
+            }
     };
     let values: Vec<&[u8]> = block.values("content-type").collect();
     let what = match values[..] {
@@ -108,7 +119,7 @@ pub(super) fn timeout_is_the_callers(exchange: &Exchange<'_>) -> Vec<Breach> {
     // A deadline that was set earlier is nearer by what has passed since.
     let is_like_it = |sent: Duration| {
         let is_short = sent <= asked / LEAST_PART && asked.saturating_sub(sent) > MOST_WAITED;
-        sent <= asked * MOST_TIMES && !is_short
+        sent <= (asked * MOST_TIMES).max(asked + MOST_ROUNDED) && !is_short
     };
     if parse_timeout(value).is_none_or(is_like_it) {
         return Vec::new();
@@ -183,14 +194,14 @@ pub(super) fn has_one_message(exchange: &Exchange<'_>) -> Vec<Breach> {
 
 /// One request for a call, once a response to it has begun.
 pub(super) fn is_not_repeated(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(request) = exchange.request() else { return Vec::new() };
+    let has_begun = |block: Block<'_>| block.event.at < request.event.at;
     let has_response =
-        |earlier: &Transcript| earlier.is_whole && earlier.blocks(Role::Server).next().is_some();
-    match (exchange.earlier.iter().any(has_response), exchange.request()) {
-        (true, Some(request)) => {
-            vec![Breach::of(request.event, "call-repeated")]
-        }
-        _ => Vec::new(),
+        |earlier: &Transcript| earlier.is_whole && earlier.blocks(Role::Server).any(has_begun);
+    if !exchange.earlier.iter().any(has_response) {
+        return Vec::new();
     }
+    vec![Breach::of(request.event, "call-repeated")]
 }
 
 /// A client that cancels, or whose deadline passes, sends RST_STREAM(CANCEL),
@@ -198,7 +209,7 @@ pub(super) fn is_not_repeated(exchange: &Exchange<'_>) -> Vec<Breach> {
 pub(super) fn giving_up_is_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
     let Exchange { transcript, call, answer, .. } = exchange;
     let Some(answer) = answer else { return Vec::new() };
-    if exchange.is_malformed_http2() {
+    if is_malformed_http2(exchange) {
         // It is given up for another reason, and RST_STREAM says so.
         return Vec::new();
     }
@@ -209,10 +220,11 @@ pub(super) fn giving_up_is_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
         return Vec::new();
     }
     let ends_call = |event: &Event| match event.what {
-        What::Reset { .. } | What::Closed(Closing::End) => event.from == Role::Server,
+        What::Reset { .. } => event.from == Role::Server,
         // The call was not taken up, and may be waiting for another connection.
         What::GoAway { last, .. } => event.from == Role::Server && transcript.stream > last,
-        What::Closed(Closing::Abort) => true,
+        // Whoever ends the connection ends all that is on it.
+        What::Closed(_) => true,
         _ => event.from == Role::Server && event.ends_stream(),
     };
     let is_over = transcript.events().any(ends_call);

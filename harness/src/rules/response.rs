@@ -28,18 +28,17 @@ const STOPPED_AFTER: Duration = Duration::from_millis(500);
 const STOPPED_UNSEEN_AFTER: Duration = Duration::from_secs(1);
 const STOPPED_UNSEEN_FRAMES: u64 = 8;
 
-/// The first block has `:status` 200 and one gRPC content-type.
+/// The first block has one gRPC content-type. (A status other than 200 makes the response
+/// HTTP's own.)
 pub(super) fn begins_as_grpc(exchange: &Exchange<'_>) -> Vec<Breach> {
     let is_first = |event: &&Event| matches!(event.what, What::Headers { .. } | What::Data { .. });
     let first = exchange.transcript.sent_by(Role::Server).find(is_first);
     let early = first.filter(|event| matches!(event.what, What::Data { .. }));
     let early = early.map(|event| Breach::of(event, "data-before-headers"));
     let bad_block = exchange.response().into_iter().flat_map(|response| {
-        let status = response.value(":status").unwrap_or_default();
-        let is_bad = status != b"200";
-        let bad_status = is_bad
-            .then(|| Breach::quoting(response.event, status, "http-status").but_got(text(status)));
-        bad_status.into_iter().chain(bad_content_type(response))
+        let no_status = response.value(":status").is_none();
+        let no_status = no_status.then(|| Breach::of(response.event, "http-status-missing"));
+        no_status.into_iter().chain(bad_content_type(response))
     });
     early.into_iter().chain(bad_block).collect()
 }
@@ -141,7 +140,9 @@ pub(super) fn details_agree_with_the_status(exchange: &Exchange<'_>) -> Vec<Brea
                 _ if index > 0 => Some(breach("details-repeated")),
                 None => Some(breach("details-not-base64")),
                 Some(None) => Some(breach("details-no-status")),
-                Some(Some(code)) => {
+                // Without a code of its own, it contradicts none.
+                Some(Some(None)) => None,
+                Some(Some(Some(code))) => {
                     let other = status.filter(|status| *status != code)?;
                     Some(breach("details-of-another-code").expecting(other).but_got(code))
                 }
@@ -150,18 +151,24 @@ pub(super) fn details_agree_with_the_status(exchange: &Exchange<'_>) -> Vec<Brea
         .collect()
 }
 
-/// The response's encoding was offered by the request.
+/// A response's message is compressed with what the request offered. Of a client that
+/// offers nothing, nobody knows what it lacks; and to name an encoding compresses nothing.
 pub(super) fn encoding_was_offered(exchange: &Exchange<'_>) -> Vec<Breach> {
-    let Some(response) = exchange.response() else { return Vec::new() };
     let offers: Vec<&[u8]> = exchange
         .values(Role::Client, "grpc-accept-encoding")
         .flat_map(|(_, value)| value.split(|byte| *byte == b','))
         .map(<[u8]>::trim_ascii)
         .collect();
-    let is_offered = |encoding: &&[u8]| *encoding == b"identity" || offers.contains(encoding);
-    let encodings = response.values("grpc-encoding").filter(|encoding| !is_offered(encoding));
-    let breach = |encoding| Breach::quoting(response.event, encoding, "encoding-not-offered");
-    encodings.map(|encoding| breach(encoding).but_got(text(encoding))).collect()
+    let Some(encoding) = exchange.transcript.encoding(Role::Server) else { return Vec::new() };
+    let is_offered = encoding.eq_ignore_ascii_case(b"identity")
+        || offers.iter().any(|offer| offer.eq_ignore_ascii_case(encoding));
+    if offers.is_empty() || is_offered {
+        return Vec::new();
+    }
+    let mut messages = exchange.transcript.messages(Role::Server);
+    let compressed = messages.find(|(_, message)| message.flag == 1);
+    let breach = |event| Breach::of(event, "encoding-not-offered").but_got(text(encoding));
+    compressed.map(|(event, _)| breach(event)).into_iter().collect()
 }
 
 /// A status that comes while the request goes on is followed by

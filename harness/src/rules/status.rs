@@ -4,7 +4,7 @@ use bytes::Bytes;
 use crosswire_http2::error::{self, error_name};
 use serde_json::{Value, json};
 
-use super::{Breach, Exchange, text};
+use super::{Breach, Exchange, malformed::is_malformed_http2, text};
 use crate::{
     observe::Answer,
     role::Role,
@@ -35,11 +35,24 @@ pub(super) fn nothing_is_reported_after_a_reset(exchange: &Exchange<'_>) -> Vec<
 /// An HTTP status without a gRPC status is reported as the specification says.
 pub(super) fn http_status_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
     let status = exchange.response().and_then(|response| response.value(":status"));
-    let Some(status) = status.filter(|status| *status != b"200") else { return Vec::new() };
+    let Some(expected) = of_http(exchange) else { return Vec::new() };
+    let got = json!({ "http": text(status.unwrap_or_default()) });
+    translated(exchange, "http-status-translated", expected, got)
+}
+
+/// A server's RST_STREAM is reported as the specification says.
+pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some((code, expected)) = of_reset(exchange) else { return Vec::new() };
+    translated(exchange, "reset-translated", expected, json!({ "reset": error_name(code) }))
+}
+
+/// What an HTTP status stands for, in a response that says no other.
+fn of_http(exchange: &Exchange<'_>) -> Option<Code> {
+    let status = exchange.response()?.value(":status").filter(|status| *status != b"200")?;
     if exchange.has_status() {
-        return Vec::new();
+        return None;
     }
-    let expected = match status {
+    Some(match status {
         // The table had no row for 431 at first.
         b"431" if exchange.answer.is_some_and(|answer| answer.code == Code::UNKNOWN) => {
             Code::UNKNOWN
@@ -50,25 +63,20 @@ pub(super) fn http_status_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> 
         b"404" => Code::UNIMPLEMENTED,
         b"429" | b"502" | b"503" | b"504" => Code::UNAVAILABLE,
         _ => Code::UNKNOWN,
-    };
-    translated(exchange, "http-status-translated", expected, json!({ "http": text(status) }))
+    })
 }
 
-/// A server's RST_STREAM is reported as the specification says.
-pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
+/// The code of the reset that ended a call, and what it stands for.
+fn of_reset(exchange: &Exchange<'_>) -> Option<(u32, Code)> {
     let ends_call = |event: &&Event| match event.what {
         What::Reset { .. } => true,
         _ => event.from == Role::Server && event.ends_stream(),
     };
-    if exchange.is_malformed_http2() {
-        // It may be refused for that, whatever came after it.
-        return Vec::new();
-    }
     // What comes after an end, or after a reset of the client's own, decides nothing.
     let Some(Event { what: What::Reset { code }, from: Role::Server, .. }) =
         exchange.transcript.events().find(ends_call)
     else {
-        return Vec::new();
+        return None;
     };
     let expected = match *code {
         error::NO_ERROR
@@ -84,9 +92,9 @@ pub(super) fn reset_is_translated(exchange: &Exchange<'_>) -> Vec<Breach> {
         error::ENHANCE_YOUR_CALM => Code::RESOURCE_EXHAUSTED,
         error::INADEQUATE_SECURITY => Code::PERMISSION_DENIED,
         // STREAM_CLOSED and the rest have no translation.
-        _ => return Vec::new(),
+        _ => return None,
     };
-    translated(exchange, "reset-translated", expected, json!({ "reset": error_name(*code) }))
+    Some((*code, expected))
 }
 
 /// A call without any status never succeeded.
@@ -100,7 +108,8 @@ pub(super) fn no_status_is_no_success(exchange: &Exchange<'_>) -> Vec<Breach> {
 }
 
 /// A deadline that has passed may always be reported as what it is, and so may a call
-/// that its client was to cancel by then.
+/// that its client was to cancel by then, and a connection that is lost. Of an HTTP status
+/// and a reset behind it, either may be translated.
 fn translated(
     exchange: &Exchange<'_>,
     clause: &'static str,
@@ -108,11 +117,18 @@ fn translated(
     mut got: Value,
 ) -> Vec<Breach> {
     let Some(answer) = exchange.answer else { return Vec::new() };
+    if is_malformed_http2(exchange) {
+        // It may be refused for that, whatever came of it.
+        return Vec::new();
+    }
     let is_late = answer.code == Code::DEADLINE_EXCEEDED && has_timed_out(exchange);
     let most = exchange.call.cancel_after_messages;
     let is_cancelled = answer.code == Code::CANCELLED
         && most.is_some_and(|most| answer.messages.len() >= most as usize);
-    if answer.code == expected || is_late || is_cancelled {
+    // A connection may break behind what has passed, before the client has read it.
+    let is_lost = answer.code == Code::UNAVAILABLE;
+    let others = [of_http(exchange), of_reset(exchange).map(|(_, code)| code)];
+    if others.contains(&Some(answer.code)) || is_late || is_cancelled || is_lost {
         return Vec::new();
     }
     got["code"] = answer.code.to_string().into();

@@ -85,6 +85,7 @@ impl Tapped {
         };
         Ok(Watched {
             is_own: case.has_own_connection(),
+            lossy_ends_before: tap.lossy_ends(),
             tap,
             scripted,
             is_pristine: case.is_pristine,
@@ -110,6 +111,8 @@ pub(super) struct Watched {
     pub(super) tls: Option<ClientTls>,
     /// The ids of the calls that were made.
     pub(super) calls: Vec<u64>,
+    /// What the tap's [`Tap::lossy_ends`] was before them.
+    lossy_ends_before: usize,
 }
 
 impl Watched {
@@ -139,9 +142,11 @@ impl Watched {
                 false => self.tap.linger(key, linger, limit).await,
             };
             wire.calls.push(seen.transcripts);
+            wire.has_gaps |= seen.has_gaps || self.tap.lossy_ends() > self.lossy_ends_before;
             if self.is_own {
                 wire.notes = seen.notes;
                 wire.opaque = seen.opaque;
+                wire.ended = seen.ended;
                 wire.has_struck |= seen.has_struck;
             }
         }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use bytes::BytesMut;
 use crosswire_http2::{
-    block::{Block, BlockReader, Taken},
+    block::{Block, BlockError, BlockReader, Taken},
     error,
     frame::{Frame, FrameReader, GoAway, HEADER_BYTES, PREFACE, flag, kind},
     hpack::{Field, HeaderDecoder},
@@ -50,9 +50,14 @@ const OVERHEAD_BYTES: usize = 128;
 /// How many different codes of GOAWAY are kept.
 const MAX_GOAWAYS: usize = 16;
 
-/// How many of the other side's frames are answered (SETTINGS, PING, DATA). One that
-/// asks more often than this is no peer.
+/// How many of the other side's frames are answered (SETTINGS, PING, DATA).
 const MAX_ANSWERS: usize = 1 << 20;
+
+/// How the answers of other protocols begin: a response of HTTP/1, an alert of TLS.
+const OTHER_PROTOCOLS: [(&[u8], &str); 2] = [(b"HTTP/1.", "HTTP/1"), (b"\x15\x03", "TLS")];
+
+/// No beginning is longer.
+const LONGEST_BEGINNING: usize = 7;
 
 /// A connection: what was sent, and what the other side did.
 pub(super) struct Link {
@@ -70,6 +75,8 @@ pub(super) struct Link {
     table_bytes: u32,
     blocks: BlockReader,
     readers: HashMap<u32, MessageReader>,
+    /// The other side's first bytes, until they show which protocol it speaks.
+    first_bytes: Option<Vec<u8>>,
     /// All that the other side did.
     pub(super) seen: Played,
     /// The streams of requests, in the order in which they were opened.
@@ -145,6 +152,7 @@ impl Link {
             table_bytes: DEFAULT_HEADER_TABLE_BYTES,
             blocks: BlockReader::default(),
             readers: HashMap::new(),
+            first_bytes: Some(Vec::new()),
             seen: Played::default(),
             requests: Vec::new(),
             requests_taken: 0,
@@ -376,7 +384,7 @@ impl Link {
         let awaits_reset = awaits(|awaited| matches!(awaited, Awaited::Reset(_)));
         let end = if self.seen.is_closed {
             Some(Instead::ConnectionEnded)
-        } else if self.seen.unreadable.is_some() {
+        } else if self.seen.unreadable.is_some() || self.seen.beyond.is_some() {
             Some(Instead::Unreadable)
         } else {
             let is_ended = self.none_can_come(any_of) && !awaits_reset;
@@ -406,6 +414,7 @@ impl Link {
         match reads.read_buf(&mut self.buffer).await {
             Ok(0) | Err(_) => self.seen.is_closed = true,
             Ok(_) => {
+                self.look_for_other_protocol();
                 self.frames.push(&self.buffer);
                 self.buffer.clear();
                 self.take_frames();
@@ -413,8 +422,27 @@ impl Link {
         }
     }
 
+    /// A server that speaks more than HTTP/2 may answer what is none in the protocol that
+    /// it takes it for.
+    fn look_for_other_protocol(&mut self) {
+        let Some(first) = self.first_bytes.as_mut().filter(|_| self.role == Role::Client) else {
+            return;
+        };
+        first.extend(self.buffer.iter().take(LONGEST_BEGINNING));
+        let protocols = OTHER_PROTOCOLS.iter();
+        let spoken = protocols.clone().find(|(beginning, _)| first.starts_with(beginning));
+        let is_open = protocols.clone().any(|(beginning, _)| beginning.starts_with(first));
+        if let Some((_, name)) = spoken {
+            self.seen.other_protocol = Some(name);
+            self.seen.unreadable = Some(format!("{name} instead of HTTP/2"));
+        }
+        if spoken.is_some() || !is_open {
+            self.first_bytes = None;
+        }
+    }
+
     fn take_frames(&mut self) {
-        while self.seen.unreadable.is_none() {
+        while self.seen.unreadable.is_none() && self.seen.beyond.is_none() {
             match self.frames.next_frame() {
                 Ok(Some(frame)) => self.take(&frame),
                 Ok(None) => return,
@@ -428,6 +456,7 @@ impl Link {
             Ok(Taken::Whole(block)) => self.take_block(block),
             Ok(Taken::Part) => {}
             Ok(Taken::Other) => self.take_other(frame),
+            Err(error @ BlockError::Long) => self.exceed(error.to_string()),
             Err(error) => self.seen.unreadable = Some(error.to_string()),
         }
     }
@@ -460,9 +489,12 @@ impl Link {
                 let goaways = &mut self.seen.goaways;
                 if let Ok(GoAway { code, .. }) = frame.goaway()
                     && !goaways.contains(&code)
-                    && goaways.len() < MAX_GOAWAYS
                 {
-                    goaways.push(code);
+                    if goaways.len() < MAX_GOAWAYS {
+                        goaways.push(code);
+                    } else {
+                        self.exceed(format!("more than {MAX_GOAWAYS} codes of GOAWAY"));
+                    }
                 }
             }
             kind::WINDOW_UPDATE => {
@@ -485,6 +517,9 @@ impl Link {
         match self.decoder.decode(&block.bytes) {
             // What is promised belongs to no stream that was asked for.
             Ok(_) if block.kind == kind::PUSH_PROMISE => {}
+            Ok(fields) if fields.is_cut => {
+                self.exceed("a header block with more fields than are kept".to_owned());
+            }
             Ok(fields) => {
                 let is_new = self.requests.last().is_none_or(|last| block.stream > *last);
                 if is_new && self.requests.len() < MAX_STREAMS {
@@ -497,6 +532,7 @@ impl Link {
                     seen.has_ended |= block.ends_stream;
                 }
             }
+            Err(error) if error.is_our_limit() => self.exceed(error.to_string()),
             Err(error) => self.seen.unreadable = Some(error.to_string()),
         }
     }
@@ -531,8 +567,13 @@ impl Link {
     fn keep(&mut self, bytes: usize) {
         self.kept_bytes += bytes;
         if self.kept_bytes > MAX_KEPT_BYTES {
-            self.seen.unreadable = Some(format!("more than {MAX_KEPT_BYTES} bytes"));
+            self.exceed(format!("more than {MAX_KEPT_BYTES} bytes"));
         }
+    }
+
+    /// What comes is beyond a limit of ours. It may be right, and is not read.
+    fn exceed(&mut self, why: String) {
+        self.seen.beyond.get_or_insert(why);
     }
 
     /// The record of a stream, if it is followed.
@@ -545,7 +586,10 @@ impl Link {
     }
 
     fn answer(&mut self, habit: Habit, frame: Vec<u8>) {
-        if !self.omits.contains(&habit) && self.answers < MAX_ANSWERS {
+        if !self.omits.contains(&habit) {
+            if self.answers == MAX_ANSWERS {
+                return self.exceed(format!("more than {MAX_ANSWERS} frames to be answered"));
+            }
             self.answers += 1;
             let _ = self.writes.send(Write::Bytes(frame));
         }

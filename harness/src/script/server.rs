@@ -21,9 +21,9 @@ use crate::{
 /// How long to leave a listener alone that gives an error, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// How many connections are served at once. A client that makes more of them for one
-/// trial is refused.
-const MAX_CONNECTIONS: usize = 64;
+/// How many connections are served at once. Of a client that makes more of them for one
+/// trial, nothing can be said.
+const MAX_CONNECTIONS: usize = 1024;
 
 /// How long something that need not come may still be on its way once the calls are over.
 const LAST_CHANCE: Duration = Duration::from_millis(100);
@@ -147,6 +147,12 @@ async fn accept(
             continue;
         };
         if connections.len() >= MAX_CONNECTIONS {
+            let waited = Waited::ForLess(format!("more than {MAX_CONNECTIONS} connections"));
+            let stalled = Stalled { step: None, waited, instead: Vec::new(), is_late: false };
+            state.send_modify(|state| {
+                state.counts.get_or_insert(number);
+                state.progress = Progress::Stalled(stalled);
+            });
             continue;
         }
         let told = state
@@ -197,8 +203,13 @@ async fn serve(stream: TcpStream, script: &Script, limit: Duration, told: Option
     let result = play(&mut link, steps, until, progress).await;
     let progress = match result {
         Ok(()) => Progress::Finished,
-        Err(_) if link.seen.streams.is_empty() && link.is_over() => Progress::Alone,
-        Err(stalled) => Progress::Stalled(stalled),
+        Err(stalled) => match &link.seen.beyond {
+            Some(why) => {
+                Progress::Stalled(Stalled { waited: Waited::ForLess(why.clone()), ..stalled })
+            }
+            None if link.seen.streams.is_empty() && link.is_over() => Progress::Alone,
+            None => Progress::Stalled(stalled),
+        },
     };
     tell(&link, progress);
     while !link.is_over() {

@@ -24,8 +24,8 @@ use crate::{
     role::Role,
     rules::samples::get_sequence,
     suite::{
-        AnyOf, Awaited, Beside, Call, Code, Codes, Cut, Ending, EndingKind, ErrorCode, Habit,
-        Script, Step, StreamRef,
+        Allowed, AnyOf, Awaited, Beside, Call, Code, Codes, Cut, Ending, EndingKind, ErrorCode,
+        Extent, Habit, Script, Step, StreamRef,
     },
 };
 
@@ -335,6 +335,29 @@ async fn bytes_that_are_no_http2_end_a_script() {
 }
 
 #[tokio::test]
+async fn a_server_may_answer_in_another_protocol() {
+    for (pieces, expected) in [
+        (&["HTTP/1.1 400 Bad Request\r\n\r\n"][..], Some("HTTP/1")),
+        (&["HTT", "P/1.0 400 Bad Request\r\n\r\n"], Some("HTTP/1")),
+        (&["\x15", "\x03\x03\0\x02\x02\x46"], Some("TLS")),
+        (&["HTTPS"], None),
+    ] {
+        let answer = move |mut stream: TcpStream| async move {
+            for piece in pieces {
+                let _ = stream.write_all(piece.as_bytes()).await;
+            }
+            let _ = stream.shutdown().await;
+            drain(stream).await;
+        };
+        let address = server(Vec::new(), answer).await;
+        let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec();
+        let script = script(vec![Step::Bytes(request)], vec![EndingKind::Silence]);
+        let played = played(&address, &Script { greets: false, ..script }, LIMIT).await;
+        assert_eq!(played.other_protocol, expected, "{pieces:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_never_stops_is_bounded() {
     let endless = |mut stream: TcpStream| async move {
         let frame = write::data(1, 0, &[0; 16_384]);
@@ -343,8 +366,9 @@ async fn a_server_that_never_stops_is_bounded() {
     let address = server(answer_with(&[]), endless).await;
     let script = script(vec![request()], vec![EndingKind::Closed]);
     let played = played(&address, &script, LIMIT).await;
-    let why = played.unreadable.expect("too much");
+    let why = played.beyond.expect("too much");
     assert!(why.starts_with("more than "), "{why}");
+    assert_eq!(played.unreadable, None, "nothing says that it is wrong");
 }
 
 #[tokio::test]
@@ -401,6 +425,26 @@ fn outcomes_are_told_apart() {
         has_ended: true,
         ..StreamSeen::default()
     };
+    let of = |status: &str, pairs: &[(&str, &str)]| StreamSeen {
+        blocks: vec![[fields(&[(":status", status)]), fields(pairs)].concat()],
+        has_ended: true,
+        ..StreamSeen::default()
+    };
+    let lost = of("404", &[("grpc-status", "12")]);
+    let contradictory = of("404", &[("grpc-status", "0")]);
+    let html = of("200", &[("content-type", "text/html")]);
+    let half = StreamSeen { has_ended: false, ..html.clone() };
+    let web = of("200", &[("content-type", "application/grpc-web+proto")]);
+    let class = |extent| EndingKind::Class { name: "class".to_owned(), extent };
+    let refused = || {
+        class(Extent {
+            statuses: Allowed::Any,
+            http: Allowed::Any,
+            resets: Allowed::Any,
+            ..Extent::default()
+        })
+    };
+    let foreign = || class(Extent { is_foreign: true, ..Extent::default() });
     let status = |code| EndingKind::Status(vec![Code(code)]);
     let any = || EndingKind::Reset(Codes::Any);
     let these = |code| EndingKind::Reset(Codes::These(vec![ErrorCode(code)]));
@@ -422,6 +466,19 @@ fn outcomes_are_told_apart() {
         ("closed", EndingKind::Closed, &ok, false),
         ("GOAWAY", EndingKind::GoAway(Codes::Any), &ok, false),
         ("silence", EndingKind::Silence, &ok, false),
+        ("a status with an HTTP error", status(12), &lost, true),
+        ("the HTTP error with a status", EndingKind::Http(vec![404]), &lost, true),
+        ("OK with an HTTP error", status(0), &contradictory, false),
+        ("a refusal by a status", refused(), &lost, true),
+        ("a refusal by HTTP", refused(), &http, true),
+        ("a refusal by a reset", refused(), &reset, true),
+        ("no refusal, but an answer", refused(), &ok, false),
+        ("no refusal, and no answer", refused(), &bare, false),
+        ("an answer of another protocol", foreign(), &html, true),
+        ("one that is not whole", foreign(), &half, false),
+        ("gRPC's answer", foreign(), &ok, false),
+        ("an answer of gRPC-Web", foreign(), &web, true),
+        ("a refusal without a type", foreign(), &http, false),
     ] {
         let streams = [(1, seen.clone())].into();
         let played = Played { last_stream: 1, streams, is_late: true, ..Played::default() };

@@ -36,7 +36,8 @@ pub struct Case {
     pub source: Option<String>,
     /// Where it stands.
     pub place: Place,
-    /// Features that the manifest must list for the server.
+    /// Features that the manifest must list for the server, if it is not a script. `gzip`
+    /// the client must have announced, too, if that is none.
     pub needs: Vec<String>,
     /// Whether nothing else runs beside it, because it may end a process.
     pub is_alone: bool,
@@ -124,8 +125,25 @@ impl Case {
     /// The features that the client must have announced.
     pub fn client_features(&self) -> impl Iterator<Item = &'static str> {
         let of_calls = self.calls.iter().flat_map(Call::client_features);
-        self.tls.as_ref().map(|_| "tls").into_iter().chain(of_calls)
+        let takes_gzip = self.scripted() != Some(Role::Client) && self.needs.iter().any(is_gzip);
+        let of_case = [self.tls.as_ref().map(|_| "tls"), takes_gzip.then_some(GZIP)];
+        of_case.into_iter().flatten().chain(of_calls)
     }
+
+    /// The features that the manifest must list for the server. What a script can, it can.
+    pub fn server_features(&self) -> impl Iterator<Item = &str> {
+        let is_peer = self.scripted() != Some(Role::Server);
+        let of_case = self.needs.iter().filter(move |_| is_peer).map(String::as_str);
+        let of_calls = self.calls.iter().flat_map(|call| call.compression);
+        of_case.chain(of_calls.map(|compression| compression.name()))
+    }
+}
+
+/// The feature of whoever compresses with it, and of a client that takes it.
+const GZIP: &str = Compression::Gzip.name();
+
+fn is_gzip(feature: &String) -> bool {
+    feature == GZIP
 }
 
 /// One call and what must come of it.
@@ -312,10 +330,5 @@ impl Call {
         ]
         .into_iter()
         .flatten()
-    }
-
-    /// The features that the manifest must list for the server.
-    pub fn server_features(&self) -> impl Iterator<Item = &'static str> {
-        self.compression.map(Compression::name).into_iter()
     }
 }

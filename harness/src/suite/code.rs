@@ -57,6 +57,38 @@ impl Code {
         let position = NAMES.iter().position(|known| *known == name)?;
         i32::try_from(position).ok().map(Self)
     }
+
+    /// Every code that has a name, but OK.
+    pub(crate) fn errors() -> impl Iterator<Item = Self> {
+        NAMES.iter().filter_map(|name| Self::from_name(name)).filter(|code| *code != Self::OK)
+    }
+}
+
+/// The errors that a client may make up, which the contract calls `failed`.
+const FAILED: [&str; 8] = [
+    "CANCELLED",
+    "UNKNOWN",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "UNAUTHENTICATED",
+];
+
+/// What is allowed, in words: the errors that a client may make up are one where all of
+/// them are.
+#[must_use]
+pub fn allowed_in_words(codes: &[Code]) -> String {
+    let failed = FAILED.map(Code::from_name);
+    let is_failed = |code: &Code| failed.contains(&Some(*code));
+    let has_all = failed.iter().flatten().all(|code| codes.contains(code));
+    let named = codes.iter().filter(|code| !has_all || !is_failed(code));
+    let mut words: Vec<String> = named.map(ToString::to_string).collect();
+    if has_all {
+        words.push("an error of its own".to_owned());
+    }
+    words.join(" or ")
 }
 
 impl fmt::Display for Code {
@@ -82,5 +114,26 @@ impl<'de> Deserialize<'de> for Code {
                 NAMES.join(", ")
             ))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::contract::Contract;
+
+    #[test]
+    fn what_the_contract_calls_failed_is_said_in_few_words() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/contract.md");
+        let contract = Contract::load(&page).unwrap();
+        let class = contract.classes.iter().find(|class| class.name == "failed").unwrap();
+        assert_eq!(class.outcomes.split(", ").collect::<Vec<_>>(), FAILED);
+        let failed = FAILED.map(|name| Code::from_name(name).unwrap());
+        assert_eq!(allowed_in_words(&failed), "an error of its own");
+        let also = [&[Code::OK][..], &failed].concat();
+        assert_eq!(allowed_in_words(&also), "OK or an error of its own");
+        assert_eq!(allowed_in_words(&also[..3]), "OK or CANCELLED or UNKNOWN");
     }
 }

@@ -12,6 +12,14 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErrorCode(pub u32);
 
+impl ErrorCode {
+    /// The code of a standard name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        error::number(name).map(Self)
+    }
+}
+
 impl fmt::Display for ErrorCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&error_name(self.0))
@@ -30,7 +38,7 @@ impl<'de> Deserialize<'de> for ErrorCode {
             NameOrNumber::Number(number) => return Ok(Self(number)),
             NameOrNumber::Name(name) => name,
         };
-        error::number(&name).map(Self).ok_or_else(|| {
+        Self::from_name(&name).ok_or_else(|| {
             let known: Vec<&str> = error::NAMES.iter().map(|(_, name)| *name).collect();
             let known = known.join(", ");
             D::Error::custom(format!(

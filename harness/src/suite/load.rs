@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::case::CaseReader;
-use super::case::Suite;
+use super::{case::Suite, class::Classes};
 use crate::{
     contract::Contract,
     input::{BadInput, OneOrMore, Place, parse_toml, read_text},
@@ -48,7 +48,8 @@ pub fn load_protos(folder: &Path) -> Result<DescriptorPool, BadInput> {
 ///
 /// # Errors
 /// A file cannot be read or is malformed, a case calls a method that the protos
-/// lack or names a rule that the contract lacks, or two have one name.
+/// lack, names a rule that the contract lacks or allows other outcomes than its rule, or
+/// two have one name.
 pub fn load(
     folder: &Path,
     protos: &DescriptorPool,
@@ -56,8 +57,9 @@ pub fn load(
 ) -> Result<Vec<Suite>, BadInput> {
     let mut suites: Vec<Suite> = Vec::new();
     let mut places: BTreeMap<String, Place> = BTreeMap::new();
+    let classes = Classes::read(contract)?;
     let paths = files_below(folder, &["toml", "jsonl"])?;
-    let read = side_by_side(&paths, |path| load_suite(path, protos, contract));
+    let read = side_by_side(&paths, |path| load_suite(path, protos, contract, &classes));
     for (path, suite) in paths.iter().zip(read) {
         let suite = suite?;
         if suites.iter().any(|other| other.name == suite.name) {
@@ -131,6 +133,7 @@ fn load_suite(
     path: &Path,
     protos: &DescriptorPool,
     contract: &Contract,
+    classes: &Classes,
 ) -> Result<Suite, BadInput> {
     let text = read_text(path)?;
     let (head, values) = if path.extension().is_some_and(|extension| extension == "toml") {
@@ -149,7 +152,7 @@ fn load_suite(
             methods.extend(service.methods());
         }
     }
-    let reader = CaseReader { suite: &head.name, methods, contract };
+    let reader = CaseReader { suite: &head.name, methods, contract, classes };
     let mut cases = Vec::new();
     for (place, value) in values {
         cases.extend(reader.read_all(&place, value)?);

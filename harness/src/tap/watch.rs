@@ -1,8 +1,13 @@
 //! Reads the copies and keeps transcripts until they are asked for.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    io, mem, thread,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    io, mem,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use tokio::sync::oneshot;
@@ -14,13 +19,18 @@ use super::{
 use crate::wire::{
     connection::Connection,
     tls::Ciphertext,
-    transcript::{Note, Transcript},
+    transcript::{Ended, Note, Transcript},
 };
 
 /// How much is kept of calls that nobody asked for. Those of a trial that was given
 /// up, say, are never asked for.
 const MAX_UNCLAIMED_BYTES: usize = 64 << 20;
-const MAX_UNCLAIMED: usize = 1024;
+const MAX_UNCLAIMED: usize = 8192;
+
+/// How many keys are kept of calls that were dropped, and how many connections that have
+/// ended. Beyond, every call may be one of those that were dropped.
+const MAX_DROPPED: usize = 1 << 16;
+const MAX_ENDED: usize = 1 << 12;
 
 /// How many notes of connections that are gone are kept.
 const MAX_NOTES: usize = 64;
@@ -33,9 +43,13 @@ const MAX_CIPHERTEXTS: usize = 64;
 const MAX_READ_AHEAD: usize = 1024;
 
 /// Starts the thread. It ends with the last sender of the queue.
-pub(super) fn spawn(items: Receiver, is_opaque: bool) -> io::Result<()> {
+pub(super) fn spawn(
+    items: Receiver,
+    is_opaque: bool,
+    lossy_ends: Arc<AtomicUsize>,
+) -> io::Result<()> {
     thread::Builder::new().name("tap-watch".to_owned()).spawn(move || {
-        let mut watch = Watch { is_opaque, ..Watch::default() };
+        let mut watch = Watch { is_opaque, lossy_ends, ..Watch::default() };
         while let Some(item) = items.next() {
             watch.handle(item);
             // What has passed already is read before anybody is answered, so that
@@ -58,6 +72,13 @@ struct Watch {
     ciphertexts: BTreeMap<u64, Ciphertext>,
     unclaimed: VecDeque<Transcript>,
     unclaimed_bytes: usize,
+    /// Whose transcripts were dropped before anybody asked for them.
+    dropped: BTreeSet<Option<u64>>,
+    /// More was dropped than is known by name.
+    has_dropped_many: bool,
+    /// How many connections are gone on which calls may have passed unread.
+    lossy_ends: Arc<AtomicUsize>,
+    ended: Vec<Ended>,
     waiting: Vec<Question>,
     ends_awaited: Vec<(Key, oneshot::Sender<()>)>,
     notes: Vec<Note>,
@@ -116,6 +137,11 @@ impl Watch {
             Item::Gone { connection } => {
                 self.on(connection, Connection::gone);
                 if let Some(connection) = self.connections.remove(&connection) {
+                    if connection.has_gaps() {
+                        self.lossy_ends.fetch_add(1, Ordering::Relaxed);
+                    }
+                    let ended = connection.ended().filter(|_| self.ended.len() < MAX_ENDED);
+                    self.ended.extend(ended);
                     let room = MAX_NOTES.saturating_sub(self.notes.len());
                     self.notes.extend(connection.notes().iter().take(room).cloned());
                 }
@@ -152,6 +178,11 @@ impl Watch {
             }
             let Some(oldest) = self.unclaimed.pop_front() else { break };
             self.unclaimed_bytes -= oldest.kept_bytes;
+            if self.dropped.len() < MAX_DROPPED {
+                self.dropped.insert(oldest.call);
+            } else {
+                self.has_dropped_many = true;
+            }
         }
     }
 
@@ -195,7 +226,17 @@ impl Watch {
         let mut notes = self.notes.clone();
         notes.extend(self.connections.values().flat_map(|connection| connection.notes()).cloned());
         let opaque = self.ciphertexts.values().map(|ciphertext| ciphertext.seen().clone());
-        Seen { transcripts, notes, opaque: opaque.collect(), has_struck: self.has_struck }
+        let live = self.connections.values();
+        let is_missed = live.clone().any(Connection::has_gaps) || self.dropped.contains(&call);
+        let ended = self.ended.iter().copied().chain(live.filter_map(Connection::ended));
+        Seen {
+            transcripts,
+            notes,
+            opaque: opaque.collect(),
+            has_struck: self.has_struck,
+            ended: ended.collect(),
+            has_gaps: self.has_dropped_many || is_missed,
+        }
     }
 }
 
@@ -219,7 +260,7 @@ mod tests {
         role::Role,
         wire::{sample::*, transcript::What},
     };
-    use crosswire_http2::frame::{PREFACE, flag};
+    use crosswire_http2::frame::{PREFACE, flag, kind};
 
     impl Watch {
         fn passed(&mut self, from: Role, bytes: &[u8]) {
@@ -315,9 +356,39 @@ mod tests {
         let kept: usize = watch.unclaimed.iter().map(|call| call.kept_bytes).sum();
         assert_eq!(watch.unclaimed_bytes, kept);
         assert!(watch.connections[&0].kept() <= 1024);
-        assert_eq!(watch.take(Key::Call(19_999)).transcripts.len(), 1);
+        let newest = watch.take(Key::Call(19_999));
+        assert_eq!((newest.transcripts.len(), newest.has_gaps), (1, false));
+        // What was dropped is not taken for what never passed.
+        let (dropped, unmade) = (watch.take(Key::Call(3)), watch.take(Key::Call(20_000)));
+        assert_eq!((dropped.transcripts.len(), dropped.has_gaps), (0, true));
+        assert_eq!((unmade.transcripts.len(), unmade.has_gaps), (0, false));
         watch.handle(Item::Gone { connection: 0 });
         assert!(watch.connections.is_empty());
+    }
+
+    /// A connection that cannot be read may carry any call, and when it is gone none that is
+    /// made later.
+    #[test]
+    fn a_connection_that_cannot_be_read_leaves_gaps() {
+        let mut watch = watching();
+        assert!(!watch.take(Key::Call(1)).has_gaps);
+        watch.passed(Role::Server, &frame(kind::HEADERS, flag::END_HEADERS, 1, &[0x80]));
+        assert!(watch.take(Key::Call(1)).has_gaps);
+        assert_eq!(watch.lossy_ends.load(Ordering::Relaxed), 0);
+        watch.handle(Item::Gone { connection: 0 });
+        assert!(!watch.take(Key::Call(1)).has_gaps);
+        assert_eq!(watch.lossy_ends.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn connections_that_have_ended_are_told() {
+        let mut watch = watching();
+        assert_eq!(watch.take(Key::Pristine).ended, []);
+        watch.passed(Role::Server, &goaway(0, 0));
+        let ended = [Ended { connection: 0, at: Duration::ZERO }];
+        assert_eq!(watch.take(Key::Pristine).ended, ended);
+        watch.handle(Item::Gone { connection: 0 });
+        assert_eq!(watch.take(Key::Pristine).ended, ended);
     }
 
     /// Large ones are bounded by their bytes; the newest stays, however large it is.

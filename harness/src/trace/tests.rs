@@ -104,7 +104,7 @@ fn a_long_transcript_is_cut_but_not_at_a_violation() {
     let mut wire = Wire::new();
     wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
     for number in 0..2000 {
-        let payload = if number == 1000 { &b"\x10\x01\x08\x02"[..] } else { b"\x08\x02\x10\x01" };
+        let payload = if number == 1000 { &b"\x08\x01\x08\x02"[..] } else { b"\x08\x02\x10\x01" };
         wire.server(&data(1, 0, &message(0, payload)));
     }
     wire.server(&headers(1, flag::END_STREAM, TRAILERS));

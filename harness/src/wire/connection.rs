@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, mem, sync::Arc, time::Duration};
 use bytes::Bytes;
 use crosswire_http2::{
     block::{Block, BlockReader, Taken},
-    frame::{Frame, FrameReader, flag, kind, kind_name},
+    frame::{Frame, FrameError, FrameReader, flag, kind, kind_name},
     hpack::{Fields, HeaderDecoder},
 };
 
@@ -14,7 +14,7 @@ use super::{
     ended::EndedStreams,
     stream::{Budget, Stream},
     transcript::{
-        Alpn, Closing, ConnectionFacts, Event, Note, Opening, Pair, Transcript, What, other,
+        Alpn, Closing, ConnectionFacts, Ended, Event, Note, Opening, Pair, Transcript, What, other,
     },
     unreadable::Unreadable,
 };
@@ -48,6 +48,12 @@ pub struct Connection {
     late: Vec<(u32, Event)>,
     /// It cannot be read any further.
     is_lost: bool,
+    /// Calls may have passed on it that were not read.
+    has_gaps: bool,
+    /// When the first side ended it.
+    ended_at: Option<Duration>,
+    /// Events between two calls were not kept.
+    is_between_calls_cut: bool,
     has_closed: Pair<bool>,
     /// What is read now does not come from a side, but from the tap.
     is_by_tap: bool,
@@ -72,6 +78,9 @@ impl Connection {
             finished: Vec::new(),
             late: Vec::new(),
             is_lost: false,
+            has_gaps: false,
+            ended_at: None,
+            is_between_calls_cut: false,
             has_closed: Pair::default(),
             is_by_tap: false,
         }
@@ -87,6 +96,8 @@ impl Connection {
             match self.readers.of_mut(from).next_frame() {
                 Ok(Some(frame)) => self.frame(from, &frame, at),
                 Ok(None) => return,
+                // What is no HTTP/2 at all has no calls that could be missed.
+                Err(error @ FrameError::Preface) => self.end(from, at, error.to_string()),
                 Err(error) => self.lose(from, at, error.to_string()),
             }
         }
@@ -135,6 +146,7 @@ impl Connection {
         if mem::replace(self.has_closed.of_mut(from), true) {
             return;
         }
+        self.ended_at.get_or_insert(at);
         let (offset, left_over) = {
             let reader = self.readers.of(from);
             (reader.offset(), reader.left_over())
@@ -158,6 +170,11 @@ impl Connection {
 
     /// Bytes passed that were not read: whatever follows means nothing.
     pub fn lose(&mut self, from: Role, at: Duration, why: impl Into<String>) {
+        self.has_gaps = true;
+        self.end(from, at, why);
+    }
+
+    fn end(&mut self, from: Role, at: Duration, why: impl Into<String>) {
         self.note(from, at, why.into());
         self.is_lost = true;
         self.readers = readers();
@@ -196,6 +213,18 @@ impl Connection {
     #[must_use]
     pub fn has_open(&self, call: Option<u64>) -> bool {
         self.streams.values().any(|stream| stream.transcript.call == call)
+    }
+
+    /// Whether calls may have passed that were not read.
+    #[must_use]
+    pub const fn has_gaps(&self) -> bool {
+        self.has_gaps
+    }
+
+    /// That a side has ended it, if one has.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        self.ended_at.map(|at| Ended { connection: self.facts.number, at })
     }
 
     /// What could not be read so far.
@@ -258,6 +287,7 @@ impl Connection {
                 self.share(event);
             }
             (Taken::Other, kind::GOAWAY) => {
+                self.ended_at.get_or_insert(bare.at);
                 let event = self.control.goaway(frame, bare)?;
                 self.share(event);
             }
@@ -330,11 +360,14 @@ impl Connection {
 
     fn open(&mut self, id: u32, fields: &Fields, event: &Event) {
         if self.streams.len() == MAX_STREAMS {
+            self.has_gaps = true;
+            self.highest = self.highest.max(id);
             self.note(event.from, event.at, format!("more than {MAX_STREAMS} streams are open"));
             return;
         }
         let before = mem::take(&mut self.between_calls);
         let mut stream = Stream::new(id, event.offset, before, &mut self.budget);
+        stream.transcript.is_whole &= !mem::take(&mut self.is_between_calls_cut);
         let entry = fields.list.iter().find(|field| field.name == CALL_ENTRY.as_bytes());
         stream.transcript.call = entry
             .and_then(|field| std::str::from_utf8(&field.value).ok())
@@ -390,6 +423,8 @@ impl Connection {
         if self.streams.is_empty() {
             if self.between_calls.len() < MAX_BETWEEN_CALLS {
                 self.between_calls.push(event);
+            } else {
+                self.is_between_calls_cut = true;
             }
             return;
         }

@@ -84,6 +84,8 @@ impl Control {
     pub(super) fn answered(&mut self, by: Role, offset: u64) {
         let has_read = self.has_read.of_mut(by);
         *has_read = offset.max(*has_read);
+        let earlier = self.debts.iter_mut().filter(|debt| debt.debtor == by);
+        earlier.for_each(|debt| debt.has_read |= debt.offset < offset);
     }
 
     /// Whether a side has read what the other sent at this place for certain.
@@ -98,7 +100,7 @@ impl Control {
             return Ok(Event { what: What::SettingsAck { is_due }, ..bare });
         }
         let settings: Vec<(u16, u32)> = entries(&frame.payload)?.collect();
-        self.announced.of_mut(bare.from).announce(&settings)?;
+        self.announced.of_mut(bare.from).announce(&settings);
         self.owe(&bare, Asked::Settings);
         Ok(Event { what: What::Settings(settings), ..bare })
     }
@@ -142,6 +144,7 @@ impl Control {
             quote: question.quote.clone(),
             frames_since: 0,
             last_frame: question.at,
+            has_read: false,
         });
     }
 

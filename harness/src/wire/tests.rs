@@ -363,6 +363,61 @@ impl Random {
     }
 }
 
+/// Where a limit of ours is reached, what follows is not read, and nothing says that it is.
+#[test]
+fn beyond_our_limits_nothing_is_read() {
+    let mut wire = Wire::new();
+    for stream in (1..=2 * 4096).step_by(2) {
+        wire.client(&headers(stream, 0, REQUEST));
+    }
+    assert!(!wire.connection.has_gaps());
+    wire.request(8193, REQUEST).response(8193);
+    assert!(wire.connection.has_gaps(), "more streams are open than are followed");
+    wire.server(&reset(1, 0));
+    assert!(wire.call().is_whole, "those that were there are read");
+    wire.request(8195, REQUEST);
+    let opened = wire.connection.take_open(None).pop().unwrap();
+    assert!(opened.is_whole);
+
+    let mut wire = Wire::new();
+    wire.server(&frame(0x77, 0, 0, b"").repeat(300)).request(1, REQUEST).response(1);
+    assert!(!wire.call().is_whole, "more came between two calls than is kept");
+    wire.request(3, REQUEST).response(3);
+    assert!(wire.call().is_whole);
+
+    let mut wire = Wire::new();
+    wire.request(1, REQUEST);
+    wire.connection.lose(Role::Server, wire.now, "bytes passed that were not read");
+    assert!(wire.connection.has_gaps());
+    // What is no HTTP/2 at all has no calls that could be missed.
+    let wire = tls();
+    assert!(!wire.connection.has_gaps());
+}
+
+#[test]
+fn the_end_of_a_connection_is_known() {
+    type End = fn(&mut Wire);
+    let ends: [(&str, End, Option<u64>); 4] = [
+        ("goes on", |_| (), None),
+        ("GOAWAY", |w| _ = w.server(&goaway(1, 0)), Some(7)),
+        ("the client leaves", |w| w.connection.closed(Role::Client, Closing::End, w.now), Some(7)),
+        (
+            "the server breaks",
+            |w| w.connection.closed(Role::Server, Closing::Abort, w.now),
+            Some(7),
+        ),
+    ];
+    for (name, end, expected) in ends {
+        let mut wire = Wire::new();
+        wire.now = Duration::from_millis(7);
+        end(&mut wire);
+        wire.now = Duration::from_millis(9);
+        wire.connection.closed(Role::Server, Closing::End, wire.now);
+        let at = wire.connection.ended().map(|ended| ended.at.as_millis());
+        assert_eq!(at, Some(expected.unwrap_or(9).into()), "{name}");
+    }
+}
+
 /// Who grows without end is not kept: neither events nor open streams nor debts.
 #[test]
 fn memory_is_bounded() {

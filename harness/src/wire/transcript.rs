@@ -232,6 +232,9 @@ pub struct Debt {
     pub frames_since: u64,
     /// When it sent the last of them.
     pub last_frame: Duration,
+    /// Whether it has answered something that was sent after the question, and so has
+    /// read it.
+    pub has_read: bool,
 }
 
 /// What must be answered.
@@ -254,6 +257,15 @@ pub struct Note {
     pub offset: u64,
     /// What is wrong with them.
     pub text: String,
+}
+
+/// A connection that a side has ended: it takes no more calls (GOAWAY), or is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Its number, counted from 0 for each tap.
+    pub connection: u64,
+    /// When, counted from the tap's start.
+    pub at: Duration,
 }
 
 /// One value for each side.

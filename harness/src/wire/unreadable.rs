@@ -10,9 +10,6 @@ pub(super) enum Unreadable {
     Frame(#[from] FrameError),
     #[error(transparent)]
     Block(#[from] BlockError),
-    /// More SETTINGS than are followed wait for their acknowledgement.
-    #[error("too many SETTINGS wait for their acknowledgement")]
-    TooManySettings,
 }
 
 impl Unreadable {

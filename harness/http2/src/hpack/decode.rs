@@ -17,17 +17,32 @@ use crate::settings::DEFAULT_HEADER_TABLE_BYTES;
 /// Servers refuse far less (16 KiB, 8 KiB).
 const MAX_FIELDS_BYTES: usize = 1 << 20;
 
-/// The largest dynamic table that is followed. Who asks for more is not followed
-/// any more, and a note says so.
-const MAX_TABLE_BYTES: u32 = 1 << 20;
+/// How much of a dynamic table is kept. A sender may have a larger one, where the other
+/// side allows it; whoever fills it beyond this is not followed any more.
+const MAX_TABLE_BYTES: usize = 1 << 20;
 
 /// How many bytes may follow the first of a number: as many as 32 bits need.
 const MAX_NUMBER_BYTES: u32 = 5;
 
 /// A block cannot be decoded. No later block of its direction can be, either.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("a header block is no HPACK: {0}")]
+#[error("a header block {}: {}", how(.0), .0)]
 pub struct HeaderError(#[from] Malformed);
+
+impl HeaderError {
+    /// Whether the block may be right, and is only more than is followed here.
+    #[must_use]
+    pub const fn is_our_limit(&self) -> bool {
+        matches!(self.0, Malformed::LongTable)
+    }
+}
+
+const fn how(wrong: &Malformed) -> &'static str {
+    match wrong {
+        Malformed::LongTable => "cannot be followed",
+        _ => "is no HPACK",
+    }
+}
 
 /// What is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -44,6 +59,8 @@ pub(super) enum Malformed {
     TableSize { size: u32, allowed: u32 },
     #[error("the table's size changes after a field")]
     LateTableSize,
+    #[error("its table holds more than the {MAX_TABLE_BYTES} bytes that are followed here")]
+    LongTable,
 }
 
 /// Decodes the blocks of one direction, in order.
@@ -64,13 +81,13 @@ impl HeaderDecoder {
     /// Sets how large the sender may make its table from now on. It tells us
     /// itself, in its next block, when it changes the size.
     pub fn allow_table_size(&mut self, bytes: u32) {
-        self.allowed_table_bytes = bytes.min(MAX_TABLE_BYTES);
+        self.allowed_table_bytes = bytes;
     }
 
     /// Decodes a whole block.
     ///
     /// # Errors
-    /// The block is malformed.
+    /// The block is malformed, or its table holds more than is followed.
     pub fn decode(&mut self, block: &[u8]) -> Result<Fields, HeaderError> {
         let mut reader = Reader { rest: block };
         let mut fields = Fields::default();
@@ -81,6 +98,9 @@ impl HeaderDecoder {
                 0x40.. => {
                     let (name, value) = self.literal(&mut reader, 6)?;
                     self.table.insert(name.clone(), value.clone());
+                    if self.table.size_bytes() > MAX_TABLE_BYTES {
+                        return Err(Malformed::LongTable.into());
+                    }
                     (name, value)
                 }
                 0x20.. if size_bytes > 0 => return Err(Malformed::LateTableSize.into()),

@@ -143,7 +143,7 @@ impl Table {
         self.entries.iter().map(field)
     }
 
-    #[cfg(test)]
+    /// How much it holds, as it is counted.
     pub(super) const fn size_bytes(&self) -> usize {
         self.size_bytes
     }

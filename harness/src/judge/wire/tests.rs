@@ -1,16 +1,20 @@
 use std::{path::Path, sync::Arc};
 
-use crosswire_http2::frame::flag;
+use crosswire_http2::frame::{PREFACE, flag};
 
 use super::*;
 use crate::{
     input::Place,
     judge::{Beliefs, Observation, Strictness, Verdict},
-    rules::samples::{answer, get_sequence, with},
+    rules::samples::{answer, get_sequence, with as with_field},
     suite::{Call, Script},
     wire::{
-        sample::{REQUEST, RESPONSE, TRAILERS, Wire as Sample, data, headers, message, reset},
+        connection::Connection,
+        sample::{
+            REQUEST, RESPONSE, TRAILERS, Wire as Sample, data, headers, message, reset, settings,
+        },
         tls::Opaque,
+        transcript::Ended,
     },
 };
 
@@ -43,7 +47,7 @@ fn a_broken_must_fails_and_a_broken_should_is_listed() {
     let lawful = of_one(exchange(REQUEST), get_sequence(), Strictness::Should);
     assert_eq!((lawful.verdict, lawful.read_calls), (Verdict::Pass, 1), "{:?}", lawful.findings);
 
-    let no_te = exchange(&with(REQUEST, "te", "gzip"));
+    let no_te = exchange(&with_field(REQUEST, "te", "gzip"));
     let broken = of_one(no_te, get_sequence(), Strictness::Must);
     assert_eq!((broken.verdict, broken.side()), (Verdict::Fail, Some(Side::Client)));
     assert_eq!(broken.deciding().next().unwrap().rule(), Some("WIRE-3"));
@@ -57,7 +61,7 @@ fn a_broken_must_fails_and_a_broken_should_is_listed() {
 
 #[test]
 fn all_violations_are_kept_beside_a_wrong_answer() {
-    let fields = with(&with(REQUEST, "te", "gzip"), ":method", "GET");
+    let fields = with_field(&with_field(REQUEST, "te", "gzip"), ":method", "GET");
     let mut call = get_sequence();
     call.expect.message_count = Some(2);
     let both = of_one(exchange(&fields), call, Strictness::Must);
@@ -94,6 +98,95 @@ fn an_answer_that_never_passed_is_no_pass() {
     let opaque = Wire { opaque: vec![Opaque::default()], ..nothing() };
     let unread = judged(&case, vec![answer(0, 1)], opaque, Strictness::Must);
     assert_eq!(unread.verdict, Verdict::Pass, "{:?}", unread.findings);
+}
+
+/// What the case itself allows to come of a call, a client may say without having made it:
+/// limits and states of its own may forbid it. Nothing is wanted of such a call.
+#[test]
+fn a_client_may_refuse_locally_where_the_case_allows_it() {
+    let nothing = || Wire { calls: vec![vec![]], ..Wire::default() };
+    let of = |allowed: &[Code], reported: Answer| {
+        let mut call = get_sequence();
+        call.expect.codes = allowed.to_vec();
+        call.expect.seen = vec![Seen::ClientResets];
+        judged(&case(vec![call]), vec![reported], nothing(), Strictness::Must)
+    };
+    let refused = of(&[Code::OK, Code::INTERNAL], answer(13, 0));
+    assert_eq!(refused.verdict, Verdict::Pass, "{:?}", refused.findings);
+    for (allowed, reported) in [
+        (&[Code::OK][..], answer(0, 1)),
+        (&[Code::OK, Code::INTERNAL], answer(0, 1)),
+        (&[Code::OK, Code::INTERNAL], answer(12, 0)),
+        (&[Code::OK, Code::INTERNAL], answer(13, 1)),
+    ] {
+        let code = reported.code;
+        let judgement = of(allowed, reported);
+        assert_eq!(judgement.verdict, Verdict::Fail, "{code} of {allowed:?}");
+        let has_it = judgement.findings.iter().any(|found| found.kind == Kind::NeverPassed);
+        assert!(has_it, "{:?}", judgement.findings);
+    }
+}
+
+/// Where something may have passed unread, nothing is known of what is not there, nor of
+/// where an answer came from.
+#[test]
+fn nobody_is_blamed_for_what_was_not_read() {
+    let mut refused = Sample::new();
+    refused.request(1, REQUEST).server(&reset(1, 7));
+    let refused = refused.calls();
+    let late = || {
+        let mut call = get_sequence();
+        call.expect.codes = vec![Code::DEADLINE_EXCEEDED];
+        call
+    };
+    let wanted = || {
+        let mut call = get_sequence();
+        call.expect.seen = vec![Seen::RequestCompressed];
+        call
+    };
+    for (name, call, transcripts, reported) in [
+        ("never passed", get_sequence(), vec![], answer(0, 1)),
+        ("an attempt that was refused", get_sequence(), refused.clone(), answer(0, 1)),
+        ("not seen", wanted(), exchange(REQUEST).calls(), answer(0, 1)),
+        ("early", late(), vec![], answer(4, 0)),
+    ] {
+        for has_gaps in [true, false] {
+            let calls = vec![transcripts.clone()];
+            let wire = Wire { calls, has_gaps, ..Wire::default() };
+            let reported = vec![reported.clone()];
+            let judgement = judged(&case(vec![call.clone()]), reported, wire, Strictness::Must);
+            let expected = if has_gaps { Verdict::Pass } else { Verdict::Fail };
+            assert_eq!(judgement.verdict, expected, "{name}: {:?}", judgement.findings);
+            assert_eq!(judgement.unread_calls, usize::from(has_gaps), "{name}");
+        }
+    }
+}
+
+/// A connection that a side has ended carries no more calls, and another may.
+#[test]
+fn a_connection_that_has_ended_is_not_wanted_again() {
+    let ms = Duration::from_millis;
+    let of = |ended: Option<(u64, u64)>| {
+        let mut calls = vec![get_sequence(), get_sequence()];
+        calls[1].expect.seen = vec![Seen::SameConnection];
+        let mut wire = Wire::default();
+        for number in 0..2 {
+            let mut sample = Sample::new();
+            sample.connection = Connection::new(number);
+            sample.now = ms(1000 * number);
+            sample.client(&PREFACE[..]).client(&settings(&[])).server(&settings(&[]));
+            sample.request(1, REQUEST).response(1);
+            wire.calls.push(sample.calls());
+        }
+        wire.ended.extend(ended.map(|(connection, at)| Ended { connection, at: ms(at) }));
+        unseen(&case(calls), &[], &wire).is_empty()
+    };
+    assert!(of(Some((0, 500))), "it had ended");
+    for (name, ended) in
+        [("goes on", None), ("another", Some((1, 500))), ("later", Some((0, 2000)))]
+    {
+        assert!(!of(ended), "{name}");
+    }
 }
 
 /// The server may have ended the connection that the call was to use.
@@ -140,7 +233,7 @@ fn what_is_not_seen_of_a_call_that_went_wrong_is_nobodys() {
 
 #[test]
 fn a_transcript_with_a_gap_is_counted_as_unread() {
-    let mut wire = exchange(&with(REQUEST, "te", "gzip"));
+    let mut wire = exchange(&with_field(REQUEST, "te", "gzip"));
     let mut transcripts = wire.calls();
     transcripts[0].is_whole = false;
     let wire = Wire { calls: vec![transcripts], ..Wire::default() };
@@ -163,7 +256,7 @@ fn what_a_case_wants_seen_must_be_seen() {
         let both = wire.calls();
         let wire =
             Wire { calls: both.into_iter().map(|one| vec![one]).collect(), ..Wire::default() };
-        unseen(&case(calls), &wire).into_iter().next()
+        unseen(&case(calls), &[], &wire).into_iter().next()
     };
     for (wanted, index, side) in [
         (Seen::ClientResets, 0, Some(Side::Client)),
@@ -225,4 +318,9 @@ fn a_fault_that_never_struck_and_a_stray_call_fail_the_trial() {
     );
     let stray: fn(&mut Case, &mut Wire) = |_, wire| wire.strays = exchange(REQUEST).calls();
     assert_eq!(with(stray), (Verdict::Fail, Some(Side::Client)));
+    let health = with(|_, wire| {
+        let fields = with_field(REQUEST, ":path", "/grpc.health.v1.Health/Check");
+        wire.strays = exchange(&fields).calls();
+    });
+    assert_eq!(health, (Verdict::Pass, None), "a call of the client's own");
 }

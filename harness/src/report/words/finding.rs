@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     finding::{Finding, Kind, without_positions},
+    suite::{Code, allowed_in_words},
     text::{count, duration, printable},
 };
 
@@ -21,7 +22,7 @@ pub fn finding(finding: &Finding) -> String {
         Kind::Status => {
             let message = got.get("message").map(|message| format!(" ({})", shown(message)));
             let code = of(got, "code");
-            format!("expected {}, got {code}{}", any_of(expected), message.unwrap_or_default())
+            format!("expected {}, got {code}{}", codes(expected), message.unwrap_or_default())
         }
         Kind::StatusMessage => {
             let wanted = match (expected.get("has"), expected.get("lacks")) {
@@ -55,7 +56,10 @@ pub fn finding(finding: &Finding) -> String {
         Kind::Unsupported if field == "memory" => {
             "nothing here tells how much memory the server holds".to_owned()
         }
-        Kind::Unsupported => why(got),
+        Kind::Unsupported => match got.get("beyond") {
+            Some(limit) => format!("more came than the harness reads: {}", shown(limit)),
+            None => why(got),
+        },
         Kind::Memory => format!(
             "expected the server to grow by {} bytes at most, it grew by {}",
             shown(expected),
@@ -85,13 +89,20 @@ pub fn finding(finding: &Finding) -> String {
     }
 }
 
+/// Status codes that are allowed.
+fn codes(expected: &Value) -> String {
+    let names = expected.as_array().into_iter().flatten();
+    let codes: Option<Vec<Code>> = names.map(|name| Code::from_name(name.as_str()?)).collect();
+    codes.map_or_else(|| any_of(expected), |codes| allowed_in_words(&codes))
+}
+
 /// What many failures have in common, in a few words: no text of a peer's is in it.
 #[must_use]
 pub fn headline(found: &Finding) -> String {
     let Finding { kind, expected, got, .. } = found;
     let field = printable(&without_positions(found.field.as_deref().unwrap_or_default()));
     match kind {
-        Kind::Status => format!("answers {} instead of {}", of(got, "code"), any_of(expected)),
+        Kind::Status => format!("answers {} instead of {}", of(got, "code"), codes(expected)),
         Kind::Outcome => {
             let clauses = clauses(got).unwrap_or_default();
             format!("{}answers {}{clauses}", beside(&field), outcome(&without_texts(got)))

@@ -29,6 +29,9 @@ pub(super) fn outcome(got: &Value) -> String {
     if !answered.is_empty() {
         parts.push(format!("nothing but {}", answered.join(" and ")));
     }
+    if let Some(protocol) = table.get("protocol") {
+        parts.push(format!("an answer in {}", shown(protocol)));
+    }
     if let Some(why) = table.get("unreadable") {
         parts.push(format!("bytes that cannot be read ({})", shown(why)));
     }
@@ -127,6 +130,9 @@ pub fn stalled(got: &Value) -> String {
             Value::Null => "waited in vain for a connection".to_owned(),
             why => format!("could not connect: {}", shown(why)),
         },
+        Some("less") => {
+            format!("did not come to its end: there was {}, more than is read", of(got, "limit"))
+        }
         Some("room") => {
             let windows = got["windows"].as_array().into_iter().flatten().map(window);
             let of = got.get("step").map(|step| format!(" of step {step}")).unwrap_or_default();

@@ -50,63 +50,92 @@ fn questions_are_answered() {
             let mut wire = Wire::new();
             wire.client(&headers(1, 0, REQUEST));
             ask(&mut wire);
+            answers_a_later_ping(&mut wire);
             wire.now += Duration::from_millis(later);
-            for _ in 0..frames {
+            for _ in 0..frames - 2 {
                 wire.client(&frame(0x77, 0, 1, b"")).server(&frame(0x77, 0, 1, b""));
             }
             let expected = if is_overdue { &[expected][..] } else { &[] };
             let found = violations(&mut wire, &get_sequence(), None);
             assert_violations(&format!("{name} {later} {frames}"), &found, expected);
         }
+        // Who has answered nothing that came later may not have read it yet, however many
+        // frames it had ready before.
+        let mut wire = Wire::new();
+        wire.client(&headers(1, 0, REQUEST));
+        ask(&mut wire);
+        wire.now += Duration::from_millis(5000);
+        let waiting = frame(0x77, 0, 1, b"").repeat(800);
+        wire.client(&waiting).server(&waiting);
+        assert_violations(name, &violations(&mut wire, &get_sequence(), None), &[]);
+    }
+}
+
+/// Both sides show that they have read what came before.
+fn answers_a_later_ping(wire: &mut Wire) {
+    wire.client(&ping(0, [9; 8])).server(&ping(flag::ACK, [9; 8]));
+    wire.server(&ping(0, [9; 8])).client(&ping(flag::ACK, [9; 8]));
+}
+
+/// A client that reports how a call ended has read what came before its end.
+#[test]
+fn a_client_that_has_reported_has_read() {
+    for (name, answer, expected) in [
+        ("reported", Some(answer(0, 1)), &["WIRE-28 client: SETTINGS are not"][..]),
+        ("not reported", None, &[]),
+        ("lost", Some(answer(14, 0)), &[]),
+    ] {
+        let mut wire = Wire::new();
+        wire.client(&headers(1, 0, REQUEST)).server(&settings(&[]));
+        wire.now += Duration::from_millis(1500);
+        wire.client(&frame(0x77, 0, 1, b"").repeat(8));
+        wire.client(&data(1, flag::END_STREAM, &message(0, b"\x08\x02"))).response(1);
+        let found = violations(&mut wire, &get_sequence(), answer.as_ref());
+        assert_violations(name, &found, expected);
     }
 }
 
 #[test]
 fn answers_have_a_question() {
     type Send = fn(&mut Wire) -> &mut Wire;
-    let cases: [(&str, Send, &str); 4] = [
+    let cases: [(&str, Send, &[&str]); 4] = [
         (
             "client acknowledges",
             |w| w.client(&settings_ack()),
-            "WIRE-28 client: an acknowledgement without",
+            &["WIRE-28 client: an acknowledgement without"],
         ),
         (
             "server acknowledges",
             |w| w.server(&settings_ack()),
-            "WIRE-28 server: an acknowledgement without",
+            &["WIRE-28 server: an acknowledgement without"],
         ),
-        (
-            "client answers",
-            |w| w.client(&ping(flag::ACK, [1; 8])),
-            "WIRE-29 client: an answer to a PING",
-        ),
-        (
-            "other bytes",
-            |w| w.client(&ping(0, [1; 8])).server(&ping(flag::ACK, [2; 8])),
-            "WIRE-29 server: an answer to a PING",
-        ),
+        // Nothing forbids it, and it means nothing.
+        ("client answers", |w| w.client(&ping(flag::ACK, [1; 8])), &[]),
+        ("other bytes", |w| w.client(&ping(0, [1; 8])).server(&ping(flag::ACK, [2; 8])), &[]),
     ];
     for (name, send, expected) in cases {
         let mut wire = Wire::new();
         wire.request(1, REQUEST);
         send(&mut wire);
         wire.response(1);
-        assert_violations(name, &violations(&mut wire, &get_sequence(), None), &[expected]);
+        assert_violations(name, &violations(&mut wire, &get_sequence(), None), expected);
     }
 }
 
 /// Not all of a flood of questions are kept, but their answers are due all the same.
 #[test]
 fn a_flood_of_questions_may_be_answered() {
-    for (answers, expected) in [(100, &[][..]), (101, &["WIRE-29 client: an answer to a PING"])] {
+    let undue = "WIRE-28 client: an acknowledgement without";
+    for (answers, expected) in [(100, &[][..]), (101, &[undue])] {
         let mut wire = Wire::new();
         wire.request(1, REQUEST);
         for number in 0..100 {
             wire.server(&ping(0, [number; 8]));
         }
-        for number in 0..answers {
+        for number in 0..100 {
             wire.client(&ping(flag::ACK, [number; 8]));
         }
+        wire.server(&settings(&[]).repeat(100)).client(&settings_ack().repeat(answers));
         wire.response(1);
         let found = violations(&mut wire, &get_sequence(), None);
         assert_violations(&answers.to_string(), &found, expected);
@@ -312,7 +341,7 @@ fn the_last_stream_of_goaway() {
 #[test]
 fn limits_that_are_not_in_force_yet() {
     type Send = fn(&mut Wire) -> &mut Wire;
-    let cases: [(&str, Send); 4] = [
+    let cases: [(&str, Send); 5] = [
         ("streams that crossed their limit", |w| {
             w.client(&headers(1, 0, REQUEST)).server(&settings(&[(3, 0)]));
             w.client(&headers(3, 0, REQUEST)).client(&settings_ack())
@@ -323,6 +352,11 @@ fn limits_that_are_not_in_force_yet() {
         ("a larger window, at once", |w| {
             w.client(&settings(&[(4, 5)])).server(&settings_ack());
             w.request(1, REQUEST).client(&settings(&[(4, 50)])).response(1)
+        }),
+        ("nothing, without any room", |w| {
+            w.client(&headers(1, 0, REQUEST)).client(&data(1, 0, &message(0, b"\x08\x02")));
+            w.server(&settings(&[(4, 0)])).client(&settings_ack());
+            w.client(&data(1, flag::END_STREAM, b"")).response(1)
         }),
         ("a window that was given back", |w| {
             w.client(&settings(&[(4, 5)])).server(&settings_ack()).request(1, REQUEST);

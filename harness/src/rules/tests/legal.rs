@@ -195,11 +195,14 @@ fn compressed_messages() {
 fn encodings_that_a_parser_must_accept() {
     for (name, payload, is_canonical) in [
         ("packed", &b"\x0a\x02\0\x01"[..], true),
+        ("fields in another order", b"\x50\x01\x0a\x01\x01", true),
         ("an unknown field", b"\x0a\x01\x01\x50\x01", true),
         ("an unknown field first", b"\x50\x01\x0a\x01\x01", true),
         ("unpacked", b"\x08\0\x08\x01", false),
         ("packed and unpacked", b"\x0a\x01\0\x08\x01", false),
-        ("a long number", b"\x0a\x03\x80\x80\0", false),
+        ("a long number", b"\x0a\x03\x80\x80\0", true),
+        ("a long length", b"\x0a\x81\0\x01", true),
+        ("a long tag", b"\x8a\0\x01\x01", true),
         ("a negative number", b"\x0a\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", true),
         ("nothing", b"", true),
     ] {

@@ -92,6 +92,47 @@ fn a_reset_after_a_malformed_response_decides_nothing() {
     }
 }
 
+/// Fields and values that HTTP/2 forbids, and lengths that do not hold.
+#[test]
+fn a_malformed_response_may_be_refused_as_such() {
+    type Send = fn(&mut Wire) -> &mut Wire;
+    let ends: Send = |w| w.server(&data(1, 0, b"")).server(&headers(1, flag::END_STREAM, TRAILERS));
+    let told = "WIRE-44 client: grpc-status OK is reported as INTERNAL";
+    for (name, field, expected) in [
+        ("fine", ("x-fine", "a b"), &[told][..]),
+        ("upper case", ("X-Fine", "a"), &[]),
+        ("a blank in front", ("x-fine", " a"), &[]),
+        ("a blank at the end", ("x-fine", "a\t"), &[]),
+        ("a line's end", ("x-fine", "a\nb"), &[]),
+        ("the right length", ("content-length", "9"), &[told]),
+        ("a wrong length", ("content-length", "8"), &[]),
+        ("a greater length", ("content-length", "10"), &[]),
+        ("no length at all", ("content-length", "many"), &[]),
+    ] {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST).server(&headers(1, 0, &and(RESPONSE, field.0, field.1)));
+        wire.server(&data(1, 0, &message(0, b"\x08\x02\x10\x01")));
+        ends(&mut wire);
+        let found = violations(&mut wire, &stream_sequence(), Some(&answered(13, &[])));
+        let of_clients: Vec<String> =
+            found.into_iter().filter(|text| text.contains("client")).collect();
+        assert_violations(name, &of_clients, expected);
+    }
+}
+
+/// Of an HTTP status and a reset behind it, either may be translated.
+#[test]
+fn an_http_status_with_a_reset_behind_it() {
+    for (code, expected) in [(12, &[][..]), (14, &[]), (13, &["WIRE-38 client", "WIRE-39 client"])]
+    {
+        let mut wire = Wire::new();
+        wire.client(&headers(1, 0, REQUEST)).server(&headers(1, 0, &[(":status", "404")]));
+        wire.server(&reset(1, 7));
+        let found = violations(&mut wire, &get_sequence(), Some(&answer(code, 0)));
+        assert_violations(&code.to_string(), &found, expected);
+    }
+}
+
 #[test]
 fn a_deadline_that_has_passed_may_be_reported_as_such() {
     for (name, wait, expected) in [
@@ -322,6 +363,7 @@ fn a_response_that_is_too_large_may_be_refused() {
         ("large", &large[..], RESPONSE.to_vec(), &[][..]),
         ("small", b"", RESPONSE.to_vec(), &["WIRE-44 client: grpc-status OK is reported as"]),
         ("large headers", b"", [RESPONSE, &[("k", &field)]].concat(), &[]),
+        ("many headers", b"", [RESPONSE, &[("k", "v"); 250]].concat(), &[]),
     ] {
         let mut wire = Wire::new();
         wire.client(&window_update(0, 8 << 20)).request(1, REQUEST);

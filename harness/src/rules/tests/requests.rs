@@ -46,6 +46,7 @@ fn header_fields_of_a_request() {
         ),
         ("no te", without(REQUEST, "te"), &["WIRE-3 client: te is not"]),
         ("te gzip", with(REQUEST, "te", "gzip"), &["WIRE-3 client: te is not"]),
+        ("te in capitals", with(REQUEST, "te", "Trailers"), &[]),
         ("te twice", and(REQUEST, "te", "trailers"), &["WIRE-3 client: te is not"]),
         ("no content-type", without(REQUEST, "content-type"), &["WIRE-4 client: no content-type"]),
         (
@@ -80,6 +81,17 @@ fn header_fields_of_a_request() {
         ("timeout twice", and(REQUEST, "grpc-timeout", "1S"), &["WIRE-5 client: more than one"]),
         ("timeout a bit too long", timeout("5001m"), &["WIRE-43 client: a grpc-timeout longer"]),
         ("timeout twice as long", timeout("10S"), &["WIRE-43 client: a grpc-timeout longer"]),
+        (
+            "content-type with parameters",
+            with(REQUEST, "content-type", "application/grpc+proto; charset=utf-8"),
+            &[],
+        ),
+        ("content-type in capitals", with(REQUEST, "content-type", "Application/gRPC;v=1"), &[]),
+        (
+            "content-type with a codec that is none",
+            with(REQUEST, "content-type", "application/grpc+;v=1"),
+            &["WIRE-4 client: a content-type"],
+        ),
         (
             "timeout too long",
             timeout("10001m"),
@@ -140,6 +152,10 @@ fn a_timeout_is_that_of_the_caller() {
         (3600, "1H", &[]),
         (3600, "7M", &[]),
         (3600, "1M", short),
+        // Whole seconds are a lawful unit, too.
+        (5, "6S", &["WIRE-43 client"]),
+        (1, "2S", &["WIRE-43 client"]),
+        (1, "3S", &["WIRE-6 client", "WIRE-43 client"]),
         // Whoever was held up for as long as it takes may have no time left.
         (5, "1n", &[]),
         (1, "1m", &[]),
@@ -240,15 +256,13 @@ fn send<'a>(wire: &'a mut Wire, fields: &[(&str, &str)], body: &[u8]) -> &'a mut
 #[test]
 fn payloads_of_a_request() {
     let no_type = "WIRE-25 client: a message that is no SequenceRequest";
-    let odd = "WIRE-26 client: not the canonical encoding: field SequenceRequest.count: ";
+    let odd = "WIRE-26 client: not what an encoder writes: field SequenceRequest.count: ";
     let is_odd = |what: &str| format!("{odd}{what}");
     for (name, payload, expected) in [
         ("no protobuf", &b"\xff"[..], no_type.to_owned()),
         ("another type", b"\x0a\x01a", no_type.to_owned()),
         ("cut", b"\x08", no_type.to_owned()),
         ("a default that is written", b"\x08\0", is_odd("its default value")),
-        ("a long number", b"\x08\x82\0", is_odd("its number is longer")),
-        ("a long tag", b"\x88\0\x02", is_odd("its tag is longer")),
         ("a field twice", b"\x08\x01\x08\x02", is_odd("it is there more than once")),
     ] {
         let mut wire = Wire::new();
@@ -277,18 +291,13 @@ fn encodings_of_every_kind_of_field() {
     let detect = call("pb.Outliers", "Detect");
     for (name, payload, what) in [
         (
-            "fields descend",
-            &b"\x0a\x0c\x19\0\0\0\0\0\0\xf0\x3f\x12\x01a"[..],
-            "field pb.Metric.name: it comes after field 3",
+            "a field twice, with another between",
+            &b"\x0a\x0f\x12\x01a\x19\0\0\0\0\0\0\xf0\x3f\x12\x01a"[..],
+            "field pb.Metric.name: it is there more than once",
         ),
         ("an empty string", b"\x0a\x02\x12\0", "field pb.Metric.name: its default"),
         ("a zero double", b"\x0a\x09\x19\0\0\0\0\0\0\0\0", "field pb.Metric.value: its default"),
         ("a long length", b"\x0a\x81\0\x12", ""),
-        (
-            "a long length of a message",
-            b"\x0a\x80\0",
-            "field pb.OutliersRequest.metrics: its length is longer",
-        ),
         (
             "a negative int32 of 5 bytes",
             b"\x0a\x08\x0a\x06\x10\xff\xff\xff\xff\x0f",
@@ -303,7 +312,7 @@ fn encodings_of_every_kind_of_field() {
         let expected = if what.is_empty() {
             "WIRE-25 client".to_owned()
         } else {
-            format!("WIRE-26 client: not the canonical encoding: {what}")
+            format!("WIRE-26 client: not what an encoder writes: {what}")
         };
         assert_violations(name, &found, &[&expected]);
     }
@@ -327,6 +336,11 @@ fn a_call_is_not_made_again_once_a_response_has_begun() {
     let mut calls = wire.calls();
     let found: Vec<String> = check(&calls, &get_sequence(), None).iter().map(in_words).collect();
     assert_violations("retry", &found, &expected);
+    // A response that begins when the call has been made again is too late to forbid it.
+    let mut late = Wire::new();
+    late.request(1, REQUEST).request(3, REQUEST);
+    late.server(&headers(1, 0, RESPONSE)).server(&reset(1, 7)).response(3);
+    assert_eq!(check(&late.calls(), &get_sequence(), None), []);
     // What is missing may be the reason.
     calls[0].is_whole = false;
     assert_eq!(check(&calls, &get_sequence(), None), []);
@@ -374,9 +388,9 @@ fn giving_up_is_a_reset() {
     let mut wire = Wire::new();
     wire.request(1, REQUEST).connection.closed(Role::Client, Closing::End, Duration::ZERO);
     assert_violations(
-        "own end",
+        "the end of the connection",
         &violations(&mut wire, &late, Some(&deadline)),
-        &[none, "WIRE-36 client: 1 message reported, and 0 came"],
+        &["WIRE-36 client: 1 message reported, and 0 came"],
     );
     // Who is faster than its cancellation needs no reset.
     let mut wire = Wire::new();

@@ -1,6 +1,9 @@
 //! Rules of responses, broken.
 
+use std::io::Write as _;
+
 use crosswire_http2::frame::kind;
+use flate2::{Compression, write::GzEncoder};
 
 use super::*;
 use crate::wire::sample::{frame, ping, reset, settings, settings_ack};
@@ -8,12 +11,7 @@ use crate::wire::sample::{frame, ping, reset, settings, settings_ack};
 #[test]
 fn the_first_block_of_a_response() {
     for (name, fields, expected) in [
-        (
-            "status 502",
-            with(RESPONSE, ":status", "502"),
-            &["WIRE-14 server: :status is not 200"][..],
-        ),
-        ("no status", without(RESPONSE, ":status"), &["WIRE-14 server: :status is not 200"]),
+        ("no status", without(RESPONSE, ":status"), &["WIRE-14 server: no :status"][..]),
         (
             "status twice",
             [RESPONSE[0], RESPONSE[0], RESPONSE[1]].to_vec(),
@@ -45,11 +43,6 @@ fn the_first_block_of_a_response() {
             [RESPONSE, &[("grpc-encoding", "identity"); 2]].concat(),
             &["WIRE-7 server: more than one"],
         ),
-        (
-            "an encoding that was not offered",
-            and(RESPONSE, "grpc-encoding", "gzip"),
-            &["WIRE-21 server: a grpc-encoding"],
-        ),
         ("upper case", and(RESPONSE, "Date", "v"), &["WIRE-11 server: a header name"]),
         ("bad -bin", and(RESPONSE, "k-bin", "!"), &["WIRE-12 server: a -bin value"]),
         (
@@ -61,10 +54,128 @@ fn the_first_block_of_a_response() {
         let found = violations(&mut exchange(REQUEST, &fields, TRAILERS), &get_sequence(), None);
         assert_violations(name, &found, expected);
     }
-    let accepts = and(REQUEST, "grpc-accept-encoding", "deflate");
-    let zips = and(RESPONSE, "grpc-encoding", "gzip");
-    let found = violations(&mut exchange(&accepts, &zips, TRAILERS), &get_sequence(), None);
-    assert_violations("another was offered", &found, &["WIRE-21 server: a grpc-encoding"]);
+}
+
+/// What compresses nothing needs no offer, and of a client that offers nothing, nobody knows
+/// what it lacks.
+#[test]
+fn an_encoding_that_was_not_offered() {
+    let lacks = &["WIRE-21 server: a message in gzip, which"][..];
+    for (name, offers, encoding, flag, expected) in [
+        ("another", Some("deflate"), "gzip", 1, lacks),
+        ("identity alone", Some("identity"), "gzip", 1, lacks),
+        ("nothing is compressed", Some("deflate"), "gzip", 0, &[]),
+        ("nothing is offered", None, "gzip", 1, &[]),
+        ("among others", Some("deflate, gzip"), "gzip", 1, &[]),
+        ("in capitals", Some("GZIP"), "gzip", 1, &[]),
+    ] {
+        let mut request = REQUEST.to_vec();
+        request.extend(offers.map(|offers| ("grpc-accept-encoding", offers)));
+        let mut wire = Wire::new();
+        wire.request(1, &request);
+        wire.server(&headers(1, 0, &and(RESPONSE, "grpc-encoding", encoding)));
+        let payload = if flag == 1 { zip(b"\x0a\x02\0\x01") } else { b"\x0a\x02\0\x01".to_vec() };
+        wire.server(&data(1, 0, &message(flag, &payload)));
+        wire.server(&headers(1, flag::END_STREAM, TRAILERS));
+        let found = violations(&mut wire, &get_sequence(), None);
+        assert_violations(name, &found, expected);
+    }
+}
+
+fn zip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// What HTTP says for itself is no gRPC: whatever it carries is lawful, but for what
+/// HTTP/2 forbids.
+#[test]
+fn a_response_that_is_https_own() {
+    type Send = fn(&mut Wire) -> &mut Wire;
+    let page: &[(&str, &str)] = &[
+        (":status", "404"),
+        ("content-type", "text/html"),
+        ("x~y", "!"),
+        ("k-bin", "!"),
+        ("grpc-encoding", "br"),
+        ("grpc-encoding", "br"),
+    ];
+    const PAGE: &[(&str, &str)] = &[(":status", "404"), ("content-type", "text/html")];
+    let cases: [(&str, Send, &[&str]); 6] = [
+        ("nothing else", |w| w.server(&headers(1, flag::END_STREAM, &[(":status", "431")])), &[]),
+        (
+            "a page",
+            |w| {
+                w.server(&headers(1, 0, PAGE)).server(&data(
+                    1,
+                    flag::END_STREAM,
+                    b"<html>no</html>",
+                ))
+            },
+            &[],
+        ),
+        (
+            "a page that looks like messages",
+            |w| {
+                let body = [message(3, b"\xff"), message(1, b"?"), b"\0\0".to_vec()].concat();
+                w.server(&headers(1, 0, PAGE)).server(&data(1, flag::END_STREAM, &body))
+            },
+            &[],
+        ),
+        (
+            "with a status of gRPC's, badly",
+            |w| {
+                let fields = [("grpc-status", "012"), ("grpc-message", "\u{e9}")];
+                w.server(&headers(1, flag::END_STREAM, &[PAGE, &fields].concat()))
+            },
+            &[],
+        ),
+        (
+            "upper case",
+            |w| w.server(&headers(1, flag::END_STREAM, &[PAGE, &[("Date", "")]].concat())),
+            &["WIRE-11 server"],
+        ),
+        (
+            "a pseudo-header twice",
+            |w| w.server(&headers(1, flag::END_STREAM, &[PAGE, &PAGE[..1]].concat())),
+            &["WIRE-2 server"],
+        ),
+    ];
+    for (name, send, expected) in cases {
+        let mut wire = Wire::new();
+        wire.client(&headers(1, 0, REQUEST));
+        send(&mut wire).client(&reset(1, 0));
+        assert_violations(name, &violations(&mut wire, &get_sequence(), None), expected);
+    }
+    // The request is the client's all the same.
+    let mut wire = Wire::new();
+    wire.client(&headers(1, 0, REQUEST)).client(&data(1, flag::END_STREAM, &message(2, b"")));
+    wire.server(&headers(1, flag::END_STREAM, page));
+    let expected = ["WIRE-23 client: a message with flag 2"];
+    assert_violations("request", &violations(&mut wire, &get_sequence(), None), &expected);
+}
+
+/// An error is told in trailers whenever it comes, and what was half sent is given up.
+#[test]
+fn an_error_within_a_message() {
+    let cut = "WIRE-24 server: the stream ends within a message";
+    for (status, code, expected) in [
+        ("4", 4, &[][..]),
+        ("13", 13, &[]),
+        ("0", 13, &[cut]),
+        // Of half a message, a client may make what it likes, but no success.
+        ("4", 13, &[]),
+        ("4", 2, &[]),
+        ("4", 5, &["WIRE-44 client"]),
+        ("13", 0, &["WIRE-44 client"]),
+    ] {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE)).server(&data(1, 0, b"\0\0\0"));
+        wire.server(&headers(1, flag::END_STREAM, &[("grpc-status", status)]));
+        let found = violations(&mut wire, &stream_sequence(), Some(&answer(code, 0)));
+        assert_violations(&format!("{status} as {code}"), &found, expected);
+    }
 }
 
 #[test]
@@ -130,6 +241,7 @@ fn trailers() {
             details("CAU"),
             &["WIRE-20 server: code 5 in grpc-status-details-bin beside grpc-status 11"],
         ),
+        ("details without a code", details("EgJubw"), &[]),
         (
             "two details",
             [details("CAs"), vec![("grpc-status-details-bin", "CAs")]].concat(),
@@ -144,20 +256,11 @@ fn trailers() {
 #[test]
 fn the_end_of_a_response() {
     type Send = fn(&mut Wire) -> &mut Wire;
-    let cases: [(&str, Send, &[&str]); 11] = [
+    let cases: [(&str, Send, &[&str]); 9] = [
         (
             "DATA first",
             |w| w.server(&data(1, 0, &message(0, b""))).response(1),
             &["WIRE-14 server: DATA before"],
-        ),
-        (
-            "an interim response that ends",
-            |w| w.server(&headers(1, flag::END_STREAM, &[(":status", "103")])),
-            &[
-                "WIRE-14 server: :status",
-                "WIRE-14 server: no content-type",
-                "WIRE-15 server: no grpc-status",
-            ],
         ),
         (
             "END_STREAM on DATA",
@@ -191,15 +294,6 @@ fn the_end_of_a_response() {
             &["WIRE-17 server: END_STREAM on DATA", "WIRE-17 server: grpc-status in a first block"],
         ),
         (
-            "a bare 431",
-            |w| w.server(&headers(1, flag::END_STREAM, &[(":status", "431")])),
-            &[
-                "WIRE-14 server: :status",
-                "WIRE-14 server: no content-type",
-                "WIRE-15 server: no grpc-status",
-            ],
-        ),
-        (
             "a message cut short",
             |w| {
                 w.server(&headers(1, 0, RESPONSE))
@@ -226,10 +320,7 @@ fn the_end_of_a_response() {
                     .server(&data(1, 0, &message(1, b"\x0a\x01\x01")))
                     .server(&headers(1, flag::END_STREAM, TRAILERS))
             },
-            &[
-                "WIRE-21 server: a grpc-encoding",
-                "WIRE-22 server: a compressed message that is no gzip",
-            ],
+            &["WIRE-22 server: a compressed message that is no gzip"],
         ),
         (
             "flag 3",
@@ -275,13 +366,11 @@ fn what_follows_the_end_is_a_violation_of_the_call_that_is_open_then() {
 
 #[test]
 fn canonical_responses() {
-    let odd = "WIRE-26 server: not the canonical encoding: field SequenceResponse.element: ";
+    let odd = "WIRE-26 server: not what an encoder writes: field SequenceResponse.element: ";
     for (name, payload, what) in [
         ("not packed", &b"\x08\x01"[..], "it is not packed"),
         ("packed twice", b"\x0a\x01\x01\x0a\x01\x02", "it is there more than once"),
         ("packed and empty", b"\x0a\0", "it is packed and empty"),
-        ("a long number", b"\x0a\x02\x81\0", "a number in it is longer"),
-        ("a long length", b"\x0a\x81\0\x01", "its length is longer"),
     ] {
         let mut wire = Wire::new();
         wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));

@@ -16,11 +16,12 @@ use crate::{
     role::Role,
     suite::{
         case::{Call, Case, Seen},
+        class::{Classes, Extent},
         each::each,
         expand::expand,
         fault::{Action, Fault},
         json::from_json,
-        script::{RawScript, SCRIPT_FIELDS},
+        script::{RawScript, SCRIPT_FIELDS, Script},
         tls::{Tls, TlsTap},
     },
     text,
@@ -34,6 +35,7 @@ pub(super) struct CaseReader<'a> {
     pub(super) suite: &'a str,
     pub(super) methods: Vec<MethodDescriptor>,
     pub(super) contract: &'a Contract,
+    pub(super) classes: &'a Classes,
 }
 
 #[derive(Deserialize)]
@@ -116,12 +118,17 @@ impl CaseReader<'_> {
             check_scripted(&raw, script.role())?;
         }
         let endings = script.as_ref().map(|script| script.take_endings(&mut fields)).transpose()?;
+        self.write_out_classes(&mut fields, &raw.rule)?;
+        for call in raw.calls.iter_mut().flatten() {
+            self.write_out_classes(call, &raw.rule)?;
+        }
         let calls = self.read_calls(fields, raw.calls.take())?;
         let script = script.map(|script| {
             let call = calls.first().ok_or("`calls` is empty")?;
-            script.read(endings.unwrap_or_default(), call)
+            script.read(endings.unwrap_or_default(), call, self.classes, &raw.rule)
         });
         let script = script.transpose()?.map(Arc::new);
+        self.check_outcomes(&raw, script.as_deref(), &calls)?;
         let linger = read_duration("linger", raw.linger.take())?.unwrap_or_default();
         check_together(&raw, &calls, linger)?;
         Ok(Case {
@@ -142,6 +149,53 @@ impl CaseReader<'_> {
             script,
             calls,
         })
+    }
+
+    /// Puts the codes of a class in the place of its name, in what a client is to report.
+    fn write_out_classes(&self, call: &mut Map<String, Value>, rule: &str) -> Result<(), String> {
+        let code = call.get_mut("expect").and_then(|expect| expect.get_mut("code"));
+        let Some(code) = code else { return Ok(()) };
+        let is_class = |name: &&str| name.starts_with(|first: char| first.is_ascii_lowercase());
+        let names = match code {
+            Value::Array(names) => std::mem::take(names),
+            _ => vec![code.take()],
+        };
+        let mut all: Vec<Value> = Vec::new();
+        for name in names {
+            let Some(class) = name.as_str().filter(is_class) else {
+                all.push(name);
+                continue;
+            };
+            let codes = self.classes.codes(class, rule);
+            let codes = codes.map_err(|why| format!("expect.code: {why}"))?;
+            all.extend(codes.iter().map(|code| code.to_string().into()));
+        }
+        *code = Value::Array(all);
+        Ok(())
+    }
+
+    /// What may come of a script, beside what may come by its rule. (An ordinary case's outcome
+    /// is the service's, which no class describes.)
+    fn check_outcomes(
+        &self,
+        raw: &RawCase,
+        script: Option<&Script>,
+        calls: &[Call],
+    ) -> Result<(), String> {
+        let Some(script) = script else { return Ok(()) };
+        let check = |outcomes: &Extent| {
+            let is_reported = script.role == Role::Server;
+            self.classes.check(&raw.rule, outcomes, is_reported, raw.source.is_some())
+        };
+        if script.role == Role::Client {
+            let mut outcomes = Extent::default();
+            script.endings.iter().for_each(|ending| outcomes.add(&ending.kind.extent()));
+            return check(&outcomes);
+        }
+        // Of several calls, one is what the case is about.
+        let mut checked = calls.iter().map(|call| check(&Extent::of_codes(&call.expect.codes)));
+        let first = checked.next().unwrap_or(Ok(()));
+        if checked.any(|fits| fits.is_ok()) { Ok(()) } else { first }
     }
 
     /// The calls, with what stands on the case itself as each one's default.

@@ -18,8 +18,24 @@ service S {
 }
 "#;
 
-const CONTRACT: &str =
-    "| id | level | rule | source |\n| - | - | - | - |\n| R-1 | MUST | x | y |\n";
+const CONTRACT: &str = "\
+| id | level | rule | source |
+| - | - | - | - |
+| R-1 | MUST | x | y |
+
+| class | outcomes | meaning | source |
+| - | - | - | - |
+| `served` | OK | x | y |
+| `refused` | status, HTTP, RST_STREAM, GOAWAY, close | x | y |
+| `connection-error` | GOAWAY, close | x | y |
+| `lost` | INTERNAL, UNAVAILABLE | x | y |
+
+| id | level | rule | classes | source |
+| - | - | - | - | - |
+| R-2 | MUST | x | `refused` | y |
+| R-3 | MUST | x | `served`; `connection-error` PROTOCOL_ERROR | y |
+| R-4 | MUST | x | `lost` | y |
+";
 
 /// Loads one suite file in a folder of its own.
 fn load_text(file: &str, text: &str) -> Result<Vec<Suite>, String> {
@@ -40,6 +56,21 @@ fn toml_suite(case: &str) -> Result<Vec<Suite>, String> {
 }
 
 const NAMED: &str = "name = \"c\"\nrule = \"R-1\"\nwhy = \"w\"\n";
+
+#[test]
+fn a_class_stands_for_its_codes_also_beside_others() {
+    let codes = |code: &str| {
+        let text = format!(
+            "{NAMED}method = \"t.S/Unary\"\nrequest = {{}}\nexpect = {{ code = {code}, any_messages = true }}"
+        );
+        toml_suite(&text).map(|suites| suites[0].cases[0].calls[0].expect.codes.clone())
+    };
+    let lost = [Code::INTERNAL, Code::UNAVAILABLE];
+    assert_eq!(codes("\"lost\"").unwrap(), lost);
+    assert_eq!(codes("[\"OK\", \"lost\"]").unwrap(), [&[Code::OK][..], &lost].concat());
+    assert!(codes("[\"OK\", \"worse\"]").unwrap_err().contains("`worse` is no class"));
+    assert!(codes("[]").unwrap_err().contains("an empty list"));
+}
 
 #[test]
 fn both_formats_give_the_same_case() {

@@ -5,7 +5,7 @@ use std::fmt;
 use prost_reflect::DynamicMessage;
 
 use crate::{
-    suite::{Code, ErrorCode, message_value},
+    suite::{Allowed, Code, ErrorCode, Extent, message_value},
     text::count,
 };
 
@@ -38,7 +38,14 @@ pub struct Ending {
 /// How a stream, or its connection, ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndingKind {
-    /// With `:status` 200 and one of these in `grpc-status`.
+    /// In one of the ways of a class of outcomes.
+    Class {
+        /// Its name in the contract.
+        name: String,
+        /// Which ways these are.
+        extent: Extent,
+    },
+    /// With one of these in `grpc-status`; of OK, with `:status` 200.
     Status(Vec<Code>),
     /// With one of these HTTP statuses, whatever its `grpc-status`.
     Http(Vec<u16>),
@@ -72,6 +79,27 @@ impl Codes {
     }
 }
 
+impl EndingKind {
+    /// All that it allows.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        let errors = |codes: &Codes| match codes {
+            Codes::Any => Allowed::Any,
+            Codes::These(codes) => Allowed::These(codes.clone()),
+        };
+        let nothing = Extent::default();
+        match self {
+            Self::Class { extent, .. } => extent.clone(),
+            Self::Status(codes) => Extent::of_codes(codes),
+            Self::Http(statuses) => Extent { http: Allowed::These(statuses.clone()), ..nothing },
+            Self::Reset(codes) => Extent { resets: errors(codes), ..nothing },
+            Self::GoAway(codes) => Extent { goaways: errors(codes), ..nothing },
+            Self::Closed => Extent { is_closed: true, ..nothing },
+            Self::Silence => Extent { is_silent: true, ..nothing },
+        }
+    }
+}
+
 impl Ending {
     /// Only how it ends.
     #[must_use]
@@ -90,11 +118,20 @@ impl Ending {
         }
     }
 
+    /// The name of the class of outcomes that it is.
+    #[must_use]
+    pub fn class(&self) -> Option<&str> {
+        match &self.kind {
+            EndingKind::Class { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether it is about the connection, not about streams of it alone.
     #[must_use]
     pub fn is_of_the_connection(&self) -> bool {
-        let is_itself =
-            matches!(self.kind, EndingKind::GoAway(_) | EndingKind::Closed | EndingKind::Silence);
+        let Extent { goaways, is_closed, is_silent, .. } = self.kind.extent();
+        let is_itself = goaways != Allowed::Nothing || is_closed || is_silent;
         is_itself || self.also.iter().any(Self::is_of_the_connection)
     }
 
@@ -109,6 +146,14 @@ impl Ending {
 impl fmt::Display for Ending {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
+            EndingKind::Class { name, extent } => {
+                formatter.write_str(name)?;
+                write_codes(formatter, &extent.statuses)?;
+                write_codes(formatter, &extent.http)?;
+                let errors = [&extent.resets, &extent.goaways];
+                let named = errors.into_iter().find(|errors| matches!(errors, Allowed::These(_)));
+                write_codes(formatter, named.unwrap_or(&Allowed::Nothing))?;
+            }
             EndingKind::Status(codes) => write!(formatter, "status {}", any_of(codes))?,
             EndingKind::Http(statuses) => write!(formatter, "HTTP {}", any_of(statuses))?,
             EndingKind::Reset(codes) => write!(formatter, "RST_STREAM{codes}")?,
@@ -155,6 +200,17 @@ impl fmt::Display for Codes {
             Self::Any => Ok(()),
             Self::These(codes) => write!(formatter, " {}", any_of(codes)),
         }
+    }
+}
+
+/// The codes of a class, if not all of its kind are meant.
+fn write_codes<T: ToString>(
+    formatter: &mut fmt::Formatter<'_>,
+    allowed: &Allowed<T>,
+) -> fmt::Result {
+    match allowed {
+        Allowed::Nothing | Allowed::Any => Ok(()),
+        Allowed::These(these) => write!(formatter, " {}", any_of(these)),
     }
 }
 

@@ -10,12 +10,16 @@ use prost_reflect::MethodDescriptor;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use self::{ending::RawEnding, step::StepReader};
+use self::{
+    ending::{EndingReader, RawEnding},
+    step::StepReader,
+};
 use super::{AnyOf, Awaited, Beside, Ending, EndingKind, Habit, Script, Step, TIME_AFTER_DEADLINE};
 use crate::{
     role::Role,
     suite::{
         case::{Call, DEFAULT_TIMEOUT, Method},
+        class::Classes,
         code::Code,
         json::{from_json, read_message},
     },
@@ -105,7 +109,7 @@ impl RawScript {
                     "expect[{index}]: `code` belongs to a scripted server; the outcome of a scripted client is `status`"
                 ));
             }
-            from_json(ending).map_err(|why: String| format!("expect[{index}]: {why}"))
+            RawEnding::from_value(ending).map_err(|why| format!("expect[{index}]: {why}"))
         };
         endings.into_iter().enumerate().map(read).collect()
     }
@@ -115,6 +119,8 @@ impl RawScript {
         self,
         endings: Vec<RawEnding>,
         call: &Call,
+        classes: &Classes,
+        rule: &str,
     ) -> Result<Script, String> {
         let Method { path, descriptor } = &call.method;
         let input = descriptor.as_ref().map(MethodDescriptor::input);
@@ -129,11 +135,12 @@ impl RawScript {
             Some(again) => reader.read_all(again).map_err(|why| format!("script_again: {why}"))?,
             None => steps.clone(),
         };
+        let ending_reader = EndingReader { output: output.as_ref(), classes, rule };
         let endings = endings
             .into_iter()
             .enumerate()
             .map(|(index, ending)| {
-                ending.read(output.as_ref()).map_err(|why| format!("expect[{index}]: {why}"))
+                ending.read(&ending_reader).map_err(|why| format!("expect[{index}]: {why}"))
             })
             .collect::<Result<Vec<Ending>, _>>()?;
         let beside = self.beside.map(|raw| beside(raw, &reader, call)).transpose()?;

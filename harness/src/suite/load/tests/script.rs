@@ -4,7 +4,7 @@
 use super::{NAMED, toml_suite};
 use crate::{
     role::Role,
-    suite::{Habit, Script},
+    suite::{Code, Habit, Script},
 };
 
 /// The script of a case with these fields beside its name.
@@ -17,6 +17,15 @@ fn client(script: &str, expect: &str) -> Result<Script, String> {
     read(&format!(
         "method = \"t.S/Unary\"\nscripted = \"client\"\nscript = [{script}]\nexpect = {expect}"
     ))
+}
+
+/// A client's script whose case checks this rule.
+fn of_rule(rule: &str, expect: &str, fields: &str) -> Result<Script, String> {
+    let suites = toml_suite(&format!(
+        "{}{fields}method = \"t.S/Unary\"\nscripted = \"client\"\nscript = []\nexpect = {expect}",
+        NAMED.replace("R-1", rule)
+    ))?;
+    Ok((**suites[0].cases[0].script.as_ref().expect("a script")).clone())
 }
 
 fn server(script: &str) -> Result<Script, String> {
@@ -172,12 +181,74 @@ fn outcomes_are_read_and_shown() {
 }
 
 #[test]
+fn outcomes_are_named_by_classes() {
+    for (rule, expect, expected) in [
+        ("R-1", "\"refused\"", "refused"),
+        (
+            "R-2",
+            "{ class = \"refused\", lacks = [\"x\"], stream = 3 }",
+            "refused, no x, on stream 3",
+        ),
+        ("R-3", "\"connection-error\"", "connection-error PROTOCOL_ERROR"),
+        (
+            "R-1",
+            "{ class = \"connection-error\", error = 11 }",
+            "connection-error ENHANCE_YOUR_CALM",
+        ),
+        ("R-3", "{ class = \"served\", messages = [{}] }", "served, messages [{}]"),
+    ] {
+        let script = of_rule(rule, expect, "").unwrap_or_else(|why| panic!("{expect}: {why}"));
+        assert_eq!(script.endings[0].to_string(), expected, "{expect}");
+    }
+}
+
+#[test]
+fn a_script_allows_what_its_rule_does_or_has_a_source_of_its_own() {
+    let source = "source = \"elsewhere\"\n";
+    for (rule, expect, expected) in [
+        ("R-1", "{ http = 400 }", Ok(())),
+        ("R-2", "\"refused\"", Ok(())),
+        (
+            "R-2",
+            "[{ http = [400, 404] }, { closed = true }]",
+            Err(
+                "a.toml:5: case `c`: the outcomes HTTP 400 or 404 or close are fewer than rule R-2 allows (`refused`); name its classes, or give the case the `source` that wants these alone",
+            ),
+        ),
+        ("R-3", "{ status = \"OK\", messages = [] }", Ok(())),
+        (
+            "R-3",
+            "[{ status = \"OK\", messages = [] }, \"connection-error\"]",
+            Err(
+                "a.toml:5: case `c`: the outcomes OK or GOAWAY PROTOCOL_ERROR or close are not all among those that rule R-3 allows (`served`; `connection-error` PROTOCOL_ERROR); name its classes, or another rule",
+            ),
+        ),
+    ] {
+        let read = |fields: &str| of_rule(rule, expect, fields).map(|_| ());
+        assert_eq!(read(""), expected.map_err(str::to_owned), "{expect}");
+        let is_wider = expected.is_err_and(|why| why.contains("not all among"));
+        assert_eq!(read(source).is_err(), is_wider, "a source is for fewer outcomes: {expect}");
+    }
+    let reported = |code: &str| {
+        let suites = toml_suite(&format!(
+            "{}method = \"t.S/Unary\"\nrequest = {{}}\nscripted = \"server\"\nscript = []\n\
+             expect = {{ code = {code} }}",
+            NAMED.replace("R-1", "R-4")
+        ));
+        suites.map(|suites| suites[0].cases[0].calls[0].expect.codes.clone())
+    };
+    assert_eq!(reported("\"lost\"").unwrap(), [Code::INTERNAL, Code::UNAVAILABLE]);
+    assert!(reported("\"UNAVAILABLE\"").unwrap_err().contains("fewer than rule R-4 allows"));
+    assert!(reported("\"lots\"").unwrap_err().contains("expect.code: `lots` is no class"));
+}
+
+#[test]
 fn outcomes_that_make_no_sense_are_refused() {
     for (expect, expected) in [
         ("[]", "no outcome is allowed"),
-        ("{}", "an outcome is one of"),
-        ("{ closed = false }", "an outcome is one of"),
-        ("{ closed = true, silence = true }", "an outcome is one of"),
+        ("{}", "an outcome is a class's name, or one of"),
+        ("{ closed = false }", "an outcome is a class's name, or one of"),
+        ("{ closed = true, silence = true }", "an outcome is a class's name, or one of"),
         ("{ status = \"OK\" }", "OK with nothing checked"),
         ("[{ closed = true }, { status = [\"INTERNAL\", \"OK\"] }]", "expect[1]: OK with nothing"),
         ("{ status = [] }", "an empty list"),
@@ -188,6 +259,10 @@ fn outcomes_that_make_no_sense_are_refused() {
         ("{ closed = true, messages = [{ wrong = 1 }] }", "messages[0]"),
         ("{ closed = true, also = [{ status = \"OK\" }] }", "also[0]: OK with nothing checked"),
         ("{ closed = true, code = \"OK\" }", "`code` belongs to a scripted server"),
+        ("\"reffused\"", "expect[0]: `reffused` is no class of outcomes; the contract defines"),
+        ("\"served\"", "OK with nothing checked"),
+        ("{ closed = true, error = \"CANCEL\" }", "`error` belongs to a `class`"),
+        ("{ closed = true, class = \"refused\" }", "an outcome is a class's name, or one of"),
     ] {
         let error = client("", expect).expect_err(expect);
         assert!(error.contains(expected), "{expect}: {error}");

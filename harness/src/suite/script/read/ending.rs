@@ -2,17 +2,23 @@
 
 use prost_reflect::MessageDescriptor;
 use serde::{Deserialize, Deserializer, de::Error as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     input::OneOrMore,
-    suite::{Code, Codes, Ending, EndingKind, ErrorCode, json::read_message},
+    suite::{
+        Code, Codes, Ending, EndingKind, ErrorCode,
+        class::Classes,
+        json::{from_json, read_message},
+    },
 };
 
 /// An outcome as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::suite) struct RawEnding {
+    class: Option<String>,
+    error: Option<OneOrMore<ErrorCode>>,
     status: Option<OneOrMore<Code>>,
     http: Option<OneOrMore<u16>>,
     rst_stream: Option<Codes>,
@@ -36,10 +42,38 @@ pub(in crate::suite) struct RawEnding {
     also: Vec<RawEnding>,
 }
 
+/// What the outcomes of a case are read with.
+pub(super) struct EndingReader<'a> {
+    /// The type of the response messages, of a method that is known.
+    pub(super) output: Option<&'a MessageDescriptor>,
+    /// What the names of classes mean.
+    pub(super) classes: &'a Classes,
+    /// The case's rule.
+    pub(super) rule: &'a str,
+}
+
 impl RawEnding {
-    /// The outcome, with messages of this type.
-    pub(super) fn read(self, output: Option<&MessageDescriptor>) -> Result<Ending, String> {
+    /// An outcome as it is written: a table, or the name of a class.
+    pub(super) fn from_value(value: Value) -> Result<Self, String> {
+        from_json(if value.is_string() { json!({ "class": value }) } else { value })
+    }
+
+    /// The outcome.
+    pub(super) fn read(self, reader: &EndingReader<'_>) -> Result<Ending, String> {
+        let class = self.class.map(|name| {
+            let mut extent = reader.classes.extent(&name, reader.rule)?;
+            if let Some(errors) = &self.error {
+                extent.narrow_errors(&errors.0);
+            }
+            Ok::<EndingKind, String>(EndingKind::Class { name, extent })
+        });
+        let class = class.transpose()?;
+        if self.error.is_some() && class.is_none() {
+            return Err("`error` belongs to a `class`".to_owned());
+        }
+        let output = reader.output;
         let kinds = [
+            class,
             self.status.map(|codes| EndingKind::Status(codes.0)),
             self.http.map(|statuses| EndingKind::Http(statuses.0)),
             self.rst_stream.map(EndingKind::Reset),
@@ -50,7 +84,7 @@ impl RawEnding {
         let mut kinds = kinds.into_iter().flatten();
         let (Some(kind), None) = (kinds.next(), kinds.next()) else {
             return Err(
-                "an outcome is one of `status`, `http`, `rst_stream`, `goaway`, `closed`, `silence`"
+                "an outcome is a class's name, or one of `class`, `status`, `http`, `rst_stream`, `goaway`, `closed`, `silence`"
                     .to_owned(),
             );
         };
@@ -58,7 +92,7 @@ impl RawEnding {
             return Err("`stream` 0 is the connection; leave it out".to_owned());
         }
         let read_also = |(index, ending): (usize, Self)| {
-            ending.read(output).map_err(|why| format!("also[{index}]: {why}"))
+            ending.read(reader).map_err(|why| format!("also[{index}]: {why}"))
         };
         let also = self.also.into_iter().enumerate().map(read_also).collect::<Result<_, _>>()?;
         let messages = match (self.messages, output) {
@@ -74,8 +108,7 @@ impl RawEnding {
                     .collect::<Result<Vec<_>, _>>()?,
             ),
         };
-        let is_success = matches!(&kind, EndingKind::Status(codes) if codes.contains(&Code::OK));
-        if is_success && messages.is_none() && self.message_count.is_none() {
+        if kind.extent().is_served && messages.is_none() && self.message_count.is_none() {
             return Err("OK with nothing checked; give `messages` or `message_count`".to_owned());
         }
         Ok(Ending {

@@ -15,13 +15,22 @@ use std::{
     thread,
 };
 
+use mutants::{mutant::Mutant, planted::planted};
 use serde_json::json;
 
 use channels::Channels;
 use protocol::Line;
 
 /// What it understands beside plain calls.
-const FEATURES: [&str; 5] = ["cancel", "close", "gzip", "raw", "slow"];
+const FEATURES: [&str; 5] = ["cancel", "close", "raw", "slow", GZIP];
+const GZIP: &str = "gzip";
+
+fn features() -> &'static [&'static str] {
+    match FEATURES.split_last() {
+        Some((_, others)) if planted(Mutant::KnowsNoGzip) => others,
+        _ => &FEATURES,
+    }
+}
 
 /// As many calls as are taken at once: the most that a case makes together, and some.
 const MAX_IN_FLIGHT: usize = 256;
@@ -39,7 +48,7 @@ pub(crate) fn run() -> io::Result<()> {
                 "protocol": 1,
                 "implementation": "mutant",
                 "version": env!("CARGO_PKG_VERSION"),
-                "features": FEATURES,
+                "features": features(),
                 "max_in_flight": MAX_IN_FLIGHT,
             } })),
             Ok(Line::Close(close)) => channels.close(&close.target),

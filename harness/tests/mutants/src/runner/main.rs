@@ -4,6 +4,7 @@
 mod manifest;
 mod page;
 mod run;
+mod unproven;
 mod verdict;
 
 use std::{
@@ -62,8 +63,8 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
     let subjects = subjects(&arguments.names)?;
     let root = root();
     let folder = arguments.folder.clone().unwrap_or_else(|| root.join("target/mutants"));
-    fs::create_dir_all(&folder)?;
-    let results = run::crosswire(&root, &folder, &subjects, arguments.jobs)?;
+    let filter = manifest::filter(&subjects);
+    let results = run::crosswire(&root, &folder, &subjects, &filter, arguments.jobs)?;
     let page_path = root.join("docs/detection.md");
     let page = fs::read_to_string(&page_path).unwrap_or_default();
     let rows: Vec<Row> = subjects
@@ -75,10 +76,13 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
         })
         .collect();
     print!("{}", page::console(&rows));
-    if arguments.names.is_empty() {
-        fs::write(page_path, page::markdown(&rows))?;
+    if !arguments.names.is_empty() {
+        return Ok(rows.iter().all(Row::is_right));
     }
-    Ok(rows.iter().all(Row::is_right))
+    let proof = unproven::of(&root, &folder, &subjects, &results, arguments.jobs)?;
+    print!("{}", page::proof(&proof));
+    fs::write(page_path, page::markdown(&rows, &proof))?;
+    Ok(rows.iter().all(Row::is_right) && proof.unproven.is_empty())
 }
 
 fn subjects(names: &[String]) -> Result<Vec<Subject>, Failure> {

@@ -18,7 +18,7 @@ pub(crate) enum Subject {
 }
 
 /// A role of a peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
     Server,
     Client,
@@ -96,21 +96,30 @@ impl Subject {
 }
 
 /// The mutants to whom no well-behaved partner gives an occasion, or not for sure.
-const ONLY_SCRIPTS_TELL: [Mutant; 14] = [
+const ONLY_SCRIPTS_TELL: [Mutant; 22] = [
+    Mutant::AnyContentType,
+    Mutant::AnyMethod,
     Mutant::BlamesItself,
+    Mutant::CancelsLate,
     Mutant::DeadlineForEachMessage,
     Mutant::ExpectsFieldsInOrder,
+    Mutant::GoesOnAfterErrors,
     Mutant::HangsUpAtReset,
     Mutant::Http404IsNotFound,
     Mutant::HttpStatusIsInternal,
     Mutant::IgnoresConnectionWindow,
     Mutant::IgnoresStreamWindow,
+    Mutant::InventsCodes,
     Mutant::KeepsFirstField,
     Mutant::LeaksWindowOfCancelled,
     Mutant::NoStatusIsSuccess,
     Mutant::ReadsOnlyPacked,
     Mutant::RefusesLongVarints,
     Mutant::RefusesUnknownFields,
+    Mutant::TakesMalformed,
+    // HTTP status 404 stands for UNIMPLEMENTED.
+    Mutant::UnknownMethodIs404,
+    Mutant::WantsAMessage,
 ];
 
 /// What can be spared. A suite that is not here is tried with all.

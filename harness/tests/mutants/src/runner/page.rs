@@ -6,6 +6,7 @@ use mutants::mutant::Layer;
 
 use crate::{
     manifest::{Role, Subject},
+    unproven::Proof,
     verdict::{Outcome, Row},
 };
 
@@ -29,11 +30,17 @@ ARGS='ddof-one pads-data'` runs some of them and leaves the page alone.
 The case is one that finds the mutant, and the rule is one that it broke there, of the
 wire or the case's own ([the contract](contract.md)). Both stay from run to run as long
 as they are true; a new mutant gets the first of them, in the suites' order.
+
+A scripted case that no mutant fails proves nothing: whatever its peer does, it passes.
+So in the end the mutants meet the scripts that nobody has failed yet, group by group,
+until each has been failed or has met them all; what is left is listed below, and is an
+error. It is the case's own outcomes that must fail. A rule of the wire that a mutant
+breaks everywhere says nothing of a case, nor does a mutant that fails all that it meets.
 ";
 
 /// The page.
-pub(crate) fn markdown(rows: &[Row]) -> String {
-    let mut page = format!("{INTRODUCTION}\n{}\n", totals(rows));
+pub(crate) fn markdown(rows: &[Row], proof: &Proof) -> String {
+    let mut page = format!("{INTRODUCTION}\n{}\n\n{}", totals(rows), in_words(proof));
     for layer in [Layer::Detector, Layer::Fibonacci, Layer::Messages, Layer::Grpc, Layer::Http2] {
         let _ = write!(page, "\n## {}\n\n", title(layer));
         page.push_str("| mutant | side | what it does | outcome | case | rule |\n");
@@ -53,6 +60,24 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
         let _ = writeln!(page, "| {name} | {layer} | {} | {} | {outcome} |", row.role, what(row));
     }
     page
+}
+
+/// What the scripts are worth, for whoever waits for it.
+pub(crate) fn proof(proof: &Proof) -> String {
+    format!("\n{}", in_words(proof))
+}
+
+fn in_words(proof: &Proof) -> String {
+    let proven = proof.scripts - proof.unproven.len();
+    let mut text =
+        format!("{proven} of {} scripted cases are failed by a mutant.\n", proof.scripts);
+    if !proof.unproven.is_empty() {
+        text.push_str("These prove nothing:\n\n");
+    }
+    for script in &proof.unproven {
+        let _ = writeln!(text, "- {} (of a {})", script.case, script.role);
+    }
+    text
 }
 
 /// The case and the rule that the page names for a mutant in a role.

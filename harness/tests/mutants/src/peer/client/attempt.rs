@@ -59,6 +59,10 @@ impl Attempt {
         connection: &Connection,
         observed: &mut Observed,
     ) -> Result<Status, Failure> {
+        let is_cancelled = self.cancel_after_messages == Some(0);
+        if is_cancelled && planted(Mutant::NeverSendsCancelled) {
+            return Err(Failure::Cancelled);
+        }
         let stream = connection.open(self.fields(), self.deadline)?;
         let made =
             self.send(connection, stream).and_then(|()| self.receive(connection, stream, observed));
@@ -118,7 +122,9 @@ impl Attempt {
         let mut deadline = self.deadline;
         let mut has_paused = false;
         loop {
-            if self.cancel_after_messages.is_some_and(|most| observed.messages.len() >= most) {
+            let least = usize::from(planted(Mutant::CancelsLate));
+            let most = self.cancel_after_messages.map(|most| most.max(least));
+            if most.is_some_and(|most| observed.messages.len() >= most) {
                 return Err(self.cancelled(connection, stream, response, observed));
             }
             if !self.read_delay.is_zero() && !has_paused && response.wants_message() {
@@ -188,7 +194,7 @@ impl Attempt {
         add(
             "content-type",
             match () {
-                () if planted(Mutant::RequestContentType) => "application/grpc; charset=utf-8",
+                () if planted(Mutant::NamesCharset) => "application/grpc;charset=utf-8",
                 () if planted(Mutant::NamesCodec) => "application/grpc+proto",
                 () => "application/grpc",
             },
@@ -206,7 +212,9 @@ impl Attempt {
             () if planted(Mutant::OffersEncodings) => "identity,gzip",
             () => "gzip",
         };
-        add("grpc-accept-encoding", encodings);
+        if !planted(Mutant::KnowsNoGzip) {
+            add("grpc-accept-encoding", encodings);
+        }
         if self.is_compressed && !planted(Mutant::RequestFlagWithoutEncoding) {
             add("grpc-encoding", "gzip");
         }

@@ -95,7 +95,14 @@ fn run(
         let made = channels
             .connection(&call.target, attempt.deadline)
             .map_err(Failure::from)
-            .and_then(|connection| attempt.make(&connection, observed));
+            .and_then(|connection| match attempt.make(&connection, observed) {
+                Err(Failure::Ended(Ended::Lost))
+                    if planted(Mutant::BrokenIsInternal) && connection.is_broken() =>
+                {
+                    Err(Status::new(code::INTERNAL, "the server broke the protocol").into())
+                }
+                made => made,
+            });
         let is_not_taken = match &made {
             Err(Failure::Ended(Ended::NotTaken | Ended::Reset(error::REFUSED_STREAM))) => {
                 !observed.has_begun
@@ -114,6 +121,9 @@ fn run(
 /// The status of a call that its own side has ended.
 fn reported(made: Result<Status, Failure>) -> Status {
     let ended = match made {
+        Err(Failure::Status(status)) if planted(Mutant::InventsCodes) => {
+            return Status::new(code::ABORTED, status.message);
+        }
         Ok(status) | Err(Failure::Status(status)) => return deviating(status),
         Err(Failure::Cancelled) => return Status::new(code::CANCELLED, "cancelled by the client"),
         Err(Failure::Ended(ended)) => ended,
@@ -123,6 +133,7 @@ fn reported(made: Result<Status, Failure>) -> Status {
         Ended::Late => code::DEADLINE_EXCEEDED,
         Ended::Lost if planted(Mutant::LostIsUnknown) => code::UNKNOWN,
         Ended::Lost if planted(Mutant::LostIsSuccess) => code::OK,
+        Ended::Lost | Ended::NotTaken if planted(Mutant::InventsCodes) => code::ABORTED,
         Ended::Lost | Ended::NotTaken => code::UNAVAILABLE,
         Ended::Reset(code) => code_of_reset(code),
     };
@@ -139,6 +150,12 @@ fn code_of_reset(code: u32) -> i32 {
         error::CANCEL => code::CANCELLED,
         error::ENHANCE_YOUR_CALM => code::RESOURCE_EXHAUSTED,
         error::INADEQUATE_SECURITY => code::PERMISSION_DENIED,
+        error::STREAM_CLOSED | error::HTTP_1_1_REQUIRED..
+            if planted(Mutant::OddResetIsExhausted) =>
+        {
+            code::RESOURCE_EXHAUSTED
+        }
+        _ if planted(Mutant::InventsCodes) => code::ABORTED,
         _ => code::INTERNAL,
     }
 }

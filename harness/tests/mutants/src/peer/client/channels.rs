@@ -15,6 +15,9 @@ use crate::http2::{Connection, Ended};
 /// How long a connection may take if the call has no deadline.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 
+/// How long a connection may be idle for whoever ends those that are.
+const LONG_IDLE: Duration = Duration::from_millis(900);
+
 /// The connection to one target; who makes it holds the lock, and others wait for it.
 type Channel = Arc<Mutex<Option<Arc<Connection>>>>;
 
@@ -41,7 +44,14 @@ impl Channels {
         if let Some(connection) = &*channel
             && (connection.takes_streams() || planted(Mutant::NeverConnectsAgain))
         {
-            return Ok(Arc::clone(connection));
+            let is_left =
+                planted(Mutant::ConnectsAnewWhenIdle) && connection.end_if_idle(LONG_IDLE);
+            if planted(Mutant::ConnectsWhenFull) && connection.is_full() {
+                return connect(target, until);
+            }
+            if !is_left {
+                return Ok(Arc::clone(connection));
+            }
         }
         let connection = connect(target, until)?;
         *channel = Some(Arc::clone(&connection));

@@ -41,6 +41,7 @@ impl Response {
         ends: bool,
         observed: &mut Observed,
     ) -> Result<(), Status> {
+        refuse(fields)?;
         if self.messages.is_some() {
             observed.trailers = metadata::read(fields);
             self.status = Status::read(fields);
@@ -70,6 +71,9 @@ impl Response {
 
     /// Takes the content of DATA.
     pub(super) fn data(&mut self, content: &[u8]) -> Result<(), Status> {
+        if planted(Mutant::TakesMalformed) {
+            self.messages.get_or_insert_with(|| Messages::new(None));
+        }
         let Some(messages) = &mut self.messages else {
             return Err(Status::new(code::INTERNAL, "DATA before the response's headers"));
         };
@@ -101,7 +105,11 @@ impl Response {
     pub(super) fn end(self, observed: &Observed) -> Result<Status, Status> {
         let internal = |text: &str| Status::new(code::INTERNAL, text);
         if self.messages.is_some_and(|messages| messages.has_fragment()) {
-            return Err(internal("the response ends within a message"));
+            let code = match () {
+                () if planted(Mutant::FragmentIsCancelled) => code::CANCELLED,
+                () => code::INTERNAL,
+            };
+            return Err(Status::new(code, "the response ends within a message"));
         }
         let Some(mut status) = self.status else {
             if planted(Mutant::NoStatusIsSuccess) {
@@ -113,11 +121,32 @@ impl Response {
             status.code = code::UNKNOWN;
         }
         let is_missing = status.code == code::OK && observed.messages.is_empty();
-        if is_missing && !self.stub.is_streaming() {
+        if is_missing && (!self.stub.is_streaming() || planted(Mutant::WantsAMessage)) {
             return Err(internal("OK without a message"));
         }
         Ok(status)
     }
+}
+
+/// What gRPC suggests that a client takes of a header block.
+const MAX_BLOCK_BYTES: usize = 8 << 10;
+
+/// Refuses blocks for what some clients do not take.
+fn refuse(fields: &[Field]) -> Result<(), Status> {
+    let unavailable = |text: &str| Err(Status::new(code::UNAVAILABLE, text));
+    let length: usize = fields.iter().map(|one| one.name.len() + one.value.len() + 32).sum();
+    if length > MAX_BLOCK_BYTES && planted(Mutant::LongBlocksAreUnavailable) {
+        return unavailable("the header block is too long");
+    }
+    let is_bad = |field: &Field| {
+        let is_binary = field.name.ends_with(b"-bin");
+        let mut parts = field.value.split(|byte| *byte == b',');
+        is_binary && parts.any(|part| metadata::decode(part.trim_ascii()).is_none())
+    };
+    if planted(Mutant::BadBinaryIsUnavailable) && fields.iter().any(is_bad) {
+        return unavailable("metadata that is no base64");
+    }
+    Ok(())
 }
 
 /// The status of a response that has none of gRPC's (http-grpc-status-mapping.md).

@@ -89,7 +89,7 @@ fn payload(message: Message, encoding: Option<&[u8]>) -> Result<Vec<u8>, Status>
     let Some(payload) = message.payload.filter(|_| !is_long) else { return Err(too_long()) };
     match (message.flag, encoding) {
         (0, _) => Ok(payload.to_vec()),
-        (1, Some(b"gzip")) if planted(Mutant::RefusesGzip) => {
+        (1, Some(b"gzip")) if planted(Mutant::RefusesGzip) || planted(Mutant::KnowsNoGzip) => {
             Err(Status::new(code::UNIMPLEMENTED, "gzip is not known here"))
         }
         (1, Some(b"gzip")) => inflate(&payload),

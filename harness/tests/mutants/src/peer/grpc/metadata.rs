@@ -90,6 +90,17 @@ fn deviate(mut entries: Vec<Entry>) -> Vec<Entry> {
     if planted(Mutant::DropsEmptyValues) {
         entries.retain(|entry| !entry.value.is_empty());
     }
+    if planted(Mutant::JoinsWithBlanks) {
+        let mut joined: Vec<Entry> = Vec::new();
+        for entry in entries {
+            let same = joined.iter_mut().find(|one| one.name == entry.name);
+            match same.filter(|_| !is_binary(&entry.name)) {
+                Some(one) => one.value.extend([b", ", &entry.value[..]].concat()),
+                None => joined.push(entry),
+            }
+        }
+        entries = joined;
+    }
     if planted(Mutant::DropsOddNames) {
         entries.retain(|entry| !entry.name.contains(['_', '.']));
     }
@@ -98,16 +109,19 @@ fn deviate(mut entries: Vec<Entry>) -> Vec<Entry> {
 
 /// The fields that carry entries.
 pub(crate) fn write(entries: &[Entry]) -> Fields {
-    let is_joined = planted(Mutant::JoinsDuplicates);
+    let has_blanks = planted(Mutant::JoinsWithBlanks);
+    let is_joined = planted(Mutant::JoinsDuplicates) || has_blanks;
     let mut fields = Fields::new();
     for Entry { name, value } in entries {
         let value = match () {
             () if !is_binary(name) || planted(Mutant::BinaryAsItIs) => value.clone(),
             () => encoder().encode(value).into_bytes(),
         };
+        // The parts of a binary value are decoded as they stand between its commas.
+        let comma: &[u8] = if has_blanks && !is_binary(name) { b", " } else { b"," };
         let same = fields.iter_mut().find(|(known, _)| is_joined && known == name);
         match same {
-            Some((_, values)) => values.extend([b",", &value[..]].concat()),
+            Some((_, values)) => values.extend([comma, &value[..]].concat()),
             None => fields.push((name.clone(), value)),
         }
     }

@@ -17,6 +17,7 @@ pub(crate) mod code {
     pub(crate) const NOT_FOUND: i32 = 5;
     pub(crate) const PERMISSION_DENIED: i32 = 7;
     pub(crate) const RESOURCE_EXHAUSTED: i32 = 8;
+    pub(crate) const ABORTED: i32 = 10;
     pub(crate) const OUT_OF_RANGE: i32 = 11;
     pub(crate) const UNIMPLEMENTED: i32 = 12;
     pub(crate) const INTERNAL: i32 = 13;
@@ -72,6 +73,10 @@ impl Status {
         if !self.details.is_empty() && !planted(Mutant::DetailsLost) {
             add("grpc-status-details-bin", encoder().encode(&self.details).into_bytes());
         }
+        if self.details.is_empty() && self.code != code::OK && planted(Mutant::DetailsWithoutCode) {
+            // A google.rpc.Status of a message alone.
+            add("grpc-status-details-bin", encoder().encode(b"\x12\x02no").into_bytes());
+        }
         fields
     }
 
@@ -83,6 +88,10 @@ impl Status {
         let is_one = codes.all(|other| other.value == code);
         let code = std::str::from_utf8(code).ok().and_then(|code| code.parse().ok());
         let code = code.filter(|_| is_one);
+        let code = code.map(|code: i32| match code {
+            code::OK => code,
+            code => code + i32::from(planted(Mutant::StatusShifted)),
+        });
         let message = unescape(value(trailers, "grpc-message").unwrap_or_default());
         let details = value(trailers, "grpc-status-details-bin").and_then(decode);
         Some(Self {

@@ -21,6 +21,9 @@ pub(crate) fn format(timeout: Duration) -> String {
         () if planted(Mutant::TimeoutWithZeros) && timeout.as_millis() <= MAX_NUMBER => {
             format!("{:08}m", timeout.as_millis())
         }
+        () if planted(Mutant::TimeoutRoundedUp) => {
+            format!("{}S", timeout.as_nanos().div_ceil(1_000_000_000))
+        }
         () if timeout.as_millis() <= MAX_NUMBER => format!("{}m", timeout.as_millis()),
         () => format!("{}S", timeout.as_secs()),
     }

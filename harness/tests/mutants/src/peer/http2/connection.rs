@@ -61,6 +61,33 @@ impl Connection {
         !state.is_lost && state.output.is_some() && !is_ending
     }
 
+    /// Whether there is no call on it, and none was since this stream was opened.
+    pub(crate) fn is_idle_since(&self, stream: u32) -> bool {
+        let state = self.lock();
+        state.streams.is_empty() && state.highest == stream
+    }
+
+    /// Ends it if there was no call on it for so long, and waits until it is gone.
+    pub(crate) fn end_if_idle(&self, idle: Duration) -> bool {
+        let has_been_idle = |state: &State| {
+            let is_long = |since: Instant| since.elapsed() >= idle;
+            state.streams.is_empty() && state.idle_since.is_some_and(is_long)
+        };
+        if !has_been_idle(&self.lock()) {
+            return false;
+        }
+        self.close();
+        let until = Some(Instant::now() + UNDER_WAY);
+        let mut state = self.lock();
+        while !state.is_lost {
+            match self.wait(state, &self.changed, until) {
+                Ok(changed) => state = changed,
+                Err(_) => break,
+            }
+        }
+        true
+    }
+
     /// Ends it: what was handed to the writer is still sent.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
@@ -75,8 +102,22 @@ impl Connection {
     pub(super) fn abort(&self, code: u32) {
         let mut state = self.lock();
         let last = state.highest;
-        state.send(goaway(last, code));
+        if !planted(Mutant::ClosesWithoutGoaway) {
+            state.send(goaway(last, code));
+        }
         state.output = None;
+        state.is_broken = code != error::NO_ERROR;
+    }
+
+    /// Whether the other side has broken the protocol.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.lock().is_broken
+    }
+
+    /// Whether it has as many streams as the other side takes.
+    pub(crate) fn is_full(&self) -> bool {
+        let state = self.lock();
+        state.partner.has_settings && state.streams.len() >= state.partner.max_streams
     }
 
     /// Nothing more comes, and nobody waits any longer.
@@ -97,7 +138,10 @@ impl Connection {
 
     /// Nobody reads a stream any more.
     pub(crate) fn forget(&self, id: u32) {
-        self.lock().streams.remove(&id);
+        let mut state = self.lock();
+        state.streams.remove(&id);
+        state.idle_since = Some(Instant::now());
+        drop(state);
         self.changed.notify_all();
     }
 

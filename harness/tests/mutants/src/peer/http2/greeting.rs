@@ -4,7 +4,9 @@
 use crosswire::role::Role;
 use crosswire_http2::{
     frame::{PREFACE, flag, kind},
-    settings::{ENABLE_PUSH, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE},
+    settings::{
+        ENABLE_PUSH, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE,
+    },
     write::{frame, ping, settings, settings_ack, window_update},
 };
 use mutants::{mutant::Mutant, planted::planted};
@@ -16,6 +18,13 @@ const UNKNOWN_KIND: u8 = 0xfa;
 /// As large as a window can be, and what it lacks at the start (section 6.9.1).
 const LARGE_WINDOW: u32 = 8 << 20;
 const SMALL_WINDOW: u32 = 4000;
+
+/// More than a header table holds anywhere.
+pub(super) const LARGE_TABLE: u32 = 2 << 20;
+
+/// More SETTINGS than anybody sends.
+const MANY: usize = 100;
+
 /// What a side sends before anything else.
 pub(super) fn greeting(role: Role) -> Vec<u8> {
     let mut list = Vec::new();
@@ -37,6 +46,9 @@ pub(super) fn greeting(role: Role) -> Vec<u8> {
     if planted(Mutant::TakesLongFrames) {
         list.push((MAX_FRAME_SIZE, (1 << 24) - 1));
     }
+    if planted(Mutant::LargeTable) {
+        list.push((HEADER_TABLE_SIZE, LARGE_TABLE));
+    }
     let mut bytes = if role == Role::Client { PREFACE.to_vec() } else { Vec::new() };
     if planted(Mutant::BeginsWithoutSettings) {
         bytes.extend(window_update(0, 1));
@@ -47,6 +59,9 @@ pub(super) fn greeting(role: Role) -> Vec<u8> {
     }
     if planted(Mutant::SettingsAgain) {
         bytes.extend(settings(&[]));
+    }
+    if planted(Mutant::ManySettings) {
+        bytes.extend(settings(&[]).repeat(MANY));
     }
     if planted(Mutant::AcknowledgesTwice) {
         bytes.extend(settings_ack());
@@ -69,6 +84,9 @@ pub(super) fn disturbance(role: Role, stream: u32) -> Vec<u8> {
     // A server may hang up on a client that pings more (gRFC A8).
     if planted(Mutant::PingsOften) && (role == Role::Server || stream == 1) {
         frames.extend(ping(0, stream.to_be_bytes().repeat(2)));
+    }
+    if planted(Mutant::AnswersPingUnasked) {
+        frames.extend(ping(flag::ACK, b"unasked!"));
     }
     if planted(Mutant::PriorityFrames) {
         frames.extend(frame(kind::PRIORITY, 0, stream, &[0, 0, 0, 0, 99]));

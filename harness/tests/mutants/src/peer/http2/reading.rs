@@ -11,7 +11,7 @@ use crosswire_http2::{
     hpack::{Field, HeaderDecoder},
     settings::{
         DEFAULT_MAX_FRAME_BYTES, ENABLE_PUSH, GREATEST_WINDOW_BYTES, INITIAL_WINDOW_SIZE,
-        MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE, entries,
+        MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE, entries,
     },
     write::{ping, settings_ack},
 };
@@ -19,11 +19,17 @@ use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
     connection::Connection,
+    greeting::LARGE_TABLE,
     malformed::{self, Part},
     receiving::give_back_to_all,
     state::{Ended, Received, State, is_clients, of},
     value,
 };
+
+/// How many settings in a frame, and how many empty DATA in a row, those take who bound it
+/// (section 10.5).
+const MOST_SETTINGS: usize = 32;
+const MOST_EMPTY_DATA: u32 = 2;
 
 /// How many PINGs in a row are answered while there is no call.
 const MOST_IDLE_PINGS: u32 = 2;
@@ -62,12 +68,17 @@ pub(super) fn read(
         Role::Server => FrameReader::of_client(),
         Role::Client => FrameReader::of_server(),
     };
+    let mut decoder = HeaderDecoder::default();
+    if planted(Mutant::LargeTable) {
+        decoder.allow_table_size(LARGE_TABLE);
+    }
     let mut reading = Reading {
         connection,
-        decoder: HeaderDecoder::default(),
+        decoder,
         blocks: BlockReader::default(),
         has_begun: false,
         idle_pings: 0,
+        empty_data: 0,
     };
     let mut bytes = vec![0; 1 << 16];
     loop {
@@ -80,14 +91,21 @@ pub(super) fn read(
             let taken = match frames.next_frame() {
                 // What is not waited for is refused by its header.
                 Ok(None) => match announced.map(|announced| reading.check(announced)) {
-                    Some(Err(broken)) => Err(broken),
-                    Some(Ok(())) | None => break,
+                    Some(Err(broken)) if !planted(Mutant::GoesOnAfterErrors) => Err(broken),
+                    _ => break,
                 },
-                Ok(Some(frame)) => reading.take(&frame, &accept),
+                Ok(Some(frame)) => match reading.take(&frame, &accept) {
+                    Err(_) if planted(Mutant::GoesOnAfterErrors) => {
+                        reading.blocks = BlockReader::default();
+                        Ok(())
+                    }
+                    taken => taken,
+                },
                 Err(_) => Err(Broken(error::PROTOCOL_ERROR)),
             };
             if let Err(Broken(code)) = taken {
                 eprintln!("{}: the other side broke the protocol: {code}", of(connection.role));
+                connection.lock().is_broken = true;
                 connection.abort(code);
                 return;
             }
@@ -101,6 +119,8 @@ struct Reading<'a> {
     blocks: BlockReader,
     has_begun: bool,
     idle_pings: u32,
+    /// How many DATA of no bytes came in a row.
+    empty_data: u32,
 }
 
 impl Reading<'_> {
@@ -157,8 +177,13 @@ impl Reading<'_> {
         accept: &impl Fn(&Arc<Connection>, u32, Vec<Field>),
     ) -> Result<(), Broken> {
         let (id, ends) = (block.stream, block.ends_stream);
-        let fields =
+        let mut fields =
             self.decoder.decode(&block.bytes).map_err(|_| Broken(error::COMPRESSION_ERROR))?;
+        if planted(Mutant::StripsBlanks) {
+            for field in &mut fields.list {
+                field.value = field.value.trim_ascii().to_vec().into();
+            }
+        }
         let mut state = self.connection.lock();
         let is_server = self.connection.role == Role::Server;
         let is_new = is_server && id > state.highest;
@@ -175,7 +200,7 @@ impl Reading<'_> {
         if stream.failed.is_some() {
             return Ok(());
         }
-        if stream.is_ended {
+        if stream.is_ended && !planted(Mutant::TakesMalformed) {
             state.fail(id, error::STREAM_CLOSED);
             return Ok(());
         }
@@ -184,7 +209,8 @@ impl Reading<'_> {
             false if is_server => Part::Request,
             false => Part::Response,
         };
-        if part.is_malformed(&fields.list) || part == Part::Trailers && !ends {
+        let is_malformed = part.is_malformed(&fields.list) || part == Part::Trailers && !ends;
+        if is_malformed && !planted(Mutant::TakesMalformed) {
             state.fail(id, error::PROTOCOL_ERROR);
             return Ok(());
         }
@@ -192,7 +218,9 @@ impl Reading<'_> {
             && value(&fields.list, ":status").is_some_and(|status| status.starts_with(b"1"));
         if !stream.has_head && !is_interim {
             stream.has_head = true;
-            stream.missing = malformed::length(&fields.list).flatten();
+            stream.missing = malformed::length(&fields.list)
+                .flatten()
+                .filter(|_| !planted(Mutant::TakesMalformed));
         }
         if ends && stream.missing.is_some_and(|missing| missing > 0) {
             state.fail(id, error::PROTOCOL_ERROR);
@@ -210,8 +238,12 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn data(&self, frame: &Frame) -> Result<(), Broken> {
+    fn data(&mut self, frame: &Frame) -> Result<(), Broken> {
         let content = frame.content()?;
+        self.empty_data = if content.is_empty() { self.empty_data + 1 } else { 0 };
+        if self.empty_data > MOST_EMPTY_DATA && planted(Mutant::LimitsEmptyData) {
+            return Err(Broken(error::ENHANCE_YOUR_CALM));
+        }
         let mut state = self.connection.lock();
         if !state.opened.contains(&frame.stream) {
             return Err(Broken(error::PROTOCOL_ERROR));
@@ -223,12 +255,12 @@ impl Reading<'_> {
         if stream.failed.is_some() {
             return Ok(());
         }
-        if stream.is_ended {
+        if stream.is_ended && !planted(Mutant::TakesMalformed) {
             state.fail(frame.stream, error::STREAM_CLOSED);
             return Ok(());
         }
         // DATA before HEADERS is malformed (RFC 9113, section 8.1).
-        if !stream.has_head {
+        if !stream.has_head && !planted(Mutant::TakesMalformed) {
             state.fail(frame.stream, error::PROTOCOL_ERROR);
             return Ok(());
         }
@@ -270,6 +302,9 @@ impl Reading<'_> {
             return if payload.is_empty() { Ok(()) } else { Err(Broken(error::FRAME_SIZE_ERROR)) };
         }
         let settings = entries(payload)?;
+        if settings.len() > MOST_SETTINGS && planted(Mutant::LimitsSettings) {
+            return Err(Broken(error::ENHANCE_YOUR_CALM));
+        }
         let mut state = self.connection.lock();
         for (setting, value) in settings {
             let most = u32::from(self.connection.role == Role::Server);
@@ -358,7 +393,9 @@ impl Reading<'_> {
         if is_whole {
             return Err(Broken(code));
         }
-        state.fail(frame.stream, code);
+        if !planted(Mutant::TakesMalformed) {
+            state.fail(frame.stream, code);
+        }
         Ok(())
     }
 }
@@ -368,6 +405,9 @@ fn apply(state: &mut State, setting: u16, value: u32) -> Result<(), Broken> {
     match setting {
         MAX_CONCURRENT_STREAMS => {
             state.partner.max_streams = usize::try_from(value).unwrap_or(usize::MAX);
+        }
+        MAX_HEADER_LIST_SIZE => {
+            state.partner.max_header_list_bytes = usize::try_from(value).unwrap_or(usize::MAX);
         }
         INITIAL_WINDOW_SIZE => {
             let value = i64::from(value);

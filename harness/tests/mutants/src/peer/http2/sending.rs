@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crosswire_http2::{
+    error,
     frame::{flag, kind},
     write::{data, frame},
 };
@@ -32,7 +33,11 @@ impl Connection {
         let mut state = self.lock();
         loop {
             if state.is_lost || state.output.is_none() {
-                return Err(Ended::Lost);
+                let is_refused = state.is_broken && !state.partner.has_settings;
+                return Err(match planted(Mutant::BrokenGreetingIsInternal) && is_refused {
+                    true => Ended::Reset(error::PROTOCOL_ERROR),
+                    false => Ended::Lost,
+                });
             }
             if state.goaway.is_some() && !planted(Mutant::StreamAfterGoaway) {
                 return Err(Ended::NotTaken);
@@ -43,6 +48,10 @@ impl Connection {
                 break;
             }
             state = self.wait(state, &self.changed, until)?;
+        }
+        let length: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
+        if length > state.partner.max_header_list_bytes && planted(Mutant::RefusesLongHeaders) {
+            return Err(Ended::Reset(error::INTERNAL_ERROR));
         }
         let id = next_stream(state.highest);
         state.add_stream(id);

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Condvar, mpsc::Sender},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -63,6 +64,10 @@ pub(super) struct State {
     /// The last stream of a GOAWAY that came.
     pub(super) goaway: Option<u32>,
     pub(super) is_lost: bool,
+    /// We have ended it for an error of the other side's.
+    pub(super) is_broken: bool,
+    /// When the last call on it had ended.
+    pub(super) idle_since: Option<Instant>,
     /// We have said that it ends.
     pub(super) is_ending: bool,
 }
@@ -73,6 +78,7 @@ pub(super) struct Partner {
     pub(super) initial_window: i64,
     pub(super) max_frame_bytes: usize,
     pub(super) max_streams: usize,
+    pub(super) max_header_list_bytes: usize,
 }
 
 /// A stream.
@@ -112,11 +118,14 @@ impl State {
                 initial_window: DEFAULT_WINDOW_BYTES.into(),
                 max_frame_bytes: DEFAULT_MAX_FRAME_BYTES as usize,
                 max_streams: usize::MAX,
+                max_header_list_bytes: usize::MAX,
             },
             highest: 0,
             opened: BTreeSet::new(),
             goaway: None,
             is_lost: false,
+            is_broken: false,
+            idle_since: None,
             is_ending: false,
         }
     }
@@ -164,6 +173,10 @@ impl State {
     pub(super) fn fail(&mut self, id: u32, code: u32) {
         let code = if planted(Mutant::BlamesItself) { error::INTERNAL_ERROR } else { code };
         self.send(reset(id, code));
+        let code = match () {
+            () if planted(Mutant::MalformedIsExhausted) => error::ENHANCE_YOUR_CALM,
+            () => code,
+        };
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.failed = Some(Ended::Reset(code));
             stream.changed.notify_all();

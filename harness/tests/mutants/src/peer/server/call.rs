@@ -36,8 +36,14 @@ const MIX_UP: Duration = Duration::from_millis(3);
 /// The last stream before whoever ends connections from time to time does so.
 const LAST_BEFORE_END: u32 = 200;
 
+/// How long a connection may be idle for whoever ends those that are.
+const IDLE: Duration = Duration::from_millis(500);
+
 /// Headers that a server with a smaller limit than gRPC's still takes.
 const SMALL_HEADERS_BYTES: usize = 4096;
+
+/// Headers that every server takes, by gRPC's own default.
+const LARGE_HEADERS_BYTES: usize = 8192;
 
 /// Answers a call on a thread of its own.
 pub(super) fn start(connection: &Arc<Connection>, stream: u32, fields: Vec<Field>) {
@@ -53,6 +59,11 @@ pub(super) fn start(connection: &Arc<Connection>, stream: u32, fields: Vec<Field
         IN_FLIGHT.fetch_sub(1, Ordering::Relaxed);
         if planted(Mutant::AnnouncesEnd) && stream > LAST_BEFORE_END {
             connection.end_gracefully();
+        } else if planted(Mutant::LeavesWhenIdle) {
+            thread::sleep(IDLE);
+            if connection.is_idle_since(stream) {
+                connection.end_gracefully();
+            }
         }
     });
 }
@@ -75,7 +86,9 @@ impl Call<'_> {
             // What is no time any more is as good as none.
             response.deadline = head.timeout.and_then(|timeout| arrived.checked_add(timeout));
             let size: usize = fields.iter().map(|one| one.name.len() + one.value.len()).sum();
-            if planted(Mutant::TakesSmallHeaders) && size > SMALL_HEADERS_BYTES {
+            if planted(Mutant::TakesSmallHeaders) && size > SMALL_HEADERS_BYTES
+                || planted(Mutant::LimitsHeaders) && size > LARGE_HEADERS_BYTES
+            {
                 return Err(Refusal::Http(431));
             }
             if response.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
@@ -153,7 +166,15 @@ impl Call<'_> {
             messages = Box::new(all.into_iter());
             self.directions.delay = Duration::ZERO;
         }
+        let Directions { delay, size, gzip, .. } = &self.directions;
+        let is_plain = *size == 0 && !*gzip && !delay.is_zero();
         for message in messages {
+            if is_plain && planted(Mutant::PrefixFirst) {
+                self.response.prefix(&message)?;
+                self.pause()?;
+                self.response.rest(&message)?;
+                continue;
+            }
             self.pause()?;
             if !self.send(message)? {
                 return Ok(());

@@ -52,12 +52,13 @@ impl Head {
     /// # Errors
     /// The headers are not those of a call.
     pub(super) fn read(fields: &[Field]) -> Result<Self, Refusal> {
-        if value(fields, ":method") != Some(b"POST") {
+        if value(fields, ":method") != Some(b"POST") && !planted(Mutant::AnyMethod) {
             return Err(Refusal::Http(405));
         }
         let content_type = value(fields, "content-type").unwrap_or_default();
         let codec = content_type.strip_prefix(b"application/grpc");
-        if !codec.is_some_and(|codec| matches!(codec.first(), None | Some(b'+' | b';'))) {
+        let is_grpc = codec.is_some_and(|codec| matches!(codec.first(), None | Some(b'+' | b';')));
+        if !is_grpc && !planted(Mutant::AnyContentType) {
             return Err(Refusal::Http(415));
         }
         let malformed =

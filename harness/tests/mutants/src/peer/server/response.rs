@@ -108,6 +108,21 @@ impl<'a> Response<'a> {
         Ok(())
     }
 
+    /// Sends the prefix of a message alone; what follows it is to be sent next.
+    pub(super) fn prefix(&mut self, payload: &[u8]) -> Result<(), Ended> {
+        self.begin()?;
+        let framed = frame(payload, false);
+        let prefix = &framed[..framed.len() - payload.len()];
+        self.connection.send_data(self.stream, prefix, false, self.deadline)?;
+        Ok(())
+    }
+
+    /// Sends what follows a prefix.
+    pub(super) fn rest(&self, payload: &[u8]) -> Result<(), Ended> {
+        self.connection.send_data(self.stream, payload, false, self.deadline)?;
+        Ok(())
+    }
+
     /// Ends the call.
     pub(super) fn end(&mut self, status: &Status) -> Result<(), Ended> {
         let held = std::mem::take(&mut self.held);
@@ -148,8 +163,21 @@ impl<'a> Response<'a> {
 
     /// Answers what is no gRPC.
     pub(super) fn refuse(&self, status: u16) -> Result<(), Ended> {
-        let fields = vec![(":status".to_owned(), status.to_string().into_bytes())];
-        self.connection.send_headers(self.stream, fields, true)
+        let mut fields = vec![(":status".to_owned(), status.to_string().into_bytes())];
+        let (media, body) = match () {
+            () if planted(Mutant::RefusesWithAPage) || planted(Mutant::LimitsHeaders) => {
+                ("text/html", "<html><body>This is no gRPC.</body></html>")
+            }
+            () if planted(Mutant::RefusesInJson) => {
+                ("application/json", r#"{"code":"unimplemented","message":"This is no gRPC."}"#)
+            }
+            () => return self.connection.send_headers(self.stream, fields, true),
+        };
+        fields.push(("content-type".to_owned(), media.as_bytes().to_vec()));
+        fields.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
+        self.connection.send_headers(self.stream, fields, false)?;
+        self.connection.send_data(self.stream, body.as_bytes(), true, self.deadline)?;
+        Ok(())
     }
 }
 
@@ -164,6 +192,7 @@ fn head() -> Fields {
     let content_type = match () {
         () if planted(Mutant::WrongContentType) => "text/plain",
         () if planted(Mutant::NamesCodec) => "application/grpc+proto",
+        () if planted(Mutant::NamesCharset) => "application/grpc;charset=utf-8",
         () => "application/grpc",
     };
     let mut fields = vec![
