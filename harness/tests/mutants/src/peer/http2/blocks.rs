@@ -25,14 +25,44 @@ const PIECE_BYTES: usize = DEFAULT_MAX_FRAME_BYTES as usize;
 const PIECES: usize = 3;
 
 /// Writes the blocks of one direction.
-#[derive(Default)]
 pub(super) struct BlockWriter {
     /// What the other side has in its dynamic table, oldest first.
     table: Vec<(String, Vec<u8>)>,
     table_bytes: usize,
+    /// How much the table may hold.
+    most_table_bytes: usize,
+    /// The sizes of the table that the other side is to be told in the next block.
+    untold_sizes: Vec<u32>,
+}
+
+impl Default for BlockWriter {
+    fn default() -> Self {
+        Self {
+            table: Vec::new(),
+            table_bytes: 0,
+            most_table_bytes: TABLE_BYTES,
+            untold_sizes: Vec::new(),
+        }
+    }
 }
 
 impl BlockWriter {
+    /// Heeds how large the other side lets the table be.
+    pub(super) fn limit_table(&mut self, bytes: u32) {
+        if planted(Mutant::IgnoresTableSize) {
+            return;
+        }
+        let bytes = bytes.min(TABLE_BYTES as u32);
+        if bytes as usize == self.most_table_bytes {
+            return;
+        }
+        self.most_table_bytes = bytes as usize;
+        // An empty table is within every limit, and entries come back by themselves.
+        self.table.clear();
+        self.table_bytes = 0;
+        self.untold_sizes = if bytes == 0 { vec![0] } else { vec![0, bytes] };
+    }
+
     /// The frames of a block. `flags` are those of its HEADERS.
     pub(super) fn frames(&mut self, stream: u32, flags: u8, mut fields: Fields) -> Vec<u8> {
         if planted(Mutant::ReversesFields) {
@@ -52,7 +82,9 @@ impl BlockWriter {
         if planted(Mutant::ConnectionField) {
             fields.push(("connection".to_owned(), b"keep-alive".to_vec()));
         }
-        let bytes = if planted(Mutant::IndexesFields) {
+        let uses_table = planted(Mutant::IndexesFields) || planted(Mutant::IgnoresTableSize);
+        let sizes: Vec<u8> = self.untold_sizes.drain(..).flat_map(hpack::table_size).collect();
+        let bytes = if uses_table {
             self.indexed(&fields)
         } else if planted(Mutant::RefersToMissingEntry) {
             // Index 62 is the newest entry of a dynamic table that has none.
@@ -60,6 +92,7 @@ impl BlockWriter {
         } else {
             hpack::encode(&fields)
         };
+        let bytes = [sizes, bytes].concat();
         if planted(Mutant::ContinuesBlocks) {
             return block(stream, flags, &bytes, bytes.len().div_ceil(PIECES));
         }
@@ -99,7 +132,8 @@ impl BlockWriter {
             }
             let bytes = name.len() + value.len() + ENTRY_OVERHEAD_BYTES;
             let literal = hpack::encode(&[(name, value)]);
-            let has_room = self.table_bytes + bytes <= TABLE_BYTES && self.table.len() < 60;
+            let has_room =
+                self.table_bytes + bytes <= self.most_table_bytes && self.table.len() < 60;
             let is_kept = has_room && name != "x-crosswire-call";
             block.push(if is_kept { 0x40 } else { 0 });
             block.extend_from_slice(&literal[1..]);
