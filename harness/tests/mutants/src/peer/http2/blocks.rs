@@ -3,7 +3,7 @@
 use crosswire_http2::{
     frame::{flag, kind},
     hpack::{self, HeaderEncoder, Indexing},
-    settings::DEFAULT_MAX_FRAME_BYTES,
+    settings::{DEFAULT_HEADER_TABLE_BYTES, DEFAULT_MAX_FRAME_BYTES},
     write::{block, frame},
 };
 use mutants::{mutant::Mutant, planted::planted};
@@ -19,17 +19,34 @@ const PIECES: usize = 3;
 /// Writes the blocks of one direction.
 pub(super) struct BlockWriter {
     encoder: HeaderEncoder,
+    /// How much the encoder's table may hold.
+    table_bytes: u32,
 }
 
 impl Default for BlockWriter {
     fn default() -> Self {
         let encoder = HeaderEncoder::default();
         let is_coded = planted(Mutant::CodesFields);
-        Self { encoder: if is_coded { encoder.with_huffman() } else { encoder } }
+        Self {
+            encoder: if is_coded { encoder.with_huffman() } else { encoder },
+            table_bytes: DEFAULT_HEADER_TABLE_BYTES,
+        }
     }
 }
 
 impl BlockWriter {
+    /// Heeds how large the other side lets the table be.
+    pub(super) fn limit_table(&mut self, bytes: u32) {
+        if planted(Mutant::IgnoresTableSize) {
+            return;
+        }
+        let bytes = bytes.min(DEFAULT_HEADER_TABLE_BYTES);
+        if bytes != self.table_bytes {
+            self.table_bytes = bytes;
+            self.encoder.resize(bytes);
+        }
+    }
+
     /// The frames of a block. `flags` are those of its HEADERS.
     pub(super) fn frames(&mut self, stream: u32, flags: u8, mut fields: Fields) -> Vec<u8> {
         if planted(Mutant::ReversesFields) {
@@ -49,7 +66,11 @@ impl BlockWriter {
         if planted(Mutant::ConnectionField) {
             fields.push(("connection".to_owned(), b"keep-alive".to_vec()));
         }
-        let bytes = if planted(Mutant::IndexesFields) {
+        let uses_table = planted(Mutant::IndexesFields) || planted(Mutant::IgnoresTableSize);
+        // What is written without the table says all the same how large it is now.
+        let is_encoded = uses_table || planted(Mutant::CodesFields);
+        let sizes = if is_encoded { Vec::new() } else { self.coded(&Fields::new()) };
+        let bytes = if uses_table {
             self.indexed(&fields)
         } else if planted(Mutant::CodesFields) {
             self.coded(&fields)
@@ -59,6 +80,7 @@ impl BlockWriter {
         } else {
             hpack::encode(&fields)
         };
+        let bytes = [sizes, bytes].concat();
         if planted(Mutant::ContinuesBlocks) {
             return block(stream, flags, &bytes, bytes.len().div_ceil(PIECES));
         }
