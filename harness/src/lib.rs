@@ -20,13 +20,12 @@ pub mod role;
 
 pub mod contract;
 pub mod feature;
+pub mod identity;
 pub mod manifest;
 pub mod suite;
 
 pub mod filter;
-pub mod known;
 pub mod plan;
-pub mod schema;
 
 pub mod certificates;
 
@@ -48,7 +47,8 @@ pub mod tap;
 
 pub mod rules;
 
-pub mod words;
+pub mod finding;
+pub mod known;
 
 pub mod event;
 
@@ -63,6 +63,7 @@ pub mod results;
 pub mod report;
 
 pub mod project;
+pub mod schema;
 
 pub mod command_line;
 

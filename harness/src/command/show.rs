@@ -62,11 +62,12 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
             page.line(1, &class.name, &class.meaning);
         }
     }
-    for entry in &project.known.entries {
-        if entry.case.matches(&case.name) {
-            let (server, client) = (&entry.server, &entry.client);
-            let (reason, link) = (&entry.reason, &entry.link);
-            page.line(1, "known", &format!("server {server}, client {client}: {reason} ({link})"));
+    for entry in project.known.entries.iter().chain(&project.built_in.entries) {
+        if entry.is_about(&case.name) {
+            let (whose, explanation) = (&entry.whose, &entry.explanation);
+            let role = entry.role.map(|role| format!(" {role}")).unwrap_or_default();
+            let (reason, link) = (&explanation.reason, &explanation.link);
+            page.line(1, "known", &format!("{whose}{role}: {reason} ({link})"));
         }
     }
     page.0
