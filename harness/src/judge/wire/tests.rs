@@ -146,7 +146,7 @@ fn nobody_is_blamed_for_what_was_not_read() {
     };
     for (name, call, transcripts, reported) in [
         ("never passed", get_sequence(), vec![], answer(0, 1)),
-        ("an attempt that was refused", get_sequence(), refused.clone(), answer(0, 1)),
+        ("an attempt that was refused", get_sequence(), refused, answer(0, 1)),
         ("not seen", wanted(), exchange(REQUEST).calls(), answer(0, 1)),
         ("early", late(), vec![], answer(4, 0)),
     ] {
