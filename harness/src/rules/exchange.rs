@@ -47,11 +47,21 @@ impl<'a> Exchange<'a> {
         self.transcript.blocks(Role::Server).any(|block| block.value("grpc-status").is_some())
     }
 
-    /// Whether the response is HTTP's own, and not gRPC's: its status is another than 200.
-    /// HTTP lets it carry any fields and any content (RFC 9110, section 15).
+    /// Whether the response is HTTP's own, and not gRPC's: its status is another than 200, or
+    /// what was asked is no gRPC and the answer does not say that it is. HTTP lets it carry
+    /// any fields and any content (RFC 9110, section 15).
     pub(super) fn is_plain_http(&self) -> bool {
-        let status = self.response().and_then(|response| response.value(":status"));
-        status.is_some_and(|status| status != b"200")
+        let is_grpc = |block: &Block<'_>| {
+            let content_type = block.value("content-type").unwrap_or_default();
+            let rest = content_type.strip_prefix(b"application/grpc");
+            rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+        };
+        let is_asked =
+            |request: &Block<'_>| request.value(":method") == Some(b"POST") && is_grpc(request);
+        self.response().is_some_and(|response| {
+            response.value(":status").is_some_and(|status| status != b"200")
+                || self.request().is_some_and(|request| !is_asked(&request)) && !is_grpc(&response)
+        })
     }
 
     /// Whether the server ended the stream within a message.

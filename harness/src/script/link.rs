@@ -1,6 +1,9 @@
 //! One connection of a scripted side.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use crosswire_http2::{
@@ -72,7 +75,11 @@ pub(super) struct Link {
     writer: Writer,
     frames: FrameReader,
     decoder: HeaderDecoder,
+    /// How large the other side's table may be by the SETTINGS that were sent last, by those
+    /// that it has acknowledged, and by those between.
     table_bytes: u32,
+    acknowledged_table_bytes: u32,
+    unacknowledged_table_bytes: VecDeque<u32>,
     blocks: BlockReader,
     readers: HashMap<u32, MessageReader>,
     /// The other side's first bytes, until they show which protocol it speaks.
@@ -150,6 +157,8 @@ impl Link {
             frames: other.frame_reader(),
             decoder: HeaderDecoder::default(),
             table_bytes: DEFAULT_HEADER_TABLE_BYTES,
+            acknowledged_table_bytes: DEFAULT_HEADER_TABLE_BYTES,
+            unacknowledged_table_bytes: VecDeque::new(),
             blocks: BlockReader::default(),
             readers: HashMap::new(),
             first_bytes: Some(Vec::new()),
@@ -253,21 +262,33 @@ impl Link {
         match frame.get(3..5) {
             Some([kind::SETTINGS, flags]) if flags & flag::ACK == 0 => {
                 self.seen.settings.sent += 1;
-                // The other side may use the largest table that it was ever allowed: when
-                // it reads a smaller size, it says so in its next block.
                 let payload = frame.get(HEADER_BYTES..).unwrap_or_default();
-                let sizes = entries(payload)
-                    .into_iter()
-                    .flatten()
-                    .filter(|(setting, _)| *setting == HEADER_TABLE_SIZE);
-                for (_, size) in sizes {
-                    self.table_bytes = self.table_bytes.max(size);
-                    self.decoder.allow_table_size(self.table_bytes);
-                }
+                let sizes = entries(payload).into_iter().flatten();
+                let size = sizes.filter(|(setting, _)| *setting == HEADER_TABLE_SIZE).last();
+                self.table_bytes = size.map_or(self.table_bytes, |(_, size)| size);
+                self.unacknowledged_table_bytes.push_back(self.table_bytes);
+                self.decoder.allow_table_size(self.greatest_table_bytes());
             }
             Some([kind::PING, flags]) if flags & flag::ACK == 0 => self.seen.pings.sent += 1,
             _ => {}
         }
+    }
+
+    /// The other side has read our next SETTINGS. From then on its table is no larger than
+    /// they allow, unless later ones allow more (RFC 9113, section 4.3.1).
+    fn take_settings_ack(&mut self) {
+        self.seen.settings.came += 1;
+        if let Some(size) = self.unacknowledged_table_bytes.pop_front() {
+            self.acknowledged_table_bytes = size;
+            self.decoder.reduce_table_size(size);
+            self.decoder.allow_table_size(self.greatest_table_bytes());
+        }
+    }
+
+    /// The largest table that the other side may have.
+    fn greatest_table_bytes(&self) -> u32 {
+        let sizes = self.unacknowledged_table_bytes.iter().copied();
+        sizes.fold(self.acknowledged_table_bytes, u32::max)
     }
 
     /// How much DATA the other side takes on a stream now.
@@ -471,7 +492,7 @@ impl Link {
                     seen.reset.get_or_insert(code);
                 }
             }
-            kind::SETTINGS if frame.has(flag::ACK) => self.seen.settings.came += 1,
+            kind::SETTINGS if frame.has(flag::ACK) => self.take_settings_ack(),
             kind::SETTINGS => {
                 self.has_settings = true;
                 for (setting, value) in entries(&frame.payload).into_iter().flatten() {

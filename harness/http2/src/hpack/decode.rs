@@ -84,6 +84,14 @@ impl HeaderDecoder {
         self.allowed_table_bytes = bytes;
     }
 
+    /// The sender knows that its table has no more room than this, and says so in its next
+    /// block (RFC 7541, section 4.2): what goes beyond is not there any more, even if it does
+    /// not say so.
+    pub fn reduce_table_size(&mut self, bytes: u32) {
+        self.allow_table_size(bytes);
+        self.table.reduce(bytes as usize);
+    }
+
     /// Decodes a whole block.
     ///
     /// # Errors

@@ -134,6 +134,11 @@ impl Table {
         self.shrink();
     }
 
+    /// Lets the table hold no more than this.
+    pub(super) fn reduce(&mut self, max_bytes: usize) {
+        self.resize(self.max_bytes.min(max_bytes));
+    }
+
     #[cfg(test)]
     pub(super) fn entries(&self) -> impl Iterator<Item = super::Field> + '_ {
         let field = |(name, value): &(Bytes, Bytes)| super::Field {

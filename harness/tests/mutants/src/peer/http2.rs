@@ -10,6 +10,7 @@ mod greeting;
 mod malformed;
 mod reading;
 mod receiving;
+mod refusing;
 mod sending;
 mod start;
 mod state;

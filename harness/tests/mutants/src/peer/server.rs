@@ -5,6 +5,7 @@ mod directions;
 mod padding;
 mod request;
 mod response;
+mod unusual;
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -16,6 +17,7 @@ use std::{
 };
 
 use crosswire::role::Role;
+use mutants::{mutant::Mutant, planted::planted};
 use nix::sys::signal::{SigSet, Signal};
 use serde_json::json;
 
@@ -53,6 +55,12 @@ pub(crate) fn run(listen: &str) -> io::Result<()> {
 
 fn serve(listener: &TcpListener, connections: &Connections) {
     for socket in listener.incoming() {
+        let socket = match socket {
+            Ok(socket) if planted(Mutant::SpeaksHttp1) && unusual::answers_http1(&socket) => {
+                continue;
+            }
+            socket => socket,
+        };
         let connection = socket.and_then(|socket| {
             Connection::start(socket, Role::Server, |connection, stream, fields| {
                 call::start(connection, stream, fields);

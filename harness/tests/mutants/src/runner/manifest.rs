@@ -96,7 +96,7 @@ impl Subject {
 }
 
 /// The mutants to whom no well-behaved partner gives an occasion, or not for sure.
-const ONLY_SCRIPTS_TELL: [Mutant; 22] = [
+const ONLY_SCRIPTS_TELL: [Mutant; 23] = [
     Mutant::AnyContentType,
     Mutant::AnyMethod,
     Mutant::BlamesItself,
@@ -109,6 +109,7 @@ const ONLY_SCRIPTS_TELL: [Mutant; 22] = [
     Mutant::HttpStatusIsInternal,
     Mutant::IgnoresConnectionWindow,
     Mutant::IgnoresStreamWindow,
+    Mutant::IgnoresTableSize,
     Mutant::InventsCodes,
     Mutant::KeepsFirstField,
     Mutant::LeaksWindowOfCancelled,

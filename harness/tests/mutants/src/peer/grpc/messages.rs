@@ -97,6 +97,11 @@ fn payload(message: Message, encoding: Option<&[u8]>) -> Result<Vec<u8>, Status>
             Err(Status::new(code::INTERNAL, "a compressed message, and no encoding is named"))
         }
         (1, Some(_)) => Err(Status::new(code::UNIMPLEMENTED, "an unknown encoding")),
-        _ => Err(Status::new(code::INTERNAL, "a message whose flag is neither 0 nor 1")),
+        _ => Err(Status::new(bad_framing(), "a message whose flag is neither 0 nor 1")),
     }
+}
+
+/// What a message that is not framed as it should be is refused with.
+pub(crate) fn bad_framing() -> i32 {
+    if planted(Mutant::BadFramingIsUnavailable) { code::UNAVAILABLE } else { code::INTERNAL }
 }

@@ -2,21 +2,13 @@
 
 use crosswire_http2::{
     frame::{flag, kind},
-    hpack,
-    settings::DEFAULT_MAX_FRAME_BYTES,
+    hpack::{self, HeaderEncoder, Indexing},
+    settings::{DEFAULT_HEADER_TABLE_BYTES, DEFAULT_MAX_FRAME_BYTES},
     write::{block, frame},
 };
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::Fields;
-
-/// The entries of HPACK's static table, which come before those of our own.
-const STATIC_ENTRIES: usize = 61;
-
-/// What the table may hold before its entries would have to be dropped, and what each
-/// is counted with beside its text (RFC 7541, section 4.1).
-const TABLE_BYTES: usize = 4096;
-const ENTRY_OVERHEAD_BYTES: usize = 32;
 
 /// Blocks in one HEADERS as long as they fit in a frame that everybody takes.
 const PIECE_BYTES: usize = DEFAULT_MAX_FRAME_BYTES as usize;
@@ -25,14 +17,36 @@ const PIECE_BYTES: usize = DEFAULT_MAX_FRAME_BYTES as usize;
 const PIECES: usize = 3;
 
 /// Writes the blocks of one direction.
-#[derive(Default)]
 pub(super) struct BlockWriter {
-    /// What the other side has in its dynamic table, oldest first.
-    table: Vec<(String, Vec<u8>)>,
-    table_bytes: usize,
+    encoder: HeaderEncoder,
+    /// How much the encoder's table may hold.
+    table_bytes: u32,
+}
+
+impl Default for BlockWriter {
+    fn default() -> Self {
+        let encoder = HeaderEncoder::default();
+        let is_coded = planted(Mutant::CodesFields);
+        Self {
+            encoder: if is_coded { encoder.with_huffman() } else { encoder },
+            table_bytes: DEFAULT_HEADER_TABLE_BYTES,
+        }
+    }
 }
 
 impl BlockWriter {
+    /// Heeds how large the other side lets the table be.
+    pub(super) fn limit_table(&mut self, bytes: u32) {
+        if planted(Mutant::IgnoresTableSize) {
+            return;
+        }
+        let bytes = bytes.min(DEFAULT_HEADER_TABLE_BYTES);
+        if bytes != self.table_bytes {
+            self.table_bytes = bytes;
+            self.encoder.resize(bytes);
+        }
+    }
+
     /// The frames of a block. `flags` are those of its HEADERS.
     pub(super) fn frames(&mut self, stream: u32, flags: u8, mut fields: Fields) -> Vec<u8> {
         if planted(Mutant::ReversesFields) {
@@ -52,14 +66,21 @@ impl BlockWriter {
         if planted(Mutant::ConnectionField) {
             fields.push(("connection".to_owned(), b"keep-alive".to_vec()));
         }
-        let bytes = if planted(Mutant::IndexesFields) {
+        let uses_table = planted(Mutant::IndexesFields) || planted(Mutant::IgnoresTableSize);
+        // What is written without the table says all the same how large it is now.
+        let is_encoded = uses_table || planted(Mutant::CodesFields);
+        let sizes = if is_encoded { Vec::new() } else { self.coded(&Fields::new()) };
+        let bytes = if uses_table {
             self.indexed(&fields)
+        } else if planted(Mutant::CodesFields) {
+            self.coded(&fields)
         } else if planted(Mutant::RefersToMissingEntry) {
             // Index 62 is the newest entry of a dynamic table that has none.
             [hpack::encode(&fields), vec![0x80 | 62]].concat()
         } else {
             hpack::encode(&fields)
         };
+        let bytes = [sizes, bytes].concat();
         if planted(Mutant::ContinuesBlocks) {
             return block(stream, flags, &bytes, bytes.len().div_ceil(PIECES));
         }
@@ -85,29 +106,19 @@ impl BlockWriter {
         block(stream, flags, &bytes, PIECE_BYTES)
     }
 
-    /// Fields by their place in the table, where they are known, and for the table
-    /// where there is room.
+    /// Fields by their place in the table, where they are known, and for the table where
+    /// they may come again.
     fn indexed(&mut self, fields: &Fields) -> Vec<u8> {
-        let mut block = Vec::new();
-        for field in fields {
-            let (name, value) = field;
-            if let Some(place) = self.table.iter().rposition(|known| known == field) {
-                let index = STATIC_ENTRIES + self.table.len() - place;
-                // The table holds far fewer entries than one byte of index names.
-                block.push(0x80 | u8::try_from(index).unwrap_or(u8::MAX));
-                continue;
-            }
-            let bytes = name.len() + value.len() + ENTRY_OVERHEAD_BYTES;
-            let literal = hpack::encode(&[(name, value)]);
-            let has_room = self.table_bytes + bytes <= TABLE_BYTES && self.table.len() < 60;
-            let is_kept = has_room && name != "x-crosswire-call";
-            block.push(if is_kept { 0x40 } else { 0 });
-            block.extend_from_slice(&literal[1..]);
-            if is_kept {
-                self.table.push(field.clone());
-                self.table_bytes += bytes;
-            }
-        }
-        block
+        self.encoder.encode(fields.iter().map(|(name, value)| {
+            let comes_again = name != "x-crosswire-call";
+            let indexing = if comes_again { Indexing::Incremental } else { Indexing::Without };
+            (name, value, indexing)
+        }))
+    }
+
+    /// Strings in Huffman's code, and no table.
+    fn coded(&mut self, fields: &Fields) -> Vec<u8> {
+        let fields = fields.iter().map(|(name, value)| (name, value, Indexing::Never));
+        self.encoder.encode(fields)
     }
 }

@@ -10,8 +10,8 @@ use crosswire_http2::{
     frame::{Frame, FrameError, FrameReader, GoAway, flag, kind},
     hpack::{Field, HeaderDecoder},
     settings::{
-        DEFAULT_MAX_FRAME_BYTES, ENABLE_PUSH, GREATEST_WINDOW_BYTES, INITIAL_WINDOW_SIZE,
-        MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE, entries,
+        DEFAULT_MAX_FRAME_BYTES, ENABLE_PUSH, GREATEST_WINDOW_BYTES, HEADER_TABLE_SIZE,
+        INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE, entries,
     },
     write::{ping, settings_ack},
 };
@@ -33,6 +33,9 @@ const MOST_EMPTY_DATA: u32 = 2;
 
 /// How many PINGs in a row are answered while there is no call.
 const MOST_IDLE_PINGS: u32 = 2;
+
+/// How many resets in a row are taken where they are limited.
+const MOST_RESETS: u32 = 20;
 
 const MAX_WINDOW: i64 = GREATEST_WINDOW_BYTES as i64;
 
@@ -211,7 +214,7 @@ impl Reading<'_> {
         };
         let is_malformed = part.is_malformed(&fields.list) || part == Part::Trailers && !ends;
         if is_malformed && !planted(Mutant::TakesMalformed) {
-            state.fail(id, error::PROTOCOL_ERROR);
+            state.refuse_malformed(id);
             return Ok(());
         }
         let is_interim = part == Part::Response
@@ -223,7 +226,7 @@ impl Reading<'_> {
                 .filter(|_| !planted(Mutant::TakesMalformed));
         }
         if ends && stream.missing.is_some_and(|missing| missing > 0) {
-            state.fail(id, error::PROTOCOL_ERROR);
+            state.refuse_malformed(id);
             return Ok(());
         }
         if !is_new {
@@ -261,14 +264,14 @@ impl Reading<'_> {
         }
         // DATA before HEADERS is malformed (RFC 9113, section 8.1).
         if !stream.has_head && !planted(Mutant::TakesMalformed) {
-            state.fail(frame.stream, error::PROTOCOL_ERROR);
+            state.refuse_malformed(frame.stream);
             return Ok(());
         }
         let ends = frame.has(flag::END_STREAM);
         if let Some(missing) = stream.missing {
             let rest = missing.checked_sub(content.len() as u64);
             if rest.is_none_or(|rest| ends && rest > 0) {
-                state.fail(frame.stream, error::PROTOCOL_ERROR);
+                state.refuse_malformed(frame.stream);
                 return Ok(());
             }
             stream.missing = rest;
@@ -284,6 +287,10 @@ impl Reading<'_> {
         let mut state = self.connection.lock();
         if !state.opened.contains(&frame.stream) {
             return Err(Broken(error::PROTOCOL_ERROR));
+        }
+        state.resets_in_a_row += 1;
+        if planted(Mutant::LimitsResets) && state.resets_in_a_row > MOST_RESETS {
+            return Err(Broken(error::ENHANCE_YOUR_CALM));
         }
         if let Some(stream) = state.streams.get_mut(&frame.stream) {
             stream.reset = Some(code);
@@ -338,8 +345,14 @@ impl Reading<'_> {
 
     /// A client that pings again and again, and has no call, wants too much (gRFC A8).
     fn count_ping(&mut self) -> Result<(), Broken> {
-        let is_idle = self.connection.lock().streams.is_empty();
-        self.idle_pings = if is_idle { self.idle_pings + 1 } else { 0 };
+        let mut state = self.connection.lock();
+        let has_answered = std::mem::take(&mut state.has_answered);
+        let counts = match planted(Mutant::CountsEveryPing) {
+            true => !has_answered,
+            false => state.streams.is_empty(),
+        };
+        drop(state);
+        self.idle_pings = if counts { self.idle_pings + 1 } else { 0 };
         if self.connection.role == Role::Server && self.idle_pings > MOST_IDLE_PINGS {
             return Err(Broken(error::ENHANCE_YOUR_CALM));
         }
@@ -403,6 +416,7 @@ impl Reading<'_> {
 /// Heeds a setting of the other side.
 fn apply(state: &mut State, setting: u16, value: u32) -> Result<(), Broken> {
     match setting {
+        HEADER_TABLE_SIZE => state.blocks.limit_table(value),
         MAX_CONCURRENT_STREAMS => {
             state.partner.max_streams = usize::try_from(value).unwrap_or(usize::MAX);
         }

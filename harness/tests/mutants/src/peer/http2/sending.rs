@@ -73,6 +73,10 @@ impl Connection {
         let flags = if ends { flag::END_STREAM } else { 0 };
         let frames = state.blocks.frames(id, flags, fields);
         state.send(frames);
+        state.has_answered = true;
+        if ends {
+            state.resets_in_a_row = 0;
+        }
         if !ends {
             state.send(disturbance(self.role, id));
         }

@@ -70,6 +70,10 @@ pub(super) struct State {
     pub(super) idle_since: Option<Instant>,
     /// We have said that it ends.
     pub(super) is_ending: bool,
+    /// How many resets came without a whole answer between them.
+    pub(super) resets_in_a_row: u32,
+    /// An answer has gone out since the last PING.
+    pub(super) has_answered: bool,
 }
 
 /// What the other side has announced.
@@ -127,6 +131,8 @@ impl State {
             is_broken: false,
             idle_since: None,
             is_ending: false,
+            resets_in_a_row: 0,
+            has_answered: false,
         }
     }
 
@@ -172,7 +178,9 @@ impl State {
     /// Resets a stream for an error of the other side's; nothing more of it is used.
     pub(super) fn fail(&mut self, id: u32, code: u32) {
         let code = if planted(Mutant::BlamesItself) { error::INTERNAL_ERROR } else { code };
-        self.send(reset(id, code));
+        if !self.ends_all(code) {
+            self.send(reset(id, code));
+        }
         let code = match () {
             () if planted(Mutant::MalformedIsExhausted) => error::ENHANCE_YOUR_CALM,
             () => code,

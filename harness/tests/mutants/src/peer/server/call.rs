@@ -91,6 +91,10 @@ impl Call<'_> {
             {
                 return Err(Refusal::Http(431));
             }
+            if planted(Mutant::LongHeadersEndAll) && size > LARGE_HEADERS_BYTES {
+                connection.close();
+                return Err(Refusal::Ended(Ended::Lost));
+            }
             if response.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(Refusal::Ended(Ended::Late));
             }
@@ -109,6 +113,14 @@ impl Call<'_> {
                 return stop_request(connection, stream);
             }
             Err(Refusal::Http(status)) => return response.refuse(status),
+            Err(Refusal::HttpAndStatus(http, status)) => {
+                response.refuse_with_status(http, &status)?;
+                return stop_request(connection, stream);
+            }
+            Err(Refusal::Other(answer)) => {
+                response.other(&answer)?;
+                return stop_request(connection, stream);
+            }
             Err(Refusal::Ended(Ended::Late)) => return response.end(&late()),
             Err(Refusal::Ended(ended)) => return Err(ended),
         };
@@ -223,6 +235,9 @@ fn stop_request(connection: &Connection, stream: u32) -> Result<(), Ended> {
 fn unknown_method() -> Refusal {
     match () {
         () if planted(Mutant::UnknownMethodIs404) => Refusal::Http(404),
+        () if planted(Mutant::UnknownMethodIs404AndStatus) => {
+            Refusal::HttpAndStatus(404, Status::new(code::UNIMPLEMENTED, "no such method"))
+        }
         () if planted(Mutant::UnknownMethodIsNotFound) => {
             Status::new(code::NOT_FOUND, "no such method").into()
         }
@@ -231,7 +246,11 @@ fn unknown_method() -> Refusal {
 }
 
 fn late() -> Status {
-    Status::new(code::DEADLINE_EXCEEDED, "the deadline has passed")
+    let code = match planted(Mutant::LateIsCancelledByServer) {
+        true => code::CANCELLED,
+        false => code::DEADLINE_EXCEEDED,
+    };
+    Status::new(code, "the deadline has passed")
 }
 
 /// What a handler's bug becomes.

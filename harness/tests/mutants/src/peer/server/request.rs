@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use crosswire_http2::hpack::Field;
 use mutants::{mutant::Mutant, planted::planted};
 
+use super::unusual::{self, OtherAnswer};
 use crate::{
     grpc::{
         limit::too_long,
-        messages::Messages,
+        messages::{Messages, bad_framing},
         metadata::{self, Entry},
         status::{Status, code},
         timeout,
@@ -32,6 +33,10 @@ pub(super) enum Refusal {
     Status(Status),
     /// It is no gRPC: with an HTTP status.
     Http(u16),
+    /// With both.
+    HttpAndStatus(u16, Status),
+    /// By another protocol's answer.
+    Other(OtherAnswer),
     /// Nobody waits for an answer.
     Ended(Ended),
 }
@@ -52,6 +57,9 @@ impl Head {
     /// # Errors
     /// The headers are not those of a call.
     pub(super) fn read(fields: &[Field]) -> Result<Self, Refusal> {
+        if let Some(refusal) = unusual::refusal(fields) {
+            return Err(refusal);
+        }
         if value(fields, ":method") != Some(b"POST") && !planted(Mutant::AnyMethod) {
             return Err(Refusal::Http(405));
         }
@@ -62,7 +70,7 @@ impl Head {
             return Err(Refusal::Http(415));
         }
         let malformed =
-            || Status::new(code::INTERNAL, "grpc-timeout is not 1 to 8 digits and a unit");
+            || Status::new(bad_timeout(), "grpc-timeout is not 1 to 8 digits and a unit");
         let timeout = match value(fields, "grpc-timeout") {
             None => None,
             Some(value) => Some(timeout::parse(value).ok_or_else(malformed)?),
@@ -108,8 +116,19 @@ impl Head {
             }
         }
         if messages.has_fragment() {
-            return Err(Status::new(code::INTERNAL, "the request ends within a message").into());
+            return Err(Status::new(bad_framing(), "the request ends within a message").into());
+        }
+        let is_unknown = |encoding: &Vec<u8>| encoding != b"gzip" && encoding != b"identity";
+        if planted(Mutant::RefusesUnknownEncodings)
+            && self.encoding.as_ref().is_some_and(is_unknown)
+        {
+            return Err(Status::new(code::INTERNAL, "an encoding that is not known here").into());
         }
         request.ok_or_else(|| Status::new(code::INTERNAL, "the request has no message").into())
     }
+}
+
+/// What a timeout that cannot be read is refused with.
+fn bad_timeout() -> i32 {
+    if planted(Mutant::BadTimeoutIsUnavailable) { code::UNAVAILABLE } else { code::INTERNAL }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crosswire_http2::error;
 use mutants::{mutant::Mutant, planted::planted};
 
+use super::unusual::OtherAnswer;
 use crate::{
     grpc::{
         compression,
@@ -158,6 +159,25 @@ impl<'a> Response<'a> {
         if planted(Mutant::DataAfterTrailers) {
             self.connection.send_empty_data(self.stream);
         }
+        Ok(())
+    }
+
+    /// Refuses with an HTTP status and a status.
+    pub(super) fn refuse_with_status(&self, http: u16, status: &Status) -> Result<(), Ended> {
+        let mut fields = head();
+        fields[0].1 = http.to_string().into_bytes();
+        fields.extend(status.fields());
+        self.connection.send_headers(self.stream, fields, true)
+    }
+
+    /// Answers as another protocol has it.
+    pub(super) fn other(&self, answer: &OtherAnswer) -> Result<(), Ended> {
+        let fields = vec![
+            (":status".to_owned(), b"200".to_vec()),
+            ("content-type".to_owned(), answer.content_type.as_bytes().to_vec()),
+        ];
+        self.connection.send_headers(self.stream, fields, false)?;
+        self.connection.send_data(self.stream, &answer.body, true, self.deadline)?;
         Ok(())
     }
 
