@@ -163,6 +163,7 @@ mutants! {
         KeepsFirstField Messages Server "keeps the first of a field that comes twice"
         RefusesLongVarints Messages Server "refuses varints with bytes to spare"
         DropsEmptyMessages Messages Server "does not send a message of no bytes"
+        OddFieldsAreInvalid Messages Client "reports INVALID_ARGUMENT for fields that it does not read"
 
         StatusInHeaders Grpc Server "puts grpc-status in the headers too"
         StatusMissing Grpc Server "sends no grpc-status"
@@ -339,7 +340,7 @@ mutants! {
         NamesCharset Grpc Both "adds a charset to the content-type"
         JoinsWithBlanks Grpc Both "joins the values of one name by commas and blanks"
         TimeoutRoundedUp Grpc Client "sends its deadline in whole seconds, rounded up"
-        DropsEmptyValues Grpc Both "drops entries without a value"
+        DropsEmptyValues Grpc Both "drops texts without a character"
         NeverSendsCancelled Grpc Client "does not send a call that is cancelled at once"
         FragmentIsCancelled Grpc Client "reports CANCELLED for a response that ends within a message"
         OddResetIsExhausted Grpc Client "reports RESOURCE_EXHAUSTED for a reset that has no mapping"

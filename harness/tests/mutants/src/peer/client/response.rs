@@ -97,7 +97,13 @@ impl Response {
             code::UNIMPLEMENTED => Status::new(code::INTERNAL, status.message),
             _ => status,
         });
-        let malformed = |_| Status::new(code::INTERNAL, "the response is malformed");
+        let malformed = |_| {
+            let code = match () {
+                () if planted(Mutant::OddFieldsAreInvalid) => code::INVALID_ARGUMENT,
+                () => code::INTERNAL,
+            };
+            Status::new(code, "the response is malformed")
+        };
         Some(message.and_then(|message| self.stub.response(message).map_err(malformed)))
     }
 

@@ -88,7 +88,7 @@ fn deviate(mut entries: Vec<Entry>) -> Vec<Entry> {
         });
     }
     if planted(Mutant::DropsEmptyValues) {
-        entries.retain(|entry| !entry.value.is_empty());
+        entries.retain(|entry| !entry.value.is_empty() || is_binary(&entry.name));
     }
     if planted(Mutant::JoinsWithBlanks) {
         let mut joined: Vec<Entry> = Vec::new();

@@ -40,6 +40,11 @@ impl SequenceRequest {
     }
 }
 
+/// Whether a field that is not read is an error in a response.
+fn refuses_fields() -> bool {
+    planted(Mutant::RefusesUnknownFields) || planted(Mutant::OddFieldsAreInvalid)
+}
+
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct SequenceElement {
     pub(crate) element: i64,
@@ -59,7 +64,7 @@ impl SequenceElement {
                 (1, Value::Varint(value)) => read_so_far.element = narrowed(value.cast_signed()),
                 (2, Value::Varint(_)) if planted(Mutant::DropsSecondField) => {}
                 (2, Value::Varint(value)) => read_so_far.count = value.cast_signed(),
-                _ if planted(Mutant::RefusesUnknownFields) => return Err(Malformed),
+                _ if refuses_fields() => return Err(Malformed),
                 _ => {}
             }
             Ok(())
@@ -94,7 +99,7 @@ impl SequenceResponse {
         read(message, |number, value| match (number, value) {
             (1, Value::Varint(_)) if planted(Mutant::ReadsOnlyPacked) => Ok(()),
             (1, value) => read_integers(&mut element, value),
-            _ if planted(Mutant::RefusesUnknownFields) => Err(Malformed),
+            _ if refuses_fields() => Err(Malformed),
             _ => Ok(()),
         })?;
         let element = element.into_iter().map(narrowed).collect();
