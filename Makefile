@@ -15,13 +15,20 @@ SEEDS ?=
 # The peers whose command lines must be the same, as src/tests/peers.rs reads them.
 PEERS_UNDER_TEST := python=$(VENV)/bin/python py/server.py|$(VENV)/bin/python py/client.py;go=go/bin/server|go/bin/client
 
+# What reads hostile bytes (harness/fuzz/fuzz_targets), and how long each is fed with them.
+FUZZ_TARGETS := frames blocks hpack hpack_both_ways messages connection
+FUZZ_SECONDS ?= 60
+CARGO_FUZZ_VERSION := 0.13.2
+# Without a sanitizer, which would need a nightly compiler: nothing here is unsafe.
+FUZZ_OPTIONS := --fuzz-dir harness/fuzz --target-dir $(CURDIR)/target/fuzz -s none
+
 GENERATED = $(wildcard py/*_pb2*.py go/pb/*.go) harness/suites/vectors.jsonl
 
 # A first build takes a while and says so; later ones are quiet.
 QUIET := $(if $(wildcard $(CROSSWIRE)),-q)
 
 .DEFAULT_GOAL := help
-.PHONY: help interop test mutants lint generate fixtures bench rust py go harness go-tools need-cargo need-go
+.PHONY: help interop test mutants fuzz lint generate fixtures bench rust py go harness go-tools need-cargo need-go
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,11 +48,26 @@ test: harness rust py go ## Run every test of all three languages and of the har
 mutants: harness rust ## Run peers with one planted defect each: all must be found
 	@target/debug/mutants $(ARGS)
 
+fuzz: need-cargo ## Feed whatever reads hostile bytes for FUZZ_SECONDS each
+	@cargo fuzz --version >/dev/null 2>&1 || \
+		cargo install --quiet --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION)
+	@mkdir -p target/fuzz && cargo fuzz build $(FUZZ_OPTIONS)
+	@for target in $(FUZZ_TARGETS); do \
+		corpus=target/fuzz/corpus/$$target; log=target/fuzz/$$target.log; mkdir -p $$corpus; \
+		cargo fuzz run $(FUZZ_OPTIONS) $$target $$corpus harness/http2/tests/recorded -- \
+			-max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			-artifact_prefix=target/fuzz/$$target- >$$log 2>&1 || { tail -n 60 $$log; exit 1; }; \
+		awk -v target=$$target '/number_of_executed_units/ { print target ": " $$2 " runs" }' $$log; \
+	done
+
 lint: py ## Check formatting and lints, and that generated files and fixtures are up to date
 	cargo fmt --all --check
+	cargo fmt --manifest-path harness/fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(VENV)/bin/ruff check py
 	$(VENV)/bin/ruff format --check py
+	$(VENV)/bin/ruff check --config py/pyproject.toml harness
+	$(VENV)/bin/ruff format --config py/pyproject.toml --check harness
 	cd go && test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	cd go && go vet ./...
 	@before="$$(sha256sum $(GENERATED))"; \

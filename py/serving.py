@@ -53,7 +53,12 @@ def serve(addresses: list[Address], credentials: grpc.ServerCredentials | None) 
     server.start()
     try:
         for address in bound:
-            print_line(json.dumps({"ready": {"address": str(address)}}, separators=(",", ":")))
+            ready = {
+                "address": str(address),
+                "implementation": "grpcio",
+                "version": grpc.__version__,
+            }
+            print_line(json.dumps({"ready": ready}, separators=(",", ":")))
         stop_requests.get()
     finally:
         server.stop(GRACE_SECONDS).wait()

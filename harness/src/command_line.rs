@@ -3,8 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde_json::Value;
 
-use crate::{input::parse_duration, pattern::Pattern};
+use crate::{finding::Kind, identity::Versions, input::parse_duration, pattern::Pattern};
 
 /// Runs every gRPC client against every gRPC server and says which pairs agree,
 /// which do not, and which side is to blame.
@@ -24,7 +25,7 @@ Exit codes:
   0   every trial as it should be
   1   an unexpected fail, hang or crash, or a known failure that passed
   2   bad usage, manifest, suite, known list or filter; nothing was started
-  3   the known list has a stale or an overlapping entry
+  3   the known list has an entry that matches nothing
   4   nothing selected, or nothing of it supported
   5   a peer could not be built or started; the rest of the matrix ran
   6   stopped early (--limit, Ctrl-C, SIGTERM); the reports hold what was seen
@@ -105,7 +106,8 @@ pub enum Listed {
     Cases,
     /// The rules of the contract, with the number of their cases
     Rules,
-    /// The known failures, with the number of their trials in the selection
+    /// The known failures, the user's own and those of public libraries, with the number
+    /// of their cases in the selection
     Known,
 }
 
@@ -120,28 +122,42 @@ pub struct ShowArgs {
 #[derive(Debug, Subcommand)]
 pub enum KnownCommand {
     /// Add an entry to the list
-    Add(KnownAddArgs),
-    /// Remove the entries that match nothing, and those whose trials all passed
-    /// in the last run
+    Add(Box<KnownAddArgs>),
+    /// Remove the entries that matched nothing, or whose trials all passed, in the last
+    /// run
     Prune(KnownPruneArgs),
 }
 
 /// `crosswire known add`
 #[derive(Debug, Args)]
 pub struct KnownAddArgs {
-    /// Which servers: a name or *
+    /// Whose failure it is: a library, as the peer or the manifest names it, such as
+    /// grpc-go. More than once, if one cause stands behind several
+    #[arg(long, value_name = "NAME", required_unless_present = "peer", conflicts_with = "peer")]
+    pub implementation: Vec<String>,
+    /// Which versions of it, such as ">=1.60, <1.80"; all, without it
+    #[arg(long, value_name = "VERSIONS", value_parser = Versions::parse, conflicts_with = "peer")]
+    pub versions: Option<Versions>,
+    /// Or the peer whose failure it is: its name in the manifest, or *
     #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse)]
-    pub server: Pattern,
-    /// Which clients: a name or *
-    #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse)]
-    pub client: Pattern,
-    /// Which cases, such as fibonacci/stream/*
-    #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse)]
-    pub case: Pattern,
-    /// How the failure's reason starts, as the report shows it, up to what was got at
-    /// least. More than once, if it is not the same each time
-    #[arg(long, value_name = "TEXT", required = true)]
-    pub message: Vec<String>,
+    pub peer: Vec<Pattern>,
+    /// In which role; in either, without it
+    #[arg(long, value_name = "ROLE", value_parser = ["server", "client"])]
+    pub role: Option<String>,
+    /// Which cases, such as fibonacci/stream/*. May be given more than once
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse, required = true)]
+    pub case: Vec<Pattern>,
+    /// The kind of finding, as results.jsonl has it, such as status or hang. May be given
+    /// more than once
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    pub kind: Vec<Kind>,
+    /// Where, such as messages[].id
+    #[arg(long, value_name = "FIELD")]
+    pub field: Option<String>,
+    /// What comes instead, as JSON: a part of what results.jsonl has for `got`, such as
+    /// '{"code": "INTERNAL"}'. May be given more than once: one of them
+    #[arg(long, value_name = "JSON", value_parser = json)]
+    pub got: Vec<Value>,
     /// A rule of the wire that its trials break, such as WIRE-39; others are not
     /// excused. May be given more than once
     #[arg(long = "rule", value_name = "RULE")]
@@ -161,6 +177,24 @@ pub struct KnownPruneArgs {
     /// manifest]
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    let known = || Kind::ALL.map(Kind::name).join(", ");
+    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == text);
+    kind.ok_or_else(|| format!("`{text}` is no kind of finding; there are {}", known()))
+}
+
+fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("`{text}` is no JSON: {error}"))
+}
+
+impl SelectArgs {
+    /// Whether nothing is left out.
+    #[must_use]
+    pub const fn is_everything(&self) -> bool {
+        self.server.is_empty() && self.client.is_empty() && self.filter.is_none()
+    }
 }
 
 impl RunArgs {

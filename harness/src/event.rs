@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{driver::Hello, observe::Observation, role::Role};
+use crate::{driver::Hello, identity::Identity, observe::Observation, role::Role};
 
 /// Something that happened. `cell` and `trial` are positions in the plan.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub enum Event {
         cell: usize,
         /// What the client said of itself.
         hello: Hello,
+        /// What the server said that it is made of.
+        server: Option<Identity>,
     },
     /// A trial's calls were handed to the client.
     TrialStarted {

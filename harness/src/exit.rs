@@ -9,7 +9,7 @@ pub enum Exit {
     Unexpected,
     /// Bad usage, manifest, suite, known list or filter; nothing was started.
     BadInput,
-    /// The known list has an entry that matches nothing, or two that overlap.
+    /// The known list has an entry that matches nothing.
     StaleKnown,
     /// No trial was selected, or every selected one is unsupported.
     NothingRan,

@@ -1,5 +1,6 @@
 //! Judges observations: what came of a trial against what should have. Pure.
 
+mod beliefs;
 mod blame;
 mod compare;
 mod script;
@@ -10,19 +11,20 @@ use std::sync::Arc;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-pub use blame::{Blame, CaseMatrix, Side, blame};
+pub use beliefs::{Beliefs, Waiver};
+pub use blame::{Blame, CaseMatrix, Evidence, Tally, blame};
 
 use crate::{
     contract::Level,
-    known::Known,
+    finding::{Effect, Explanation, Finding, Kind, Side},
     observe::{Answer, Observation, Outcome},
     rules::Violation,
     suite::{Call, Case, message_value},
-    text::{printable, shorten},
+    text::shorten,
 };
 
-/// The longest status message that is quoted in a reason.
-const QUOTED_CHARACTERS: usize = 300;
+/// The longest text of a peer that is kept in a finding.
+const MOST_QUOTED: usize = 1_000;
 
 /// How many of the messages that came are reported. More say nothing new, and a
 /// peer may send millions.
@@ -84,24 +86,24 @@ impl Verdict {
     }
 }
 
+/// How many findings of a trial are kept; of more, the number says enough.
+const MOST_FINDINGS: usize = 100;
+
 /// A trial's verdict with its grounds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     /// What it came to.
     pub verdict: Verdict,
-    /// Why; empty for a pass.
-    pub reason: String,
-    /// How much of the reason a known failure must name, in bytes: up to what was got, and
-    /// into the last of several findings. Broken rules of the wire it names apart.
-    essential: usize,
-    /// What should have come of the call that decided, where one did.
+    /// All that is wrong, the first hundred.
+    pub findings: Vec<Finding>,
+    /// How many findings there are beside those.
+    pub more_findings: usize,
+    /// What should have come of the first call that was answered otherwise, where one was.
     pub expected: Option<Value>,
     /// What came of it.
     pub actual: Option<Value>,
-    /// The side that the outcome itself names.
-    pub side: Option<Side>,
-    /// The rules of the wire that its calls broke, each with the call's position.
-    pub violations: Vec<(usize, Violation)>,
+    /// Entries of the known list that say that the trial fails, where it does not.
+    pub passes: Vec<Arc<Explanation>>,
     /// How many calls the rules of the wire were applied to.
     pub read_calls: usize,
     /// How many they were not applied to, because not all of what passed was read.
@@ -109,35 +111,98 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
+    fn of(findings: Vec<Finding>) -> Self {
         Self {
-            verdict,
-            reason: reason.into(),
-            essential: 0,
+            verdict: Verdict::Pass,
+            findings,
+            more_findings: 0,
             expected: None,
             actual: None,
-            side: None,
-            violations: Vec::new(),
+            passes: Vec::new(),
             read_calls: 0,
             unread_calls: 0,
         }
+        .judged()
     }
 
-    fn of_side(self, side: Side) -> Self {
-        Self { side: Some(side), ..self }
+    /// With the verdict that the findings ask for.
+    fn judged(self) -> Self {
+        let is = |effect: fn(&Finding) -> bool| self.findings.iter().any(effect);
+        let has = |kind: Kind| {
+            self.findings.iter().any(|one| one.kind == kind && one.effect == Effect::Fails)
+        };
+        let verdict = if !is(Finding::counts) {
+            Verdict::Pass
+        } else if has(Kind::Blocked) {
+            Verdict::Blocked
+        } else if has(Kind::Unsupported) {
+            Verdict::Unsupported
+        } else if has(Kind::Crash) {
+            Verdict::Crashed
+        } else if has(Kind::Hang) {
+            Verdict::Hung
+        } else if is(|one| one.effect == Effect::Fails) {
+            Verdict::Fail
+        } else {
+            Verdict::Known
+        };
+        Self { verdict, ..self }
     }
 
     /// For a trial that the manifest excludes.
     #[must_use]
     pub fn unsupported(why: &str) -> Self {
-        Self::new(Verdict::Unsupported, why)
+        Self::of(vec![Finding::new(Kind::Unsupported, Value::Null, json!({ "why": why }))])
+    }
+
+    /// The findings that decide: those that fail the trial; of a known failure, those that
+    /// are known.
+    pub fn deciding(&self) -> impl Iterator<Item = &Finding> {
+        let fails = |finding: &&Finding| finding.effect == Effect::Fails;
+        let is_known = !self.findings.iter().any(|finding| fails(&finding));
+        let counts = move |finding: &&Finding| fails(finding) || (is_known && finding.counts());
+        self.findings.iter().filter(counts)
+    }
+
+    /// The finding whose side is the trial's: the first that names one. Broken rules of
+    /// the wire do if they are all of one side.
+    #[must_use]
+    pub fn names_side(&self) -> Option<&Finding> {
+        let rules = || self.deciding().filter(|finding| finding.kind == Kind::Rule);
+        let is_one_side = rules().all(|rule| Some(rule.side) == rules().next().map(|r| r.side));
+        self.deciding()
+            .find(|finding| finding.side.is_some() && (finding.kind != Kind::Rule || is_one_side))
+    }
+
+    /// The side that the outcome itself names.
+    #[must_use]
+    pub fn side(&self) -> Option<Side> {
+        self.names_side()?.side
+    }
+
+    /// The entries of the known list that explain its findings, each once.
+    #[must_use]
+    pub fn known(&self) -> Vec<&Explanation> {
+        let mut known: Vec<&Explanation> = Vec::new();
+        for entry in self.findings.iter().filter_map(Finding::known) {
+            if !known.contains(&&**entry) {
+                known.push(entry);
+            }
+        }
+        known
     }
 
     /// The broken rules of one of the case's calls.
     #[must_use]
     pub fn violations_of(&self, call: usize) -> Vec<Violation> {
-        let of_call = self.violations.iter().filter(|(index, _)| *index == call);
-        of_call.map(|(_, violation)| violation.clone()).collect()
+        let of_call = self.findings.iter().filter(|finding| finding.call == Some(call));
+        of_call.filter_map(|finding| finding.violation.clone()).collect()
+    }
+
+    /// Whether a rule of the wire is broken, be it listed alone.
+    #[must_use]
+    pub fn has_violations(&self) -> bool {
+        self.findings.iter().any(|finding| finding.kind == Kind::Rule)
     }
 }
 
@@ -162,19 +227,34 @@ impl Strictness {
 pub fn judge(
     case: &Case,
     observation: &Observation,
-    known: Option<&Arc<Known>>,
+    beliefs: &Beliefs<'_>,
     strictness: Strictness,
 ) -> Judgement {
     let mut judgement = judge_outcome(case, &observation.outcome);
-    let got = judgement.reason.find(GOT).map_or(0, |position| position + GOT.len());
-    judgement.essential = judgement.essential.max(got);
     judge_memory(&mut judgement, case, observation);
     if let Some(wire) = &observation.wire {
         wire::judge(&mut judgement, case, observation, wire, strictness);
     }
-    match known {
-        Some(known) => excuse(judgement, known, strictness),
-        None => judgement,
+    beliefs.apply(case, judgement.judged()).bounded()
+}
+
+impl Judgement {
+    /// With the findings that matter most, in their order: those that fail the trial have
+    /// room before the others.
+    fn bounded(mut self) -> Self {
+        let all = self.findings.len();
+        let fails = |finding: &Finding| finding.effect == Effect::Fails;
+        let failing = self.findings.iter().filter(|one| fails(one)).count();
+        let mut room_for_failing = MOST_FINDINGS;
+        let mut room_for_others = MOST_FINDINGS.saturating_sub(failing);
+        self.findings.retain(|finding| {
+            let room = if fails(finding) { &mut room_for_failing } else { &mut room_for_others };
+            let is_kept = *room > 0;
+            *room = room.saturating_sub(1);
+            is_kept
+        });
+        self.more_findings = all - self.findings.len();
+        self
     }
 }
 
@@ -184,105 +264,48 @@ fn judge_memory(judgement: &mut Judgement, case: &Case, observation: &Observatio
     else {
         return;
     };
-    *judgement = match observation.server_growth_bytes {
+    let finding = match observation.server_growth_bytes {
         Some(growth) if growth <= limit => return,
-        Some(growth) => {
-            let reason = format!(
-                "expected the server to grow by {limit} bytes at most, it grew by {growth}"
-            );
-            Judgement::new(Verdict::Fail, reason).of_side(Side::Server)
-        }
-        None => Judgement::unsupported("nothing here tells how much memory the server holds"),
+        Some(growth) => Finding::new(Kind::Memory, limit, growth).of_side(Side::Server),
+        None => Finding::new(Kind::Unsupported, limit, Value::Null).at("memory"),
     };
+    judgement.findings.push(finding);
 }
 
 fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {
-    match outcome {
-        Outcome::Answered(answers) => judge_answers(case, answers),
-        Outcome::Played(played) => script::judge(case, played),
-        Outcome::FeatureMissing { why } => Judgement::new(Verdict::Unsupported, why),
+    let of = |kind, why: &String| Finding::new(kind, Value::Null, json!({ "why": why }));
+    let finding = match outcome {
+        Outcome::Answered(answers) => return judge_answers(case, answers),
+        Outcome::Played(played) => return script::judge(case, played),
+        Outcome::FeatureMissing { why } => of(Kind::Unsupported, why),
         Outcome::Refused { why } => {
-            let why = shorten(&printable(why), QUOTED_CHARACTERS);
-            let reason = format!(
-                "the client says that it does not support this, and announced all that the case needs: {why}"
-            );
-            Judgement::new(Verdict::Fail, reason).of_side(Side::Client)
+            let why = shorten(why, MOST_QUOTED);
+            of(Kind::RefusedFeature, &why).of_side(Side::Client)
         }
-        Outcome::Malformed { why } => Judgement::new(Verdict::Fail, why).of_side(Side::Client),
-        Outcome::Hung { why } => Judgement::new(Verdict::Hung, why),
-        Outcome::Crashed { role, why } => {
-            Judgement::new(Verdict::Crashed, why).of_side((*role).into())
-        }
-        Outcome::Blocked { why } => Judgement::new(Verdict::Blocked, why),
-    }
-}
-
-/// The first call that is not answered as it should be decides.
-fn judge_answers(case: &Case, answers: &[Answer]) -> Judgement {
-    let wrong = case.calls.iter().zip(answers).enumerate().find_map(|(index, (call, answer))| {
-        Some((index, call, answer, compare::mismatch(call, answer)?))
-    });
-    let Some((index, call, answer, mismatch)) = wrong else {
-        return Judgement::new(Verdict::Pass, "");
+        Outcome::Malformed { why } => of(Kind::Breach, why).of_side(Side::Client),
+        Outcome::Hung { why } => of(Kind::Hang, why),
+        Outcome::Crashed { role, why } => of(Kind::Crash, why).of_side(*role),
+        Outcome::Blocked { why } => of(Kind::Blocked, why),
     };
-    let reason = if case.calls.len() == 1 { mismatch } else { format!("call {index}: {mismatch}") };
-    Judgement {
-        expected: Some(expected_value(call)),
-        actual: Some(actual_value(call, answer)),
-        ..Judgement::new(Verdict::Fail, reason)
-    }
+    Judgement::of(vec![finding])
 }
 
-/// What stands in a reason between what was expected and what came.
-const GOT: &str = ", got ";
-
-fn excuse(judgement: Judgement, known: &Known, strictness: Strictness) -> Judgement {
-    let place = &known.place;
-    match judgement.verdict {
-        Verdict::Pass => Judgement {
-            verdict: Verdict::Fixed,
-            reason: format!(
-                "passes, and {place} lists it as a known failure; `crosswire known prune` removes the entry if all that it covers passes"
-            ),
-            ..judgement
-        },
-        Verdict::Fail | Verdict::Hung | Verdict::Crashed => {
-            let other =
-                judgement.violations.iter().map(|(_, violation)| violation).find(|violation| {
-                    strictness.fails(violation.level)
-                        && !known.rules.iter().any(|rule| rule == violation.rule)
-                });
-            if let Some(other) = other {
-                let reason = format!(
-                    "{}; {place} does not list {} among the rules that its trials break",
-                    judgement.reason, other.rule
-                );
-                return Judgement { reason, ..judgement };
-            }
-            let mut problem =
-                format!("knows another failure of it: {}", known.message.0.join(", or "));
-            for message in &known.message.0 {
-                let Some(rest) = judgement.reason.strip_prefix(message.as_str()) else { continue };
-                if message.len() <= judgement.essential {
-                    problem = format!(
-                        "says not all of it, so that other failures would be known, too: extend its `message` into `{rest}`"
-                    );
-                } else if ends_within_a_word(message, rest) {
-                    problem = format!("ends within a word: extend its `message` into `{rest}`");
-                } else {
-                    return Judgement { verdict: Verdict::Known, ..judgement };
-                }
-            }
-            Judgement { reason: format!("{}; {place} {problem}", judgement.reason), ..judgement }
+/// Every call that is not answered as it should be.
+fn judge_answers(case: &Case, answers: &[Answer]) -> Judgement {
+    let mut findings = Vec::new();
+    let mut first = None;
+    for (index, (call, answer)) in case.calls.iter().zip(answers).enumerate() {
+        let differences = compare::differences(call, answer);
+        if !differences.is_empty() {
+            first = first.or(Some((call, answer)));
         }
-        _ => judgement,
+        findings.extend(differences.into_iter().map(|finding| finding.in_call(index)));
     }
-}
-
-/// Whether there is no end of a word between a text and the rest of it.
-fn ends_within_a_word(start: &str, rest: &str) -> bool {
-    let is_of_word = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
-    is_of_word(start.chars().next_back()) && is_of_word(rest.chars().next())
+    Judgement {
+        expected: first.map(|(call, _)| expected_value(call)),
+        actual: first.map(|(call, answer)| actual_value(call, answer)),
+        ..Judgement::of(findings)
+    }
 }
 
 /// What a case asks of a call, for the report.

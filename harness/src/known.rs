@@ -1,216 +1,173 @@
 //! Known failures: what is wrong, understood and not mended yet.
 //!
-//! Entries always run. One that passes, that matches nothing, that overlaps
-//! another or that fails otherwise than it says is an error: the list cannot rot.
+//! An entry says whose failure it is, by library or by peer, and what it looks like as
+//! data; it excuses the findings that match and no others. Entries always run. What is
+//! known of public libraries ships in the binary; a user's own list stands beside it,
+//! and is held to what it says: an entry that matches nothing, or that passes, is an
+//! error, so that the list cannot rot.
 
-use std::{path::Path, sync::Arc};
+mod built_in;
+mod edit;
+mod read;
+mod stale;
 
-use serde::Deserialize;
+use std::{fmt, sync::Arc};
+
+use serde_json::Value;
 
 use crate::{
-    input::{BadInput, OneOrMore, Place, parse_toml, read_text},
+    finding::{Explanation, Finding, Kind, Side, says, without_positions},
+    identity::{Identity, Versions},
     pattern::Pattern,
+    role::Role,
 };
 
-mod edit;
-
+pub use built_in::built_in;
 pub use edit::{add, remove};
+pub use stale::{Met, Stale};
 
-/// The list, in the file's order.
-#[derive(Debug, Default)]
+/// A list, in the file's order.
+#[derive(Debug, Default, Clone)]
 pub struct KnownList {
     /// The entries.
     pub entries: Vec<Arc<Known>>,
 }
 
 /// One known failure.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Known {
-    /// Which servers.
-    pub server: Pattern,
-    /// Which clients.
-    pub client: Pattern,
-    /// Which cases.
-    pub case: Pattern,
-    /// How the trial's reason must start; several, if it is not the same each time.
-    pub message: OneOrMore<String>,
-    /// The rules of the wire that its trials break; others are not excused.
-    #[serde(default)]
+    /// Whose failure it is.
+    pub whose: Whose,
+    /// In which role; in either, without it.
+    pub role: Option<Role>,
+    /// Which cases: at least one pattern.
+    pub cases: Vec<Pattern>,
+    /// Which kinds of findings; any, if there is none.
+    pub kinds: Vec<Kind>,
+    /// Where, positions left out; anywhere, without it.
+    pub field: Option<String>,
+    /// What comes instead of what should: one of these; anything, if there is none.
+    pub got: Vec<Value>,
+    /// The rules of the wire that are broken.
     pub rules: Vec<String>,
-    /// Why it fails, and why that is not mended.
-    pub reason: String,
-    /// Where it is tracked: a link, or the version that has it.
-    pub link: String,
-    /// Where the entry stands.
-    #[serde(skip, default = "Known::nowhere")]
-    pub place: Place,
+    /// Why it fails, and where that is tracked.
+    pub explanation: Arc<Explanation>,
+    /// Whether it ships in the binary.
+    pub is_built_in: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawList {
-    #[serde(default)]
-    known: Vec<toml::Spanned<Known>>,
+/// Whose failure it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Whose {
+    /// That of these libraries.
+    Implementation {
+        /// Their names.
+        names: Vec<String>,
+        /// Which of their versions; all, without it.
+        versions: Option<Versions>,
+    },
+    /// That of these peers of the manifest.
+    Peer(Vec<Pattern>),
 }
 
-impl KnownList {
-    /// Reads the list.
-    ///
-    /// # Errors
-    /// The file cannot be read, or an entry is malformed or leaves a text empty.
-    pub fn load(path: &Path) -> Result<Self, BadInput> {
-        Self::parse(path, &read_text(path)?)
-    }
+/// One side of a cell.
+#[derive(Debug, Clone, Copy)]
+pub struct Party<'a> {
+    /// The peer's name.
+    pub peer: &'a str,
+    /// Which library it is made of, if anybody said so.
+    pub identity: Option<&'a Identity>,
+}
 
-    fn parse(path: &Path, text: &str) -> Result<Self, BadInput> {
-        let raw: RawList = parse_toml(path, text)?;
-        let entries = raw
-            .known
-            .into_iter()
-            .map(|entry| {
-                let place = Place::at_offset(path, text, entry.span().start);
-                let known = Known { place, ..entry.into_inner() };
-                match known.empty_field() {
-                    Some(field) => {
-                        Err(BadInput::new(known.place, format_args!("`{field}` is empty")))
-                    }
-                    None => Ok(Arc::new(known)),
-                }
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { entries })
-    }
-
-    /// The entry for this trial.
+impl Whose {
+    /// Whether this is one of them.
     #[must_use]
-    pub fn entry(&self, server: &str, client: &str, case: &str) -> Option<&Arc<Known>> {
-        self.entries.iter().find(|entry| entry.matches(server, client, case))
+    pub fn includes(&self, party: Party<'_>) -> bool {
+        match self {
+            Self::Peer(patterns) => patterns.iter().any(|pattern| pattern.matches(party.peer)),
+            Self::Implementation { names, versions } => {
+                let Some(Identity { implementation, version }) = party.identity else {
+                    return false;
+                };
+                let is_version = |versions: &Versions| {
+                    version.as_ref().is_some_and(|version| versions.match_version(version))
+                };
+                names.contains(implementation) && versions.as_ref().is_none_or(is_version)
+            }
+        }
     }
+}
 
-    /// What is wrong with the list as a whole, given every trial that there is.
-    #[must_use]
-    pub fn defects<'a>(
-        &self,
-        trials: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
-    ) -> Vec<KnownDefect> {
-        let mut used = vec![false; self.entries.len()];
-        let mut overlaps: Vec<(usize, usize)> = Vec::new();
-        let mut defects = Vec::new();
-        for (server, client, case) in trials {
-            let mut matching = (0..self.entries.len())
-                .filter(|&index| self.entries[index].matches(server, client, case));
-            let Some(first) = matching.next() else { continue };
-            used[first] = true;
-            for second in matching {
-                used[second] = true;
-                if !overlaps.contains(&(first, second)) {
-                    overlaps.push((first, second));
-                    defects.push(KnownDefect::Overlap {
-                        place: self.entries[second].place.clone(),
-                        first: self.entries[first].place.clone(),
-                        trial: format!("server {server}, client {client}, case {case}"),
-                    });
+impl fmt::Display for Whose {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer(patterns) => {
+                let names: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+                write!(formatter, "peer {}", names.join(", "))
+            }
+            Self::Implementation { names, versions } => {
+                formatter.write_str(&names.join(", "))?;
+                match versions {
+                    Some(versions) => write!(formatter, " {versions}"),
+                    None => Ok(()),
                 }
             }
         }
-        let stale = self.entries.iter().zip(&used).filter(|(_, used)| !**used);
-        defects.extend(stale.map(|(entry, _)| KnownDefect::Stale { place: entry.place.clone() }));
-        defects
     }
 }
 
 impl Known {
-    /// The place of an entry that stands in no list yet.
+    /// Whether the entry is about this case.
     #[must_use]
-    pub fn nowhere() -> Place {
-        Place::Argument("known add".to_owned())
+    pub fn is_about(&self, case: &str) -> bool {
+        self.cases.iter().any(|pattern| pattern.matches(case))
     }
 
-    fn empty_field(&self) -> Option<&'static str> {
-        let is_empty = |text: &String| text.trim().is_empty();
-        if self.message.0.iter().any(is_empty) {
-            return Some("message");
+    /// The roles in which it is about one of these two.
+    pub fn roles_of(
+        &self,
+        server: Party<'_>,
+        client: Party<'_>,
+    ) -> impl Iterator<Item = Role> + use<> {
+        let is_one =
+            |role, party| self.role.is_none_or(|only| only == role) && self.whose.includes(party);
+        let server = is_one(Role::Server, server).then_some(Role::Server);
+        server.into_iter().chain(is_one(Role::Client, client).then_some(Role::Client))
+    }
+
+    /// Whether it explains a finding, as a failure of this side.
+    #[must_use]
+    pub fn explains(&self, finding: &Finding, role: Role) -> bool {
+        let is_others = |side| side != Side::Unclear && side != Side::from(role);
+        if finding.side.is_some_and(is_others) {
+            return false;
         }
-        let fields = [("reason", &self.reason), ("link", &self.link)];
-        fields.into_iter().find(|(_, text)| is_empty(text)).map(|(field, _)| field)
+        match finding.rule() {
+            Some(rule) => self.rules.iter().any(|one| one == rule),
+            None => self.names_an_outcome() && self.is_outcome(finding),
+        }
     }
 
-    /// Whether the entry covers this trial.
+    /// Whether it is about more than rules of the wire.
     #[must_use]
-    pub fn matches(&self, server: &str, client: &str, case: &str) -> bool {
-        self.server.matches(server) && self.client.matches(client) && self.case.matches(case)
+    pub fn names_an_outcome(&self) -> bool {
+        !self.kinds.is_empty() || self.field.is_some() || !self.got.is_empty()
     }
-}
 
-/// What is wrong with the list as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KnownDefect {
-    /// An entry matches no trial that there is.
-    #[error(
-        "{place}: stale: no trial matches this entry; mend its patterns, or remove it with `crosswire known prune`"
-    )]
-    Stale {
-        /// The entry.
-        place: Place,
-    },
-    /// Two entries match one trial.
-    #[error("{place}: overlaps the entry at {first}: both match {trial}; narrow one of them")]
-    Overlap {
-        /// The later entry.
-        place: Place,
-        /// The earlier one.
-        first: Place,
-        /// A trial that both match.
-        trial: String,
-    },
+    /// Whether each of its trials must fail. One that names rules alone, and many cases,
+    /// excuses them wherever they are broken.
+    #[must_use]
+    pub fn is_of_each(&self) -> bool {
+        self.names_an_outcome() || self.cases.iter().all(|pattern| pattern.literal().is_some())
+    }
+
+    fn is_outcome(&self, finding: &Finding) -> bool {
+        let field = finding.field.as_deref().map(without_positions);
+        (self.kinds.is_empty() || self.kinds.contains(&finding.kind))
+            && self.field.as_ref().is_none_or(|wanted| field.as_ref() == Some(wanted))
+            && (self.got.is_empty() || self.got.iter().any(|wanted| says(&finding.got, wanted)))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(server: &str, case: &str) -> String {
-        format!(
-            "[[known]]\nserver = \"{server}\"\nclient = \"*\"\ncase = \"{case}\"\nmessage = \"m\"\nreason = \"r\"\nlink = \"l\"\n"
-        )
-    }
-
-    fn parse(text: &str) -> Result<KnownList, BadInput> {
-        KnownList::parse(Path::new("known.toml"), text)
-    }
-
-    #[test]
-    fn stale_and_overlapping_entries_are_found() {
-        let trials = [("go", "go", "a/b"), ("go", "rust", "a/b"), ("rust", "go", "a/c")];
-        for (name, text, expected) in [
-            ("empty", String::new(), vec![]),
-            ("one each", entry("go", "a/b") + &entry("rust", "a/c"), vec![]),
-            ("stale", entry("go", "a/c"), vec!["known.toml:1: stale"]),
-            ("stale peer", entry("java", "**"), vec!["known.toml:1: stale"]),
-            (
-                "overlap, told once",
-                entry("go", "a/b") + &entry("*", "a/*"),
-                vec![
-                    "known.toml:8: overlaps the entry at known.toml:1: both match server go, client go, case a/b",
-                ],
-            ),
-        ] {
-            let list = parse(&text).unwrap();
-            let defects: Vec<String> =
-                list.defects(trials.into_iter()).iter().map(ToString::to_string).collect();
-            assert_eq!(defects.len(), expected.len(), "{name}: {defects:?}");
-            for (defect, expected) in defects.iter().zip(expected) {
-                assert!(defect.starts_with(expected), "{name}: {defect}");
-            }
-        }
-    }
-
-    #[test]
-    fn an_entry_must_say_why() {
-        let text = entry("go", "a/b").replace("\"r\"", "\" \"");
-        assert_eq!(parse(&text).unwrap_err().to_string(), "known.toml:1: `reason` is empty");
-        let text = entry("go", "a/b").replace("link = \"l\"\n", "");
-        assert!(parse(&text).unwrap_err().to_string().contains("missing field `link`"));
-    }
-}
+mod tests;

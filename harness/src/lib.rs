@@ -18,11 +18,11 @@ pub mod role;
 pub mod text;
 
 pub mod contract;
+pub mod identity;
 pub mod manifest;
 pub mod suite;
 
 pub mod filter;
-pub mod known;
 pub mod plan;
 
 pub mod certificates;
@@ -45,7 +45,8 @@ pub mod tap;
 
 pub mod rules;
 
-pub mod words;
+pub mod finding;
+pub mod known;
 
 pub mod event;
 

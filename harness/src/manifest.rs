@@ -10,6 +10,7 @@ use std::{
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{
+    identity::Identity,
     input::{BadInput, parse_duration, parse_toml, read_text},
     pattern::Pattern,
 };
@@ -76,6 +77,14 @@ pub struct Peer {
     pub name: String,
     /// The language that it is written in, for the report.
     pub language: Option<String>,
+    /// The gRPC library that it is made of, such as `grpc-go`. What stands here counts,
+    /// whatever the peer says of itself.
+    pub implementation: Option<String>,
+    /// The library's version, likewise.
+    pub version: Option<String>,
+    /// Rules of the wire that it is not held to.
+    #[serde(default)]
+    pub waive: Vec<Waived>,
     /// Programs that must be on PATH for it to be built and to run.
     #[serde(default)]
     pub requires: Vec<RequiredProgram>,
@@ -106,6 +115,9 @@ impl Peer {
         Self {
             name: SCRIPTED.to_owned(),
             language: None,
+            implementation: None,
+            version: None,
+            waive: Vec::new(),
             requires: Vec::new(),
             build: None,
             features: BTreeSet::new(),
@@ -120,11 +132,40 @@ impl Peer {
         }
     }
 
+    /// Which library it is made of: what the manifest says, else what it says of itself.
+    #[must_use]
+    pub fn identity(&self, claimed: Option<&Identity>) -> Option<Identity> {
+        let own = self.implementation.clone();
+        let version = self.version.clone();
+        match (own, claimed) {
+            (Some(implementation), claimed) => {
+                let is_same = |claimed: &&Identity| claimed.implementation == implementation;
+                let said = claimed.filter(is_same).and_then(|claimed| claimed.version.clone());
+                Some(Identity { version: version.or(said), implementation })
+            }
+            (None, Some(claimed)) => {
+                let claimed = claimed.clone();
+                Some(Identity { version: version.or(claimed.version), ..claimed })
+            }
+            (None, None) => None,
+        }
+    }
+
     /// Whether it is the harness itself.
     #[must_use]
     pub fn is_scripted(&self) -> bool {
         self.name == SCRIPTED
     }
+}
+
+/// A rule of the wire that a peer is not held to.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waived {
+    /// The rule's id, such as `WIRE-6`.
+    pub rule: String,
+    /// Why.
+    pub why: String,
 }
 
 /// A program that must be on PATH.
@@ -447,6 +488,9 @@ fn check_peers(peers: &[Peer]) -> Result<(), String> {
         }
         if peer.server.is_none() && peer.client.is_none() {
             return Err(format!("peer `{name}` has neither a server nor a client; give one"));
+        }
+        if peer.waive.iter().any(|waived| waived.why.trim().is_empty()) {
+            return Err(format!("peer `{name}` waives a rule without `why`; say why"));
         }
         if let Some(build) = &peer.build {
             check_command("build", &build.cmd).map_err(|why| format!("peer `{name}`: {why}"))?;

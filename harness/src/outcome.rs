@@ -6,132 +6,147 @@ mod unmet;
 
 use crosswire_http2::{error::error_name, message::Message};
 use prost_reflect::{DynamicMessage, MethodDescriptor};
+use serde_json::{Map, Value, json};
 
 pub use unmet::{Unmet, allows, unmet};
 
 use crate::{
-    observe::{Answered, Played, Stalled, StreamSeen, Waited},
+    observe::{Answered, Instead, Played, ShutWindow, Stalled, StreamSeen, Waited},
     suite::{Code, Method, Step, message_value},
-    text::{count, printable, shorten},
+    text::shorten,
 };
 
-/// How much of a text is shown.
-const SHOWN_CHARACTERS: usize = 200;
+/// How much of a text is kept.
+const MOST_CHARACTERS: usize = 1_000;
 
-/// How many messages are shown.
-const SHOWN_MESSAGES: usize = 3;
+/// How many messages are kept.
+const MOST_MESSAGES: usize = 3;
 
-/// Where a script stopped, in words that follow "the script".
+/// Where a script stopped, and on what, as a value.
 #[must_use]
-pub fn stalled_in_words(stalled: &Stalled, steps: &[Step]) -> String {
-    let step = stalled.step.map(|step| format!(" (step {step})")).unwrap_or_default();
-    let mut what: Vec<String> = stalled.instead.iter().map(ToString::to_string).collect();
-    if stalled.is_late {
-        what.push("the time was over".to_owned());
-    }
-    let how = if what.is_empty() { String::new() } else { format!(": {}", what.join(", ")) };
-    match &stalled.waited {
-        Waited::Connection(None) => "waited in vain for a connection".to_owned(),
-        Waited::Connection(Some(why)) => format!("could not connect: {why}"),
-        Waited::ForOne(awaited) => format!("waited in vain for {awaited}{step}{how}"),
+pub fn stalled_value(stalled: &Stalled, steps: &[Step]) -> Value {
+    let mut value = match &stalled.waited {
+        Waited::Connection(why) => json!({ "awaited": "connection", "why": why }),
+        Waited::ForOne(awaited) => json!({ "awaited": awaited.to_string() }),
         Waited::ForRoom(windows) => {
-            let windows: Vec<String> = windows.iter().map(ToString::to_string).collect();
-            let of = stalled.step.map(|step| format!(" of step {step}")).unwrap_or_default();
-            format!("waited in vain for room for the DATA{of}: {}", windows.join(", "))
+            let windows: Value = windows.iter().map(window_value).collect();
+            json!({ "awaited": "room", "windows": windows })
         }
-        Waited::ForLess(limit) => {
-            format!("did not come to its end: there was {limit}, more than is read")
+        Waited::ForLess(limit) => json!({ "awaited": "less", "limit": limit }),
+        Waited::ForNothing => {
+            let step = stalled.step.and_then(|index| steps.get(index)).map(ToString::to_string);
+            json!({ "awaited": null, "doing": step })
         }
-        Waited::ForNothing => match stalled.step.and_then(|index| steps.get(index)) {
-            Some(its_step) => format!("did not come to its end: {its_step}{step}"),
-            None => "did not come to its end".to_owned(),
-        },
+    };
+    if let Some(step) = stalled.step {
+        value["step"] = step.into();
+    }
+    if !stalled.instead.is_empty() {
+        value["instead"] = stalled.instead.iter().map(instead_value).collect();
+    }
+    if stalled.is_late {
+        value["late"] = true.into();
+    }
+    value
+}
+
+fn window_value(window: &ShutWindow) -> Value {
+    let ShutWindow { stream, left_bytes, sent_bytes, .. } = window;
+    json!({ "stream": stream, "left_bytes": left_bytes, "sent_bytes": sent_bytes })
+}
+
+fn instead_value(instead: &Instead) -> Value {
+    let answered = |Answered { sent, came }: &Answered| json!({ "sent": sent, "came": came });
+    match instead {
+        Instead::Reset(code) => json!({ "reset": error_name(*code) }),
+        Instead::GoAway(code) => json!({ "goaway": error_name(*code) }),
+        Instead::SettingsAcks(answers) => json!({ "settings": answered(answers) }),
+        Instead::PingAcks(answers) => json!({ "pings": answered(answers) }),
+        Instead::StreamEnded => "stream-ended".into(),
+        Instead::ConnectionEnded => "connection-ended".into(),
+        Instead::Unreadable => "unreadable".into(),
     }
 }
 
-/// What came on these streams and of the connection, in words. A stream is named if there
-/// are several.
+/// What came on these streams and of the connection, as a value: `"nothing"`, or a table.
+/// Of several streams, each has a table of its own.
 #[must_use]
-pub fn describe(streams: &[u32], method: &Method, played: &Played) -> String {
-    let mut parts = Vec::new();
-    for stream in streams {
-        let Some(seen) = played.streams.get(stream) else { continue };
-        let described = described_stream(method, seen);
-        if streams.len() > 1 && !described.is_empty() {
-            parts.push(format!("on stream {stream}: {}", described.join(", ")));
-        } else {
-            parts.extend(described);
+pub fn describe(streams: &[u32], method: &Method, played: &Played) -> Value {
+    let nothing = StreamSeen::default();
+    let of = |stream: &u32| stream_value(method, played.streams.get(stream).unwrap_or(&nothing));
+    let mut value = match streams {
+        [stream] => of(stream),
+        several => {
+            let told = several.iter().map(|stream| (stream.to_string(), of(stream)));
+            let told = told.filter(|(_, seen)| !seen.is_empty());
+            let told: Map<String, Value> =
+                told.map(|(stream, seen)| (stream, seen.into())).collect();
+            let streams = (!told.is_empty()).then(|| ("streams".to_owned(), told.into()));
+            streams.into_iter().collect()
         }
+    };
+    let mut add = |key: &str, one: Value| value.insert(key.to_owned(), one);
+    if !played.goaways.is_empty() {
+        add("goaway", played.goaways.iter().map(|code| error_name(*code)).collect());
     }
-    parts.extend(played.goaways.iter().map(|code| format!("GOAWAY {}", error_name(*code))));
     if played.is_closed {
-        parts.push("a closed connection".to_owned());
+        add("closed", true.into());
     }
     if let Some(protocol) = played.other_protocol {
-        parts.push(format!("an answer in {protocol}"));
+        add("protocol", protocol.into());
     } else if let Some(why) = &played.unreadable {
-        parts.push(format!("bytes that cannot be read ({why})"));
+        add("unreadable", why.as_str().into());
     }
-    if parts.is_empty() {
-        parts.push(nothing_but_answers(played));
+    if value.is_empty() {
+        value = some_answers(played);
     }
-    parts.join(", ")
+    if value.is_empty() { "nothing".into() } else { value.into() }
 }
 
 /// Of a server that says nothing else, how much of what it was asked it has answered.
-fn nothing_but_answers(played: &Played) -> String {
-    let some = [(&played.settings, "SETTINGS acknowledged"), (&played.pings, "PING answered")];
-    let some: Vec<String> = some
-        .into_iter()
-        .filter(|(answers, _)| answers.came > 0 && !answers.are_all())
-        .map(|(Answered { sent, came }, what)| format!("{came} of {sent} {what}"))
-        .collect();
-    match &some[..] {
-        [] => "nothing".to_owned(),
-        some => format!("nothing but {}", some.join(" and ")),
-    }
+fn some_answers(played: &Played) -> Map<String, Value> {
+    let some = [("settings", &played.settings), ("pings", &played.pings)].into_iter();
+    some.filter(|(_, answers)| answers.came > 0 && !answers.are_all())
+        .map(|(key, Answered { sent, came })| {
+            (key.to_owned(), json!({ "sent": sent, "came": came }))
+        })
+        .collect()
 }
 
-fn described_stream(method: &Method, seen: &StreamSeen) -> Vec<String> {
-    let mut parts = Vec::new();
-    match http_status(seen) {
-        None | Some("200") => {}
-        Some(status) => parts.push(format!("HTTP {}", printable(status))),
+fn stream_value(method: &Method, seen: &StreamSeen) -> Map<String, Value> {
+    let mut value = Map::new();
+    let mut add = |key: &str, one: Value| value.insert(key.to_owned(), one);
+    if let Some(status) = http_status(seen).filter(|status| *status != "200") {
+        add("http", status.into());
     }
+    let short = |text: &str| shorten(text, MOST_CHARACTERS);
     if let Some(text) = field(seen, "grpc-status") {
-        let mut part = match status(seen) {
-            Some(code) => format!("status {code}"),
-            None => format!("grpc-status `{}`", shorten(&printable(text), SHOWN_CHARACTERS)),
+        match status(seen) {
+            Some(code) => add("code", code.to_string().into()),
+            None => add("grpc_status", short(text).into()),
         };
         if let Some(message) = field(seen, "grpc-message").filter(|message| !message.is_empty()) {
-            part.push_str(&format!(" ({})", shorten(&printable(message), SHOWN_CHARACTERS)));
+            add("message", short(message).into());
         }
-        parts.push(part);
     } else if seen.has_ended {
-        parts.push("an end without a status".to_owned());
+        add("end", "without-status".into());
     } else if !seen.blocks.is_empty() && seen.reset.is_none() {
-        parts.push("a response without an end".to_owned());
+        add("end", "none".into());
     }
     if !seen.messages.is_empty() {
-        let shown: Vec<String> = seen
-            .messages
-            .iter()
-            .take(SHOWN_MESSAGES)
-            .map(|message| match decoded(method, seen, message) {
-                Some(message) => {
-                    shorten(&printable(&message_value(&message).to_string()), SHOWN_CHARACTERS)
-                }
-                None => format!("{} bytes that do not parse", message.length),
-            })
-            .collect();
-        let dots = if seen.messages.len() > SHOWN_MESSAGES { ", …" } else { "" };
-        let number = count(seen.messages.len(), "message");
-        parts.push(format!("{number} [{}{dots}]", shown.join(", ")));
+        add("count", seen.messages.len().into());
+        let shown = seen.messages.iter().take(MOST_MESSAGES).map(|message| {
+            match decoded(method, seen, message) {
+                Some(message) => message_value(&message),
+                None => json!({ "undecodable_bytes": message.length }),
+            }
+        });
+        add("messages", shown.collect());
     }
     if let Some(code) = seen.reset {
-        parts.push(format!("RST_STREAM {}", error_name(code)));
+        add("reset", error_name(code).into());
     }
-    parts
+    value
 }
 
 /// The status of the first header block that is no interim one.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::{
     filter::{Filter, Subject},
-    known::{Known, KnownList},
     manifest::{ClientSpec, Peer, ServerSpec},
     role::Role,
     suite::{Call, Case},
@@ -35,8 +34,6 @@ pub struct Trial {
     pub case: Arc<Case>,
     /// Why it cannot be tried here, where the manifest says so.
     pub unsupported: Option<String>,
-    /// The known failure that covers it.
-    pub known: Option<Arc<Known>>,
 }
 
 /// Which trials are wanted.
@@ -61,12 +58,7 @@ impl Selection {
 impl Plan {
     /// Pairs every server with every client and every selected case.
     #[must_use]
-    pub fn new(
-        peers: &[Arc<Peer>],
-        cases: &[Arc<Case>],
-        known: &KnownList,
-        selection: &Selection,
-    ) -> Self {
+    pub fn new(peers: &[Arc<Peer>], cases: &[Arc<Case>], selection: &Selection) -> Self {
         let wanted = |names: &[String], name: &String| names.is_empty() || names.contains(name);
         let mut cells = Vec::new();
         for server in peers.iter().filter(|peer| peer.server.is_some()) {
@@ -84,7 +76,6 @@ impl Plan {
                     .map(|case| Trial {
                         case: Arc::clone(case),
                         unsupported: why_unsupported(server, client, case),
-                        known: known.entry(&server.name, &client.name, &case.name).cloned(),
                     })
                     .collect();
                 if !trials.is_empty() {
@@ -221,7 +212,7 @@ mod tests {
     fn plan(selection: &Selection) -> Vec<String> {
         let cases =
             [case("s/one", None), case("s/two", None), case("s/zip", Some(Compression::Gzip))];
-        let plan = Plan::new(&peers(PEERS), &cases, &KnownList::default(), selection);
+        let plan = Plan::new(&peers(PEERS), &cases, selection);
         let describe = |cell: &Cell, trial: &Trial| {
             let why = trial.unsupported.as_ref().map(|why| format!(" [{why}]")).unwrap_or_default();
             format!("{}<-{} {}{why}", cell.server.name, cell.client.name, trial.case.name)
@@ -270,12 +261,7 @@ mod tests {
             peer("this", "services = [\"FibonacciService\"]"),
             peer("other", "services = [\"pb.Outliers\"]"),
         ];
-        let plan = Plan::new(
-            &peers(&text.concat()),
-            &cases,
-            &KnownList::default(),
-            &Selection::everything(),
-        );
+        let plan = Plan::new(&peers(&text.concat()), &cases, &Selection::everything());
         for cell in &plan.cells {
             let lacks = cell.server.name == "other" || cell.client.name == "other";
             let expected = lacks
@@ -295,7 +281,7 @@ mod tests {
             [case("s/one", None), scripted("s/ask", Role::Client), scripted("s/say", Role::Server)];
         let mut peers = peers(PEERS);
         peers.push(Arc::new(Peer::scripted()));
-        let plan = Plan::new(&peers, &cases, &KnownList::default(), &Selection::everything());
+        let plan = Plan::new(&peers, &cases, &Selection::everything());
         let names: Vec<String> = plan
             .names()
             .map(|(server, client, case)| format!("{server}<-{client} {case}"))

@@ -10,9 +10,10 @@ use prost_reflect::DescriptorPool;
 use crate::{
     contract::Contract,
     input::BadInput,
-    known::{KnownDefect, KnownList},
+    known::{self, KnownList, Stale},
     manifest::{Manifest, Peer},
     plan::{Plan, Selection},
+    rules,
     suite::{self, Case, Suite},
 };
 
@@ -25,8 +26,10 @@ pub struct Project {
     pub contract: Contract,
     /// The cases.
     pub suites: Vec<Suite>,
-    /// The known failures.
+    /// The user's own known failures.
     pub known: KnownList,
+    /// What ships in the binary.
+    pub built_in: KnownList,
 }
 
 impl Project {
@@ -50,7 +53,8 @@ impl Project {
             Some(path) if path.exists() => KnownList::load(path)?,
             _ => KnownList::default(),
         };
-        Ok(Self { manifest, contract, suites, known })
+        check_waivers(&manifest)?;
+        Ok(Self { manifest, contract, suites, known, built_in: known::built_in()? })
     }
 
     /// Every case, in the order of the suites' file names and within each file.
@@ -73,14 +77,32 @@ impl Project {
     /// The plan of a selection.
     #[must_use]
     pub fn plan(&self, selection: &Selection) -> Plan {
-        Plan::new(&self.peers(), &self.cases(), &self.known, selection)
+        Plan::new(&self.peers(), &self.cases(), selection)
     }
 
-    /// What is wrong with the known list, whatever is selected.
+    /// Entries of the user's list that can match nothing, whatever is selected and
+    /// whatever peers say of themselves.
     #[must_use]
-    pub fn known_defects(&self) -> Vec<KnownDefect> {
-        self.known.defects(self.plan(&Selection::everything()).names())
+    pub fn stale_entries(&self) -> Vec<Stale> {
+        let plan = self.plan(&Selection::everything());
+        self.known.hopeless(plan.names())
     }
+}
+
+/// What is waived is a rule of the wire: a case's own rule is what it is there for.
+fn check_waivers(manifest: &Manifest) -> Result<(), BadInput> {
+    for peer in &manifest.peers {
+        for waived in &peer.waive {
+            if !rules::RULES.iter().any(|rule| rule.id == waived.rule) {
+                let (peer, rule) = (&peer.name, &waived.rule);
+                let problem = format!(
+                    "peer `{peer}` waives `{rule}`, which is no rule of the wire; `crosswire list rules` shows those that every call is judged by"
+                );
+                return Err(BadInput::new(manifest.path.as_path(), problem));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A service that no proto has would leave all of a peer's cases out, unseen.

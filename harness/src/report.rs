@@ -6,6 +6,7 @@ mod json_lines;
 mod junit;
 mod progress;
 mod traces;
+pub mod words;
 
 pub use console::{Console, Rerun};
 pub use json_lines::JsonLines;
@@ -15,7 +16,10 @@ pub use traces::Traces;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{driver::Hello, event::Times, exit::Exit, results::Counts, role::Role};
+use crate::{
+    driver::Hello, event::Times, exit::Exit, identity::Identity, known::Stale, results::Counts,
+    role::Role,
+};
 
 /// What a run came to, beside its trials.
 #[derive(Debug)]
@@ -34,10 +38,14 @@ pub struct Summary {
     pub times: Times,
     /// What each client said of itself.
     pub hellos: BTreeMap<String, Hello>,
+    /// Which library each peer is made of, where anybody said so.
+    pub identities: BTreeMap<String, Identity>,
     /// Peers that could not take part, and why.
     pub blocked: BTreeMap<String, String>,
     /// What peers did that decides no trial.
     pub notes: Vec<Note>,
+    /// Entries of the user's known list that matched nothing.
+    pub stale: Vec<Stale>,
 }
 
 /// Something that a peer did and that decides no trial.

@@ -1,5 +1,7 @@
 //! The results of a run so far: every trial of the plan with its judgement.
 
+mod cause;
+
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
@@ -7,11 +9,14 @@ use std::{
     time::Duration,
 };
 
+pub use cause::{Cause, causes};
+
 use crate::{
     exit::Exit,
+    identity::Identity,
     judge::{Blame, CaseMatrix, Judgement, Verdict, blame},
-    known::Known,
     plan::Plan,
+    role::Role,
     suite::Case,
 };
 
@@ -20,6 +25,8 @@ use crate::{
 pub struct Results {
     plan: Arc<Plan>,
     cells: Vec<Vec<Option<Judged>>>,
+    /// What each cell's server and client are made of, where anybody said so.
+    identities: Vec<[Option<Identity>; 2]>,
 }
 
 /// A trial that was judged.
@@ -51,8 +58,10 @@ pub struct Record<'a> {
     pub client: &'a str,
     /// What was tried.
     pub case: &'a Case,
-    /// The known failure that covers it.
-    pub known: Option<&'a Known>,
+    /// Which library the server is made of.
+    pub server_identity: Option<&'a Identity>,
+    /// Which library the client is made of.
+    pub client_identity: Option<&'a Identity>,
     /// What it came to.
     pub judgement: &'a Judgement,
     /// Whom the evidence points to, if it failed.
@@ -131,7 +140,21 @@ impl Results {
                     .collect()
             })
             .collect();
-        Self { plan, cells }
+        let identities = vec![[None, None]; plan.cells.len()];
+        Self { plan, cells, identities }
+    }
+
+    /// Sets what one side of a cell is made of.
+    pub fn set_identity(&mut self, cell: usize, role: Role, identity: Option<Identity>) {
+        let [server, client] = &mut self.identities[cell];
+        *(if role == Role::Server { server } else { client }) = identity;
+    }
+
+    /// What one side of a cell is made of.
+    #[must_use]
+    pub fn identity(&self, cell: usize, role: Role) -> Option<&Identity> {
+        let [server, client] = &self.identities[cell];
+        if role == Role::Server { server.as_ref() } else { client.as_ref() }
     }
 
     /// Sets a trial's judgement; a later one takes an earlier one's place.
@@ -148,7 +171,8 @@ impl Results {
             server: &planned.server.name,
             client: &planned.client.name,
             case: &planned.trials[trial].case,
-            known: planned.trials[trial].known.as_deref(),
+            server_identity: self.identity(cell, Role::Server),
+            client_identity: self.identity(cell, Role::Client),
             judgement: &judged.judgement,
             blame: None,
             duration: judged.duration,

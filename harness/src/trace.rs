@@ -22,7 +22,6 @@ use crate::{
     suite::Call,
     text::{count, printable, shorten},
     wire::transcript::{ConnectionFacts, Event, Note, Transcript, What},
-    words,
 };
 use event::{INDENT, Narrator};
 
@@ -47,6 +46,8 @@ pub struct TraceInput<'a> {
     pub transcripts: &'a [Transcript],
     /// What was found in that.
     pub violations: &'a [Violation],
+    /// Says a violation in words.
+    pub say: fn(&Violation) -> String,
     /// What could not be read of any connection meanwhile.
     pub notes: &'a [Note],
 }
@@ -157,7 +158,7 @@ fn lines(input: &TraceInput<'_>) -> Vec<Line> {
     let mut left = MAX_MARKS;
     for (index, transcript) in input.transcripts.iter().enumerate() {
         lines.push(heading(title(transcript)));
-        let mut marks = Marks::new(transcript, index, input.violations, &mut left);
+        let mut marks = Marks::new(transcript, index, input, &mut left);
         let mut narrator = Narrator::new(input.call, transcript, start);
         for (number, event) in transcript.events().enumerate() {
             lines.extend(marks.below(number, event, narrator.tell(event)));
@@ -211,13 +212,14 @@ struct Marks<'a> {
     /// What they are about is not in this transcript: a SETTINGS frame, say, that
     /// came before the call.
     elsewhere: Vec<&'a Violation>,
+    say: fn(&Violation) -> String,
 }
 
 impl<'a> Marks<'a> {
     fn new(
         transcript: &Transcript,
         index: usize,
-        violations: &'a [Violation],
+        input: &TraceInput<'a>,
         left: &mut usize,
     ) -> Self {
         // Of events that stand at the same place, such as the opening of a stream and
@@ -225,8 +227,9 @@ impl<'a> Marks<'a> {
         let place = |(number, event): (usize, &Event)| ((event.from, event.offset), number);
         let places: BTreeMap<(Role, u64), usize> =
             transcript.events().enumerate().map(place).collect();
-        let mut marks = Self { of_event: BTreeMap::new(), elsewhere: Vec::new() };
-        for violation in violations.iter().filter(|violation| violation.transcript == index) {
+        let (of_event, elsewhere) = (BTreeMap::new(), Vec::new());
+        let mut marks = Self { of_event, elsewhere, say: input.say };
+        for violation in input.violations.iter().filter(|violation| violation.transcript == index) {
             if *left == 0 {
                 break;
             }
@@ -246,7 +249,7 @@ impl<'a> Marks<'a> {
         let marks = violations.into_iter().map(|violation| {
             let field = event::quoted_field(event, &violation.breach.bytes);
             // The event's own line is the first.
-            (field.map_or(usize::MAX, |field| field + 1), mark(violation))
+            (field.map_or(usize::MAX, |field| field + 1), mark(violation, self.say))
         });
         let mut placed: Vec<(usize, Line)> = lines.into_iter().enumerate().chain(marks).collect();
         placed.sort_by_key(|(place, _)| *place);
@@ -254,11 +257,11 @@ impl<'a> Marks<'a> {
     }
 
     fn rest(self) -> impl Iterator<Item = Line> {
-        self.elsewhere.into_iter().map(mark)
+        self.elsewhere.into_iter().map(move |violation| mark(violation, self.say))
     }
 }
 
-fn mark(violation: &Violation) -> Line {
-    let text = shorten(&printable(&words::violation(violation)), SHOWN_VIOLATION);
+fn mark(violation: &Violation, say: fn(&Violation) -> String) -> Line {
+    let text = shorten(&printable(&say(violation)), SHOWN_VIOLATION);
     Line { text: format!("{:INDENT$}^ {text}", ""), part: Part::Mark(violation.level) }
 }

@@ -114,9 +114,9 @@ fn stdout(assert: &Assert) -> String {
 
 #[test]
 fn bad_input_is_one_line_that_names_the_place() {
-    let entry = |server: &str, case: &str| {
+    let entry = |peer: &str, case: &str| {
         format!(
-            "[[known]]\nserver = \"{server}\"\nclient = \"*\"\ncase = \"{case}\"\nmessage = \"m\"\nreason = \"r\"\nlink = \"l\"\n"
+            "[[known]]\npeer = \"{peer}\"\ncase = \"{case}\"\nkind = \"hang\"\nreason = \"r\"\nlink = \"l\"\n"
         )
     };
     for (project, arguments, code, words) in [
@@ -170,17 +170,27 @@ fn bad_input_is_one_line_that_names_the_place() {
             "txet",
         ),
         (
-            Project::new().with("known.toml", "[[known]]\nserver = 1\n"),
+            Project::new().with("known.toml", "[[known]]\nreason = 1\n"),
             &["run"],
             2,
             "known.toml:2: ",
         ),
         (Project::new().with("known.toml", &entry("b", "**")), &["run"], 3, "known.toml:1: stale"),
         (
-            Project::new().with("known.toml", &(entry("a", "**") + &entry("*", "s/one"))),
+            Project::new().with("known.toml", &(entry("a", "**") + &entry("*", "s/two"))),
             &["run"],
             3,
-            "known.toml:8: overlaps the entry at known.toml:1",
+            "known.toml:7: stale: no trial matches this entry",
+        ),
+        (
+            Project::new().changed(
+                "crosswire.toml",
+                "language",
+                "waive = [{ rule = \"R-1\", why = \"w\" }]\nlanguage",
+            ),
+            &["run"],
+            2,
+            "crosswire.toml: peer `a` waives `R-1`, which is no rule of the wire",
         ),
         (Project::new(), &["run", "--manifest", "absent.toml"], 2, "absent.toml: cannot be read"),
         (Project::new(), &["run", "-E", "case(s/one"], 2, "character 6: no `)`"),
@@ -300,8 +310,9 @@ fn a_report_that_cannot_be_written_is_no_success() {
 fn known_failures_are_added_checked_and_pruned() {
     let project = Project::new();
     let add = |case: &str| {
-        let arguments = ["known", "add", "--server", "a", "--client", "*", "--case", case];
-        let more = ["--message", "expected OK, got UNKNOWN", "--reason", "because", "--link", "v1"];
+        let arguments = ["known", "add", "--peer", "a", "--role", "server", "--case", case];
+        let got = r#"{"code": "UNKNOWN"}"#;
+        let more = ["--got", got, "--rule", "WIRE-6", "--reason", "because", "--link", "v1"];
         project.run(&[&arguments[..], &more[..]].concat())
     };
     add("s/one").success();
@@ -309,17 +320,21 @@ fn known_failures_are_added_checked_and_pruned() {
     let text = fs::read_to_string(project.path("known.toml")).unwrap();
     assert!(text.starts_with("# None yet.\n"), "{text}");
     assert_eq!(text.matches("[[known]]").count(), 1, "{text}");
+    assert!(text.contains("got = { code = \"UNKNOWN\" }\nrules = [\"WIRE-6\"]\n"), "{text}");
+    let listed = stdout(&project.run(&["list", "known"]).success());
+    assert!(listed.starts_with("peer a server: s/one  1 case\n    because (v1)\n"), "{listed}");
 
     let results = project.path("target/crosswire/results.jsonl");
     fs::create_dir_all(results.parent().unwrap()).unwrap();
-    let trial = |verdict: &str| {
-        format!(
-            "{{\"trial\":{{\"server\":\"a\",\"client\":\"a\",\"case\":\"s/one\",\"verdict\":\"{verdict}\"}}}}\n"
-        )
+    // By the places of the entries that explain a trial, or say that it fails.
+    let trial = |key: &str| {
+        format!("{{\"trial\":{{\"case\":\"s/one\",\"{key}\":[{{\"place\":\"known.toml:3\"}}]}}}}\n")
     };
     fs::write(&results, trial("known")).unwrap();
     assert!(stdout(&project.run(&["known", "prune"]).success()).starts_with("removed 0 entries"));
-    fs::write(&results, trial("fixed")).unwrap();
+    fs::write(&results, trial("known") + &trial("passes")).unwrap();
+    assert!(stdout(&project.run(&["known", "prune"]).success()).starts_with("kept known.toml:3"));
+    fs::write(&results, trial("passes")).unwrap();
     assert!(stdout(&project.run(&["known", "prune"]).success()).starts_with("removed 1 entry"));
     assert_eq!(fs::read_to_string(project.path("known.toml")).unwrap(), "# None yet.\n");
 }

@@ -96,7 +96,13 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     let listeners = bind(&options.addresses).await?;
     for listener in &listeners {
         let address = listener.local_addr().map_err(Failure::Prepare)?.to_string();
-        print_line(json!({ "ready": { "address": address } }))?;
+        let (implementation, version) = ("tonic", env!("TONIC_VERSION"));
+        let ready = json!({
+            "address": address,
+            "implementation": implementation,
+            "version": version,
+        });
+        print_line(json!({ "ready": ready }))?;
     }
     server::run(listeners, tls, stop_requests.first()).await?;
     Ok(())

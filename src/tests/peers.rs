@@ -195,7 +195,16 @@ impl Process {
         let line = self.next_line().expect("a ready line");
         let ready: Value = serde_json::from_str(&line).expect("JSON");
         let address = ready["ready"]["address"].as_str().expect("an address").to_owned();
-        assert_eq!(line, format!(r#"{{"ready":{{"address":"{address}"}}}}"#));
+        // Who it is differs; that it says so does not.
+        let of = |field: &str| ready["ready"][field].as_str().unwrap_or_default();
+        let (implementation, version) = (of("implementation"), of("version"));
+        assert!(!implementation.is_empty() && !version.is_empty(), "{line}");
+        assert_eq!(
+            line,
+            format!(
+                r#"{{"ready":{{"address":"{address}","implementation":"{implementation}","version":"{version}"}}}}"#
+            )
+        );
         address
     }
 

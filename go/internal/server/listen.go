@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"google.golang.org/grpc"
+
 	"crosswire/go/internal/commandline"
 )
 
@@ -73,17 +75,20 @@ func refusal(address string, err error) error {
 	return commandline.Usagef("cannot listen on %s: %s; %s", address, commandline.Reason(err), remedy)
 }
 
-// announce writes one ready line for each listener, with its actual port.
+// announce writes one ready line for each listener, with its actual port and the
+// library that serves there.
 func announce(listeners []net.Listener, stdout io.Writer) error {
 	type ready struct {
-		Address string `json:"address"`
+		Address        string `json:"address"`
+		Implementation string `json:"implementation"`
+		Version        string `json:"version"`
 	}
 	type line struct {
 		Ready ready `json:"ready"`
 	}
 	lines := json.NewEncoder(stdout)
 	for _, listener := range listeners {
-		if err := lines.Encode(line{ready{listener.Addr().String()}}); err != nil {
+		if err := lines.Encode(line{ready{listener.Addr().String(), "grpc-go", grpc.Version}}); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,7 @@ use std::{
 use crosswire::{
     child::Log,
     driver::{Client, ClientEvent, Errand, Server, Setting},
-    judge::{Strictness, judge},
+    judge::{Beliefs, Strictness, Verdict, judge},
     manifest::Limits,
     mark::CALL_ENTRY,
     observe::{Answer, Observation, Outcome, Wire},
@@ -124,9 +124,10 @@ impl Beside {
         let is_watched = wire.is_some();
         let outcome = Outcome::Answered(vec![answer]);
         let observation = Observation { wire, ..Observation::of(outcome) };
-        let judgement = judge(&self.case, &observation, None, Strictness::Must);
-        if !judgement.reason.is_empty() {
-            return Err(judgement.reason.into());
+        let judgement =
+            judge(&self.case, &observation, &Beliefs::none("server", "client"), Strictness::Must);
+        if judgement.verdict != Verdict::Pass {
+            return Err(format!("the call is judged wrong: {judgement:?}").into());
         }
         if is_watched && judgement.read_calls != 1 {
             return Err("a call was not read on the wire".into());

@@ -4,7 +4,7 @@ use std::{path::Path, pin::pin, sync::Arc, time::Duration};
 
 use crosswire::{
     event::Event,
-    judge::{Strictness, Verdict, judge},
+    judge::{Beliefs, Strictness, Verdict, judge},
     manifest::Limits,
     plan::{Cell, Plan, Trial},
     run::{self, Settings},
@@ -49,7 +49,8 @@ impl Tally {
         match event {
             Event::TrialObserved { cell, trial, observation } => {
                 let case = &self.plan.cells[*cell].trials[*trial].case;
-                let judgement = judge(case, observation, None, Strictness::Must);
+                let judgement =
+                    judge(case, observation, &Beliefs::none("server", "client"), Strictness::Must);
                 if judgement.verdict != Verdict::Pass || judgement.read_calls != 1 {
                     return Err(format!("a trial does not pass: {judgement:?}").into());
                 }
@@ -64,7 +65,7 @@ impl Tally {
 }
 
 fn plan(bench: &Bench) -> Arc<Plan> {
-    let trial = || Trial { case: Arc::clone(&bench.case), unsupported: None, known: None };
+    let trial = || Trial { case: Arc::clone(&bench.case), unsupported: None };
     let (server, client) = (Arc::clone(&bench.peer), Arc::clone(&bench.peer));
     let trials = (0..CALLS).map(|_| trial()).collect();
     Arc::new(Plan { cells: vec![Cell { server, client, trials }] })

@@ -147,6 +147,9 @@ fn peer() -> Result<Peer> {
     Ok(Peer {
         name: "rust".to_owned(),
         language: None,
+        implementation: None,
+        version: None,
+        waive: Vec::new(),
         requires: Vec::new(),
         build: None,
         features: Default::default(),

@@ -1,6 +1,6 @@
 //! `crosswire known`: changes the list of known failures.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use serde::Deserialize;
 
@@ -8,56 +8,79 @@ use super::{CommandError, print, report_folder};
 use crate::{
     command_line::{KnownAddArgs, KnownPruneArgs},
     exit::Exit,
-    input::{BadInput, OneOrMore, read_text},
-    known::{self, Known},
-    plan::Selection,
+    finding::{Explanation, without_positions},
+    input::{BadInput, read_text},
+    known::{self, Known, Whose},
     project::Project,
+    role::Role,
     text::count,
 };
 
 pub(super) fn add(project: &Project, arguments: &KnownAddArgs) -> Result<Exit, CommandError> {
     let path = list_path(project)?;
-    let new = Known {
-        server: arguments.server.clone(),
-        client: arguments.client.clone(),
-        case: arguments.case.clone(),
-        message: OneOrMore(arguments.message.clone()),
-        rules: arguments.rules.clone(),
-        reason: arguments.reason.clone(),
-        link: arguments.link.clone(),
-        place: Known::nowhere(),
-    };
-    known::add(path, &new)?;
+    known::add(path, &entry(arguments))?;
     let project = Project::load(Some(&project.manifest.path))?;
-    let defects = project.known_defects();
-    for defect in &defects {
-        eprintln!("crosswire: {defect}");
+    let position = project.known.entries.len() - 1;
+    let own = &project.known.entries[position].explanation.place;
+    let stale = project.stale_entries();
+    let stale: Vec<_> = stale.iter().filter(|stale| stale.place == *own).collect();
+    for entry in &stale {
+        eprintln!("crosswire: {entry}");
     }
-    if !defects.is_empty() {
-        known::remove(path, &[project.known.entries.len() - 1])?;
+    if !stale.is_empty() {
+        known::remove(path, &[position])?;
         return Ok(Exit::StaleKnown);
     }
     print(&format!("added to {}\n", path.display()))?;
     Ok(Exit::Success)
 }
 
+fn entry(arguments: &KnownAddArgs) -> Known {
+    let whose = match &arguments.peer[..] {
+        [] => Whose::Implementation {
+            names: arguments.implementation.clone(),
+            versions: arguments.versions.clone(),
+        },
+        peers => Whose::Peer(peers.to_vec()),
+    };
+    Known {
+        whose,
+        role: arguments.role.as_deref().map(|role| match role {
+            "server" => Role::Server,
+            _ => Role::Client,
+        }),
+        cases: arguments.case.clone(),
+        kinds: arguments.kind.clone(),
+        field: arguments.field.as_deref().map(without_positions),
+        got: arguments.got.clone(),
+        rules: arguments.rules.clone(),
+        explanation: Arc::new(Explanation {
+            reason: arguments.reason.clone(),
+            link: arguments.link.clone(),
+            place: "known add".into(),
+        }),
+        is_built_in: false,
+    }
+}
+
 pub(super) fn prune(project: &Project, arguments: &KnownPruneArgs) -> Result<Exit, CommandError> {
     let path = list_path(project)?;
-    let plan = project.plan(&Selection::everything());
     let last_run = LastRun::read(report_folder(project, arguments.report.as_ref()))?;
+    let hopeless = project.stale_entries();
     let mut over = Vec::new();
     let mut text = String::new();
     for (position, entry) in project.known.entries.iter().enumerate() {
-        let trials: Vec<_> =
-            plan.names().filter(|(s, c, case)| entry.matches(s, c, case)).collect();
-        let fixed = trials.iter().filter(|trial| last_run.has_fixed(**trial)).count();
-        if fixed == trials.len() {
+        let place = &entry.explanation.place;
+        let name = place.to_string();
+        let fixed = last_run.passes.iter().filter(|place| **place == name).count();
+        let known = last_run.explained.iter().filter(|place| **place == name).count();
+        let is_stale = hopeless.iter().any(|stale| stale.place == *place);
+        if is_stale || last_run.stale.contains(&name) || (fixed > 0 && known == 0) {
             over.push(position);
         } else if fixed > 0 {
             text.push_str(&format!(
-                "kept {}: {fixed} of its {} are fixed; narrow its patterns\n",
-                entry.place,
-                count(trials.len(), "trial")
+                "kept {place}: {fixed} of its {} are fixed; narrow its patterns\n",
+                count(fixed + known, "trial")
             ));
         }
     }
@@ -75,42 +98,62 @@ fn list_path(project: &Project) -> Result<&Path, BadInput> {
     })
 }
 
-/// The trials that the last run found fixed; none if there was no run.
+/// What the last run says of entries, by their places; nothing if there was no run.
+#[derive(Default)]
 struct LastRun {
-    fixed: BTreeSet<(String, String, String)>,
+    /// Once for each trial that passed although the entry says that it fails.
+    passes: Vec<String>,
+    /// Once for each trial that the entry explains.
+    explained: Vec<String>,
+    /// Entries that matched nothing in a whole run.
+    stale: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
 struct Line {
     trial: Option<Trial>,
+    summary: Option<Summary>,
 }
 
 #[derive(Deserialize)]
 struct Trial {
-    server: String,
-    client: String,
-    case: String,
-    verdict: String,
+    #[serde(default)]
+    passes: Vec<Entry>,
+    #[serde(default)]
+    known: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Summary {
+    #[serde(default)]
+    stale: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    place: String,
 }
 
 impl LastRun {
     fn read(folder: &Path) -> Result<Self, BadInput> {
         let path = folder.join("results.jsonl");
-        let mut fixed = BTreeSet::new();
-        if path.exists() {
-            for line in read_text(&path)?.lines() {
-                let line: Line = serde_json::from_str(line).map_err(|error| {
-                    BadInput::new(path.as_path(), format_args!("no report of a run: {error}"))
-                })?;
-                if let Some(trial) = line.trial.filter(|trial| trial.verdict == "fixed") {
-                    fixed.insert((trial.server, trial.client, trial.case));
-                }
+        let mut run = Self::default();
+        if !path.exists() {
+            return Ok(run);
+        }
+        let places = |entries: Vec<Entry>| entries.into_iter().map(|entry| entry.place);
+        for line in read_text(&path)?.lines() {
+            let line: Line = serde_json::from_str(line).map_err(|error| {
+                BadInput::new(path.as_path(), format_args!("no report of a run: {error}"))
+            })?;
+            if let Some(trial) = line.trial {
+                run.passes.extend(places(trial.passes));
+                run.explained.extend(places(trial.known));
+            }
+            if let Some(summary) = line.summary {
+                run.stale.extend(places(summary.stale));
             }
         }
-        Ok(Self { fixed })
-    }
-
-    fn has_fixed(&self, (server, client, case): (&str, &str, &str)) -> bool {
-        self.fixed.contains(&(server.to_owned(), client.to_owned(), case.to_owned()))
+        Ok(run)
     }
 }

@@ -1,6 +1,6 @@
 //! `crosswire list`: what there is, before anything runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CommandError, print, selection};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     exit::Exit,
     known::Known,
     manifest::ServerStart,
-    plan::{Cell, Plan, Trial},
+    plan::{Cell, Plan},
     project::Project,
     rules,
     run::missing_programs,
@@ -68,19 +68,21 @@ fn peers(project: &Project) -> String {
     text
 }
 
-/// Each entry that covers a trial of the plan, with its cause.
+/// Each entry that is about a case of the plan, with its cause. Which library a peer is
+/// made of, it says when it has started: here, entries of all libraries are shown.
 fn known(project: &Project, plan: &Plan) -> String {
-    let trials = || plan.cells.iter().flat_map(|cell| &cell.trials);
     let mut text = String::new();
-    for entry in &project.known.entries {
-        let is_of_it =
-            |trial: &&Trial| trial.known.as_ref().is_some_and(|known| known.place == entry.place);
-        let covered = trials().filter(is_of_it).count();
-        if covered > 0 {
-            let Known { server, client, case, reason, link, .. } = &**entry;
-            let trials = count(covered, "trial");
-            text.push_str(&format!("server {server}, client {client}: {case}  {trials}\n"));
-            text.push_str(&format!("    {} ({})\n", printable(reason), printable(link)));
+    let cases: BTreeSet<&str> = plan.names().map(|(_, _, case)| case).collect();
+    for entry in project.known.entries.iter().chain(&project.built_in.entries) {
+        let about = cases.iter().filter(|case| entry.is_about(case)).count();
+        if about > 0 {
+            let Known { whose, cases, explanation, .. } = &**entry;
+            let role = entry.role.map(|role| format!(" {role}")).unwrap_or_default();
+            let patterns: Vec<String> = cases.iter().map(ToString::to_string).collect();
+            let number = count(about, "case");
+            text.push_str(&format!("{whose}{role}: {}  {number}\n", patterns.join(", ")));
+            let (reason, link) = (printable(&explanation.reason), printable(&explanation.link));
+            text.push_str(&format!("    {reason} ({link})\n"));
         }
     }
     text

@@ -24,12 +24,16 @@ use crate::{
     driver::Hello,
     event::{Event, Times},
     exit::Exit,
+    finding::Finding,
     guard::Guard,
-    judge::{Strictness, judge},
-    plan::Plan,
+    judge::{Beliefs, Strictness, Verdict, Waiver, judge},
+    known::{KnownList, Met, Party},
+    manifest::{Peer, Waived},
+    plan::{Cell, Plan},
     project::Project,
     report::{Console, JsonLines, Note, Progress, Rerun, Summary, Traces, junit},
     results::{Judged, Results},
+    role::Role,
     run::{self, Settings, missing_programs},
     text,
 };
@@ -43,10 +47,10 @@ pub(super) fn run(
     manifest: Option<&Path>,
 ) -> Result<Exit, CommandError> {
     let selection = selection(project, &arguments.select)?;
-    let defects = project.known_defects();
-    if !defects.is_empty() {
-        for defect in &defects {
-            eprintln!("crosswire: {defect}");
+    let stale = project.stale_entries();
+    if !stale.is_empty() {
+        for entry in &stale {
+            eprintln!("crosswire: {entry}");
         }
         return Ok(Exit::StaleKnown);
     }
@@ -61,7 +65,7 @@ pub(super) fn run(
         return Ok(Exit::Blocked);
     }
     let folder = report_folder(project, arguments.report.as_ref());
-    let mut session = Session::new(Arc::clone(&plan), folder, arguments)?;
+    let mut session = Session::new(project, Arc::clone(&plan), folder, arguments)?;
     let guard = Guard::start()
         .map_err(CommandError::system("the guard of the peers' processes cannot be started"))?;
     let certificates = plan
@@ -126,10 +130,15 @@ fn shell_word(word: &str) -> String {
 }
 
 /// A run in progress: what is known of it so far.
-struct Session {
+struct Session<'a> {
+    project: &'a Project,
     plan: Arc<Plan>,
     results: Results,
     strictness: Strictness,
+    /// Whether nothing was left out that there is.
+    is_whole: bool,
+    /// The entries of the user's known list that were met.
+    met: Met,
     /// Whether every trial gets a transcript.
     traces_all: bool,
     traces: Traces,
@@ -142,15 +151,23 @@ struct Session {
     times: Times,
 }
 
-impl Session {
+impl<'a> Session<'a> {
     /// Starts the reports.
-    fn new(plan: Arc<Plan>, folder: &Path, arguments: &RunArgs) -> Result<Self, CommandError> {
+    fn new(
+        project: &'a Project,
+        plan: Arc<Plan>,
+        folder: &Path,
+        arguments: &RunArgs,
+    ) -> Result<Self, CommandError> {
         let path = folder.join("results.jsonl");
         let lines = fs::create_dir_all(folder)
             .and_then(|()| remove_last_run(folder))
             .and_then(|()| JsonLines::create(&path, &plan, SystemTime::now()))
             .map_err(CommandError::system(format!("{} cannot be written", path.display())))?;
         Ok(Self {
+            project,
+            is_whole: arguments.select.is_everything(),
+            met: Met::default(),
             results: Results::new(Arc::clone(&plan)),
             strictness: if arguments.strict { Strictness::Should } else { Strictness::Must },
             traces_all: arguments.trace,
@@ -212,8 +229,13 @@ impl Session {
         match &event {
             Event::TrialObserved { cell, trial, observation } => {
                 let planned = &self.plan.cells[*cell].trials[*trial];
-                let known = planned.known.as_ref();
-                let judgement = judge(&planned.case, observation, known, self.strictness);
+                let lists = [&self.project.known, &self.project.built_in];
+                let beliefs = beliefs(&self.results, *cell, &self.plan.cells[*cell], &lists);
+                let judgement = judge(&planned.case, observation, &beliefs, self.strictness);
+                let known = judgement.findings.iter().filter_map(Finding::known);
+                let places = known.map(|known| &known.place);
+                let (server, client) = (beliefs.server, beliefs.client);
+                self.met.trial(lists[0], server, client, &planned.case.name, places);
                 let is_traced = self.traces_all || judgement.verdict.is_unexpected();
                 let trace = match &observation.wire {
                     Some(wire) if is_traced => {
@@ -232,9 +254,17 @@ impl Session {
                     self.lines.append(&record).map_err(unwritable)?;
                 }
             }
-            Event::CellReady { cell, hello } => {
-                let name = self.plan.cells[*cell].client.name.clone();
-                self.hellos.insert(name, hello.clone());
+            Event::CellReady { cell, hello, server } => {
+                let Cell { server: server_peer, client: client_peer, .. } = &self.plan.cells[*cell];
+                for (role, peer, claimed) in [
+                    (Role::Server, server_peer, server.clone()),
+                    (Role::Client, client_peer, Some(hello.identity())),
+                ] {
+                    // The harness itself is no library.
+                    let claimed = claimed.filter(|_| !peer.is_scripted());
+                    self.results.set_identity(*cell, role, peer.identity(claimed.as_ref()));
+                }
+                self.hellos.insert(client_peer.name.clone(), hello.clone());
             }
             Event::PeerBlocked { peer, why } => {
                 self.blocked.insert(peer.clone(), why.clone());
@@ -268,10 +298,34 @@ impl Session {
     ) -> Result<Exit, CommandError> {
         let Self { plan, results, lines, hellos, blocked, mut notes, build, times, .. } = self;
         notes.sort();
+        let mut identities = BTreeMap::new();
+        for (index, cell) in plan.cells.iter().enumerate() {
+            for (role, peer) in [(Role::Server, &cell.server), (Role::Client, &cell.client)] {
+                if let Some(identity) = results.identity(index, role) {
+                    identities.insert(peer.name.clone(), identity.clone());
+                }
+            }
+        }
         let counts = results.counts();
-        let exit = counts.exit(stopped.is_some());
-        let summary =
-            Summary { counts, exit, stopped, elapsed, build, times, hellos, blocked, notes };
+        let is_complete = self.is_whole && stopped.is_none() && counts.of(Verdict::Blocked) == 0;
+        let stale = if is_complete { self.met.stale(&project.known) } else { Vec::new() };
+        let exit = match counts.exit(stopped.is_some()) {
+            Exit::Success if !stale.is_empty() => Exit::StaleKnown,
+            exit => exit,
+        };
+        let summary = Summary {
+            counts,
+            exit,
+            stopped,
+            elapsed,
+            build,
+            times,
+            hellos,
+            blocked,
+            notes,
+            stale,
+            identities,
+        };
         let records = results.records();
         let console = Console {
             out: anstream::stdout().lock(),
@@ -293,6 +347,28 @@ impl Session {
             }
             _ => Ok(exit),
         }
+    }
+}
+
+/// What is believed of a cell's two sides.
+fn beliefs<'a>(
+    results: &'a Results,
+    index: usize,
+    cell: &'a Cell,
+    known: &'a [&'a KnownList],
+) -> Beliefs<'a> {
+    let Cell { server, client, .. } = cell;
+    let party =
+        |role, peer: &'a Peer| Party { peer: &peer.name, identity: results.identity(index, role) };
+    let waived = |role, peer: &'a Peer| {
+        let waived = peer.waive.iter();
+        waived.map(move |Waived { rule, why }| (role, Waiver { rule, why }))
+    };
+    Beliefs {
+        known,
+        server: party(Role::Server, server),
+        client: party(Role::Client, client),
+        waivers: waived(Role::Server, server).chain(waived(Role::Client, client)).collect(),
     }
 }
 

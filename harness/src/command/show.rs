@@ -80,11 +80,12 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
         let how = if case.is_sequential { "one after another" } else { "all at once" };
         line("", &format!("and {more}, {how}"));
     }
-    for entry in &project.known.entries {
-        if entry.case.matches(&case.name) {
-            let (server, client) = (&entry.server, &entry.client);
-            let (reason, link) = (&entry.reason, &entry.link);
-            line("known", &format!("server {server}, client {client}: {reason} ({link})"));
+    for entry in project.known.entries.iter().chain(&project.built_in.entries) {
+        if entry.is_about(&case.name) {
+            let (whose, explanation) = (&entry.whose, &entry.explanation);
+            let role = entry.role.map(|role| format!(" {role}")).unwrap_or_default();
+            let (reason, link) = (&explanation.reason, &explanation.link);
+            line("known", &format!("{whose}{role}: {reason} ({link})"));
         }
     }
     text

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
 use crate::{
+    identity::Identity,
     observe::Answer,
     suite::{Call, Case, Code},
     text::{printable, shorten},
@@ -21,10 +22,20 @@ pub(super) struct ReadyLine {
     pub(super) ready: Ready,
 }
 
-/// Where a server listens.
+/// Where a server listens, and what it is made of.
 #[derive(Deserialize)]
 pub(super) struct Ready {
     pub(super) address: String,
+    implementation: Option<String>,
+    version: Option<String>,
+}
+
+impl Ready {
+    /// What it says of itself.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        let implementation = self.implementation.as_ref()?;
+        Some(Identity::claimed(implementation, self.version.as_deref()))
+    }
 }
 
 /// A client's introduction.
@@ -40,6 +51,14 @@ pub struct Hello {
     pub features: Vec<String>,
     /// How many calls it takes at once.
     pub max_in_flight: usize,
+}
+
+impl Hello {
+    /// What the client says of itself.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity::claimed(&self.implementation, Some(&self.version))
+    }
 }
 
 /// What a client may say.

@@ -9,9 +9,13 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::{Setting, StartError, protocol::ReadyLine};
+use super::{
+    Setting, StartError,
+    protocol::{Ready, ReadyLine},
+};
 use crate::{
     child::{Child, Line, Lines, Log, MemoryMark, Pipes, StopRequest, Stopped, describe},
+    identity::Identity,
     manifest::ServerStart,
     text::{self, printable, shorten},
 };
@@ -39,6 +43,8 @@ pub struct Server {
     /// Where it listens, `HOST:PORT`; `None` for the harness itself, which listens anew
     /// for each script.
     pub address: Option<String>,
+    /// What it says it is made of.
+    pub identity: Option<Identity>,
     process: Option<Running>,
     /// Whether it says something on a new connection before its client does, as HTTP/2
     /// without TLS wants it.
@@ -68,8 +74,9 @@ impl Server {
                 let cmd = fill(cmd, tls, "127.0.0.1:0");
                 let mut started = Started::spawn(&cmd, &setting)?;
                 let limit = setting.limits.start;
-                let address = started.ready_line(limit).await?;
-                Ok(started.ready(address, tls, setting.log))
+                let ready = started.ready_line(limit).await?;
+                let identity = ready.identity();
+                Ok(Self { identity, ..started.ready(ready.address, tls, setting.log) })
             }
             ServerStart::AcceptsOnFreePort { cmd } => {
                 let address = free_address()
@@ -87,14 +94,17 @@ impl Server {
                 started.accepts(address, setting.limits.start).await?;
                 Ok(started.ready(address.clone(), tls, setting.log))
             }
-            ServerStart::Scripted => Ok(Self { address: None, process: None, speaks_first: true }),
+            ServerStart::Scripted => Ok(Self::elsewhere(None)),
             ServerStart::RunsAt { address } => match connect(address).await {
-                Ok(_) => {
-                    Ok(Self { address: Some(address.clone()), process: None, speaks_first: true })
-                }
+                Ok(_) => Ok(Self::elsewhere(Some(address.clone()))),
                 Err(source) => Err(StartError::NotThere { address: address.clone(), source }),
             },
         }
+    }
+
+    /// One that is no process of this run's, without TLS.
+    const fn elsewhere(address: Option<String>) -> Self {
+        Self { address, identity: None, process: None, speaks_first: true }
     }
 
     /// Waits until the server's process ends, and says how. One that runs
@@ -181,13 +191,13 @@ impl Started {
         Ok(Self { child, stdin, stdout, log })
     }
 
-    /// Reads stdout until the ready line, and returns its address.
-    async fn ready_line(&mut self, limit: Duration) -> Result<String, StartError> {
+    /// Reads stdout until the ready line.
+    async fn ready_line(&mut self, limit: Duration) -> Result<Ready, StartError> {
         let found = timeout(limit, async {
             while let Some(line) = self.stdout.next().await {
                 let Line::Whole(bytes) = &line else { continue };
                 match serde_json::from_slice::<ReadyLine>(bytes) {
-                    Ok(line) => return Some(line.ready.address),
+                    Ok(line) => return Some(line.ready),
                     Err(_) => self.log.write(&format!("stdout: {line}")),
                 }
             }
@@ -195,9 +205,9 @@ impl Started {
         })
         .await;
         match found {
-            Ok(Some(address)) if is_address(&address) => Ok(address),
-            Ok(Some(address)) => {
-                let address = shorten(&printable(&address), 80);
+            Ok(Some(ready)) if is_address(&ready.address) => Ok(ready),
+            Ok(Some(ready)) => {
+                let address = shorten(&printable(&ready.address), 80);
                 let why = format!("`{address}` is no HOST:PORT");
                 Err(StartError::Announcement { why })
             }
@@ -236,7 +246,7 @@ impl Started {
             }
         });
         let process = Some(Running { child, stdin });
-        Server { address: Some(address), process, speaks_first: tls.is_empty() }
+        Server { address: Some(address), identity: None, process, speaks_first: tls.is_empty() }
     }
 
     async fn ended(&mut self, how: String) -> StartError {

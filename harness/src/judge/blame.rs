@@ -3,48 +3,52 @@
 //! A server that fails a case with every client, while those clients pass it with
 //! other servers, is to blame, and the other way round.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use super::{Judgement, Verdict};
-use crate::{manifest::SCRIPTED, role::Role, text::list};
-
-/// A side of a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Side {
-    /// The server.
-    Server,
-    /// The client.
-    Client,
-    /// The evidence does not tell.
-    Unclear,
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Server => "server",
-            Self::Client => "client",
-            Self::Unclear => "unclear",
-        })
-    }
-}
-
-impl From<Role> for Side {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Server => Self::Server,
-            Role::Client => Self::Client,
-        }
-    }
-}
+use crate::{
+    finding::{Finding, Side},
+    manifest::SCRIPTED,
+};
 
 /// Whom the evidence points to, and what the evidence is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blame {
     /// Whom.
     pub side: Side,
-    /// The evidence, in words.
-    pub evidence: String,
+    /// What points there.
+    pub evidence: Evidence,
+}
+
+/// What blame rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Evidence {
+    /// What passed shows it.
+    Wire,
+    /// The other side is the harness itself.
+    Script,
+    /// The process itself did it.
+    Process,
+    /// There is none: no other cell ran the case.
+    NoOtherCell,
+    /// Every cell fails the case.
+    EveryCell,
+    /// How the two did in other cells.
+    Cells {
+        /// The server, with other clients.
+        server: Tally,
+        /// The client, with other servers.
+        client: Tally,
+    },
+}
+
+/// How one peer did in the other cells, by the names of the peers on the other side.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// With whom it fails, too.
+    pub failed: Vec<String>,
+    /// With whom it passes.
+    pub passed: Vec<String>,
 }
 
 /// The judgement of every cell that ran one case, by server and client.
@@ -57,80 +61,65 @@ pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blam
     if !has_failed(judgement)? {
         return None;
     }
-    if let Some(side) = judgement.side {
-        let evidence = match judgement.verdict {
-            Verdict::Fail | Verdict::Known if !judgement.violations.is_empty() => {
-                "seen on the wire"
-            }
-            _ if server == SCRIPTED || client == SCRIPTED => "the other side is a script",
-            _ => "seen of that process itself",
+    let is_scripted = server == SCRIPTED || client == SCRIPTED;
+    if let Some(Finding { kind, side: Some(side), .. }) = judgement.names_side() {
+        let evidence = match kind {
+            kind if kind.is_of_the_wire() => Evidence::Wire,
+            _ if is_scripted => Evidence::Script,
+            _ => Evidence::Process,
         };
-        let evidence = evidence.to_owned();
-        return Some(Blame { side, evidence });
+        return Some(Blame { side: *side, evidence });
     }
-    let real_side = [(server, Side::Client), (client, Side::Server)];
-    if let Some((_, side)) = real_side.into_iter().find(|(name, _)| *name == SCRIPTED) {
-        return Some(Blame { side, evidence: "the other side is a script".to_owned() });
+    if is_scripted {
+        let side = if server == SCRIPTED { Side::Client } else { Side::Server };
+        return Some(Blame { side, evidence: Evidence::Script });
     }
-    let of_server = Record::of(
+    let of_server = Tally::of(
         Side::Server,
         matrix.iter().filter(|(other, _)| other.0 == server && other.1 != client),
     );
-    let of_client = Record::of(
+    let of_client = Tally::of(
         Side::Client,
         matrix.iter().filter(|(other, _)| other.1 == client && other.0 != server),
     );
     let (server_share, client_share) = (of_server.failed_share(), of_client.failed_share());
     let nobody_passes = !matrix.values().any(|judgement| has_failed(judgement) == Some(false));
+    let cells =
+        |side| (side, Evidence::Cells { server: of_server.clone(), client: of_client.clone() });
     let (side, evidence) = if of_server.is_empty() && of_client.is_empty() {
-        (Side::Unclear, "no other cell ran this case".to_owned())
+        (Side::Unclear, Evidence::NoOtherCell)
     } else if nobody_passes {
-        let what = "every cell fails it, so the case itself may be wrong";
-        (Side::Unclear, what.to_owned())
+        (Side::Unclear, Evidence::EveryCell)
     } else if server_share > client_share {
-        let evidence =
-            [of_server.say("it", "client"), of_client.say(&format!("client {client}"), "server")];
-        (Side::Server, join(evidence))
+        cells(Side::Server)
     } else if client_share > server_share {
-        let evidence =
-            [of_client.say("it", "server"), of_server.say(&format!("server {server}"), "client")];
-        (Side::Client, join(evidence))
+        cells(Side::Client)
     } else {
-        let evidence = [
-            of_server.say(&format!("server {server}"), "client"),
-            of_client.say(&format!("client {client}"), "server"),
-        ];
-        (Side::Unclear, join(evidence))
+        cells(Side::Unclear)
     };
     Some(Blame { side, evidence })
 }
 
-/// How one peer did in the other cells.
-struct Record<'a> {
-    failed: Vec<&'a str>,
-    passed: Vec<&'a str>,
-}
-
-impl<'a> Record<'a> {
+impl Tally {
     /// The record of one side's peer, in cells with other peers on the other side.
-    fn of(
+    fn of<'a>(
         side: Side,
         cells: impl Iterator<Item = (&'a (&'a str, &'a str), &'a &'a Judgement)>,
     ) -> Self {
-        let mut record = Self { failed: Vec::new(), passed: Vec::new() };
+        let mut tally = Self::default();
         for (&(server, client), judgement) in cells {
             // A failure that names the other side is no evidence against this one.
-            if judgement.side.is_some_and(|named| named != side) {
+            if judgement.side().is_some_and(|named| named != side) {
                 continue;
             }
-            let other = if side == Side::Server { client } else { server };
+            let other = if side == Side::Server { client } else { server }.to_owned();
             match has_failed(judgement) {
-                Some(true) => record.failed.push(other),
-                Some(false) => record.passed.push(other),
+                Some(true) => tally.failed.push(other),
+                Some(false) => tally.passed.push(other),
                 None => {}
             }
         }
-        record
+        tally
     }
 
     fn is_empty(&self) -> bool {
@@ -144,23 +133,6 @@ impl<'a> Record<'a> {
             return Share { failed: 1, cells: 2 };
         }
         Share { failed: self.failed.len(), cells: self.failed.len() + self.passed.len() }
-    }
-
-    fn say(&self, who: &str, others: &str) -> Option<String> {
-        let others = |names: &[&str]| {
-            let plural = if names.len() == 1 { "" } else { "s" };
-            format!("{others}{plural} {}", list(names))
-        };
-        match (&self.failed[..], &self.passed[..]) {
-            ([], []) => None,
-            (failed, []) => Some(format!("{who} also fails with {}", others(failed))),
-            ([], passed) => Some(format!("{who} passes with {}", others(passed))),
-            (failed, passed) => Some(format!(
-                "{who} also fails with {} and passes with {}",
-                others(failed),
-                others(passed)
-            )),
-        }
     }
 }
 
@@ -182,10 +154,6 @@ impl PartialOrd for Share {
     }
 }
 
-fn join(parts: [Option<String>; 2]) -> String {
-    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
 /// `None` for a trial that was not tried.
 fn has_failed(judgement: &Judgement) -> Option<bool> {
     match judgement.verdict {
@@ -197,10 +165,13 @@ fn has_failed(judgement: &Judgement) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::finding::Kind;
 
     /// Reads a matrix such as `a: pass fail`, servers in lines, clients in columns.
-    fn blamed(rows: &[&str], server: &str, client: &str) -> Option<(Side, String)> {
+    fn blamed(rows: &[&str], server: &str, client: &str) -> Option<(Side, Evidence)> {
         let verdict = |word: &str| match word {
             "pass" => Verdict::Pass,
             "fail" => Verdict::Fail,
@@ -213,7 +184,7 @@ mod tests {
             .flat_map(|row| {
                 let (server, verdicts) = row.split_once(": ").unwrap();
                 ["a", "b", "c"].iter().zip(verdicts.split(' ')).map(move |(client, word)| {
-                    let judgement = Judgement::new(verdict(word), "");
+                    let judgement = Judgement { verdict: verdict(word), ..Judgement::of(vec![]) };
                     (server.to_owned(), (*client).to_owned(), judgement)
                 })
             })
@@ -243,7 +214,7 @@ mod tests {
             ("blocked cells are no evidence", &["a: fail blocked"], "a", "a", Side::Unclear),
         ] {
             let (side, evidence) = blamed(rows, server, client).expect(name);
-            assert_eq!(side, expected, "{name}: {evidence}");
+            assert_eq!(side, expected, "{name}: {evidence:?}");
         }
         assert_eq!(blamed(&server_a, "b", "a"), None);
     }
@@ -251,8 +222,11 @@ mod tests {
     /// Server a answers client a wrongly, and something happens with client b.
     #[test]
     fn a_failure_with_an_owner_is_no_evidence_against_the_other_side() {
-        let failed = |side| Judgement { side, ..Judgement::new(Verdict::Crashed, "") };
-        let (wrong, pass) = (failed(None), Judgement::new(Verdict::Pass, ""));
+        let failed = |side| {
+            let crash = Finding::new(Kind::Crash, Value::Null, Value::Null);
+            Judgement::of(vec![Finding { side, ..crash }])
+        };
+        let (wrong, pass) = (failed(None), Judgement::of(vec![]));
         for (name, owner, expected) in [
             ("client b crashes by itself", Side::Client, Side::Unclear),
             ("server a crashes too", Side::Server, Side::Server),
@@ -266,17 +240,17 @@ mod tests {
                 (("c", "a"), &pass),
             ]);
             let blamed = blame(&matrix, "a", "a").unwrap();
-            assert_eq!(blamed.side, expected, "{name}: {}", blamed.evidence);
+            assert_eq!(blamed.side, expected, "{name}: {:?}", blamed.evidence);
         }
     }
 
     #[test]
-    fn the_evidence_reads_as_prose() {
+    fn the_evidence_is_how_both_did_elsewhere() {
         let rows = ["a: fail fail fail", "b: pass pass pass", "c: fail pass pass"];
         let (_, evidence) = blamed(&rows, "a", "a").unwrap();
-        assert_eq!(
-            evidence,
-            "it also fails with clients b and c; client a also fails with server c and passes with server b"
-        );
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let server = Tally { failed: names(&["b", "c"]), passed: names(&[]) };
+        let client = Tally { failed: names(&["c"]), passed: names(&["b"]) };
+        assert_eq!(evidence, Evidence::Cells { server, client });
     }
 }

@@ -2,101 +2,109 @@
 
 use approx::relative_eq;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use prost_reflect::{DynamicMessage, ReflectMessage as _, Value as Field};
+use prost_reflect::{DynamicMessage, MapKey, ReflectMessage as _, Value as Field};
 use serde_json::{Value, json};
 
-use super::QUOTED_CHARACTERS;
+use super::MOST_QUOTED;
 use crate::{
+    finding::{Finding, Kind},
     observe::Answer,
-    suite::{Approx, Call, Code, allowed_in_words, message_value},
-    text::{count, printable, shorten},
+    suite::{Approx, Call, Code, message_value},
+    text::shorten,
 };
 
-/// How much of a list or text is quoted in a reason.
-const QUOTED_VALUE: usize = 120;
-
-/// The first way in which an answer is not what it should be.
-pub(super) fn mismatch(call: &Call, answer: &Answer) -> Option<String> {
+/// Every way in which an answer is not what it should be. With another status, what
+/// belongs to the right one is not missed: only what came is compared.
+pub(super) fn differences(call: &Call, answer: &Answer) -> Vec<Finding> {
     let expect = &call.expect;
-    if !expect.codes.contains(&answer.code) {
-        let mut got = answer.code.to_string();
+    let mut findings = Vec::new();
+    let is_status = expect.codes.contains(&answer.code);
+    if !is_status {
+        let allowed: Vec<String> = expect.codes.iter().map(ToString::to_string).collect();
+        let mut got = json!({ "code": answer.code.to_string() });
         if !answer.message.is_empty() {
-            got.push_str(&format!(" ({})", quote(&answer.message, QUOTED_CHARACTERS)));
+            got["message"] = shorten(&answer.message, MOST_QUOTED).into();
         }
-        return Some(format!("expected {}, got {got}", allowed_in_words(&expect.codes)));
+        findings.push(Finding::new(Kind::Status, allowed, got));
     }
-    if let Some(message) = &expect.status_message
-        && *message != answer.message
-    {
-        let got = quote(&answer.message, QUOTED_CHARACTERS);
-        return Some(format!("status message: expected `{}`, got `{got}`", printable(message)));
+    if is_status {
+        findings.extend(of_status(call, answer));
     }
-    if let Some(text) = &expect.status_message_has
-        && !answer.message.contains(text)
-    {
-        let got = quote(&answer.message, QUOTED_CHARACTERS);
-        return Some(format!("status message: expected `{}` in it, got `{got}`", printable(text)));
-    }
-    if let Some(text) = &expect.status_message_lacks
-        && answer.message.contains(text)
-    {
-        let got = quote(&answer.message, QUOTED_CHARACTERS);
-        return Some(format!(
-            "status message: expected no `{}` in it, got `{got}`",
-            printable(text)
-        ));
-    }
-    if let Some(expected) = &expect.status_details
-        && *expected != answer.details
-    {
-        let (want, got) = (STANDARD.encode(expected), STANDARD.encode(&answer.details));
-        let got = shorten(&got, QUOTED_VALUE);
-        return Some(format!("status details: expected `{want}`, got `{got}`"));
-    }
-    if let Some(expected) = expect.message_count
+    if let Some(expected) = expect.message_count.filter(|_| is_status)
         && expected != answer.messages.len()
     {
-        return Some(wrong_count(expected, answer));
+        findings.push(wrong_count(expected, answer));
     }
-    if let Some(expected) = &expect.messages
-        && let Some(difference) = messages_differ(call, expected, answer)
-    {
-        return Some(difference);
+    if let Some(expected) = &expect.messages {
+        findings.extend(of_messages(call, expected, answer));
+        let is_enough =
+            expect.is_partial && answer.code != Code::OK && answer.messages.len() < expected.len();
+        if is_status && expected.len() != answer.messages.len() && !is_enough {
+            findings.push(wrong_count(expected.len(), answer));
+        }
     }
-    missing_pair("headers", &expect.headers, &answer.headers).or_else(|| {
+    if is_status {
+        findings.extend(of_pairs(Kind::Headers, &expect.headers, &answer.headers));
         // An API may show a unary call's trailers among its headers, as tonic's does.
         let is_streaming = call.method.descriptor.as_ref().is_some_and(|m| m.is_server_streaming());
         let merged = (!is_streaming).then(|| [&answer.headers[..], &answer.trailers].concat());
         let shown = merged.as_deref().unwrap_or(&answer.trailers);
-        missing_pair("trailers", &expect.trailers, shown)
-    })
+        findings.extend(of_pairs(Kind::Trailers, &expect.trailers, shown));
+    }
+    findings
 }
 
-fn wrong_count(expected: usize, answer: &Answer) -> String {
-    format!("expected {}, got {}", count(expected, "message"), answer.messages.len())
+/// The status beside its code.
+fn of_status(call: &Call, answer: &Answer) -> Vec<Finding> {
+    let expect = &call.expect;
+    let mut findings = Vec::new();
+    let got = || shorten(&answer.message, MOST_QUOTED);
+    let message = |expected: Value| Finding::new(Kind::StatusMessage, expected, got());
+    if let Some(text) = expect.status_message.as_ref().filter(|text| **text != answer.message) {
+        findings.push(message(text.as_str().into()));
+    }
+    if let Some(text) = &expect.status_message_has
+        && !answer.message.contains(text)
+    {
+        findings.push(message(json!({ "has": text })));
+    }
+    if let Some(text) = &expect.status_message_lacks
+        && answer.message.contains(text)
+    {
+        findings.push(message(json!({ "lacks": text })));
+    }
+    if let Some(expected) = expect.status_details.as_ref().filter(|one| **one != answer.details) {
+        let got = shorten(&STANDARD.encode(&answer.details), MOST_QUOTED);
+        findings.push(Finding::new(Kind::Details, STANDARD.encode(expected), got));
+    }
+    findings
+}
+
+fn wrong_count(expected: usize, answer: &Answer) -> Finding {
+    Finding::new(Kind::Count, expected, answer.messages.len())
 }
 
 /// For each name that is expected, all its values in their order. Several entries and
 /// one whose values are joined by commas mean the same (gRPC's `PROTOCOL-HTTP2.md`,
 /// Custom-Metadata), with blanks beside the commas or without (RFC 9110, section 5.3).
-fn missing_pair(
-    place: &str,
-    expected: &[(String, String)],
-    actual: &[(String, String)],
-) -> Option<String> {
-    let values = |pairs: &[(String, String)], name: &str| -> Vec<String> {
+fn of_pairs(kind: Kind, expected: &[Pair], actual: &[Pair]) -> Vec<Finding> {
+    let values = |pairs: &[Pair], name: &str| -> Vec<String> {
         pairs.iter().filter(|(other, _)| other == name).map(|(_, v)| v.clone()).collect()
     };
-    expected.iter().find_map(|(name, _)| {
+    let mut findings: Vec<Finding> = Vec::new();
+    for (name, _) in expected {
         let (want, got) = (values(expected, name), values(actual, name));
-        if !got.is_empty() && are_joined(&want, &got.join(",")) {
-            return None;
+        let is_right = !got.is_empty() && are_joined(&want, &got.join(","));
+        let is_told = findings.iter().any(|finding| finding.field.as_ref() == Some(name));
+        if !is_right && !is_told {
+            let got = (!got.is_empty()).then(|| shorten(&got.join(","), MOST_QUOTED));
+            findings.push(Finding::new(kind, want.join(","), got).at(name));
         }
-        let quoted = |values: &[String]| format!("`{}`", quote(&values.join(","), QUOTED_VALUE));
-        let got = if got.is_empty() { "none".to_owned() } else { quoted(&got) };
-        Some(format!("{place}: expected {name} {}, got {got}", quoted(&want)))
-    })
+    }
+    findings
 }
+
+type Pair = (String, String);
 
 /// Whether a text is these values with commas between them, and blanks beside the commas.
 fn are_joined(values: &[String], text: &str) -> bool {
@@ -117,78 +125,81 @@ fn are_joined(values: &[String], text: &str) -> bool {
 /// What HTTP allows beside a comma.
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// The messages in their order; the first that differs tells, then the number.
-fn messages_differ(call: &Call, expected: &[DynamicMessage], answer: &Answer) -> Option<String> {
+/// The messages that came, each with the one that is expected in its place.
+fn of_messages(call: &Call, expected: &[DynamicMessage], answer: &Answer) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for (index, (expected, bytes)) in expected.iter().zip(&answer.messages).enumerate() {
         let path = format!("messages[{index}]");
         let mut actual = match DynamicMessage::decode(expected.descriptor(), bytes.as_slice()) {
             Ok(actual) => actual,
             Err(error) => {
-                let name = expected.descriptor().full_name().to_owned();
-                return Some(format!("{path} is no {name}: {error}"));
+                let name = json!({ "type": expected.descriptor().full_name() });
+                let got = json!({ "undecodable": error.to_string() });
+                findings.push(Finding::new(Kind::Message, name, got).at(path));
+                continue;
             }
         };
         if call.expect.takes_unknown_fields {
             actual.take_unknown_fields().for_each(drop);
         }
-        let difference = message_differs(&path, expected, &actual, call.expect.approx);
-        if difference.is_some() {
-            return difference;
-        }
+        of_message(&path, expected, &actual, call.expect.approx, &mut findings);
     }
-    let is_enough =
-        call.expect.is_partial && answer.code != Code::OK && answer.messages.len() < expected.len();
-    (expected.len() != answer.messages.len() && !is_enough)
-        .then(|| wrong_count(expected.len(), answer))
+    findings
 }
 
-fn message_differs(
+fn of_message(
     path: &str,
     expected: &DynamicMessage,
     actual: &DynamicMessage,
     approx: Option<Approx>,
-) -> Option<String> {
+    findings: &mut Vec<Finding>,
+) {
     for field in expected.descriptor().fields() {
         let path = format!("{path}.{}", field.name());
-        if field.supports_presence() && expected.has_field(&field) != actual.has_field(&field) {
-            let word = |present: bool| if present { "present" } else { "absent" };
-            let (want, got) = (expected.has_field(&field), actual.has_field(&field));
-            return Some(format!("{path}: expected {}, got {}", word(want), word(got)));
-        }
         let (want, got) = (expected.get_field(&field), actual.get_field(&field));
-        let difference = field_differs(&path, &want, &got, approx);
-        if difference.is_some() {
-            return difference;
+        let (is_wanted, is_there) = (expected.has_field(&field), actual.has_field(&field));
+        if field.supports_presence() && is_wanted != is_there {
+            let value = |is_there, value| if is_there { field_value(value) } else { Value::Null };
+            let (want, got) = (value(is_wanted, &want), value(is_there, &got));
+            findings.push(Finding::new(Kind::Message, want, got).at(path));
+        } else {
+            of_field(&path, &want, &got, approx, findings);
         }
     }
-    let unknown = actual.unknown_fields().next()?;
-    Some(format!("{path}: field {} is not in the proto", unknown.number()))
+    if let Some(unknown) = actual.unknown_fields().next() {
+        let got = json!({ "unknown_field": unknown.number() });
+        findings.push(Finding::new(Kind::Message, Value::Null, got).at(path));
+    }
 }
 
-fn field_differs(path: &str, want: &Field, got: &Field, approx: Option<Approx>) -> Option<String> {
+fn of_field(
+    path: &str,
+    want: &Field,
+    got: &Field,
+    approx: Option<Approx>,
+    findings: &mut Vec<Finding>,
+) {
     if let (Field::Message(want), Field::Message(got)) = (want, got) {
-        return message_differs(path, want, got, approx);
+        of_message(path, want, got, approx, findings);
+        return;
     }
     if let (Field::List(want), Field::List(got)) = (want, got)
         && want.iter().any(|item| matches!(item, Field::Message(_)))
     {
         if want.len() != got.len() {
-            return Some(format!(
-                "{path}: expected {}, got {}",
-                count(want.len(), "item"),
-                got.len()
-            ));
+            let items = |number: usize| json!({ "items": number });
+            let finding = Finding::new(Kind::Message, items(want.len()), items(got.len()));
+            findings.push(finding.at(path));
         }
-        let mut pairs = want.iter().zip(got).enumerate();
-        return pairs.find_map(|(index, (want, got))| {
-            field_differs(&format!("{path}[{index}]"), want, got, approx)
-        });
+        for (index, (want, got)) in want.iter().zip(got).enumerate() {
+            of_field(&format!("{path}[{index}]"), want, got, approx, findings);
+        }
+        return;
     }
-    if is_same(want, got, approx) {
-        return None;
+    if !is_same(want, got, approx) {
+        let finding = Finding::new(Kind::Message, field_value(want), field_value(got));
+        findings.push(finding.at(path));
     }
-    let quoted = |value: &Field| quote(&in_words(value), QUOTED_VALUE);
-    Some(format!("{path}: expected {}, got {}", quoted(want), quoted(got)))
 }
 
 /// Equality to the bit, or within the tolerance where there is one. NaN is NaN.
@@ -197,7 +208,9 @@ fn is_same(want: &Field, got: &Field, approx: Option<Approx>) -> bool {
         (Field::F64(want), Field::F64(got)) => is_close(*want, *got, approx),
         (Field::F32(want), Field::F32(got)) => is_close((*want).into(), (*got).into(), approx),
         (Field::Message(want), Field::Message(got)) => {
-            message_differs("", want, got, approx).is_none()
+            let mut findings = Vec::new();
+            of_message("", want, got, approx, &mut findings);
+            findings.is_empty()
         }
         (Field::List(want), Field::List(got)) => {
             want.len() == got.len()
@@ -224,24 +237,42 @@ fn is_close(want: f64, got: f64, approx: Option<Approx>) -> bool {
     })
 }
 
-fn in_words(value: &Field) -> String {
+/// A field as a value. What JSON has no number for is text.
+fn field_value(value: &Field) -> Value {
+    let number = |value: f64| match value.is_finite() {
+        true => json!(value),
+        false => format!("{value}").into(),
+    };
     match value {
-        Field::Bool(value) => value.to_string(),
-        Field::I32(value) => value.to_string(),
-        Field::I64(value) => value.to_string(),
-        Field::U32(value) => value.to_string(),
-        Field::U64(value) => value.to_string(),
-        Field::F32(value) => format!("{value:?}"),
-        Field::F64(value) => format!("{value:?}"),
-        Field::String(value) => format!("\"{value}\""),
-        Field::Bytes(value) => format!("bytes {}", STANDARD.encode(value)),
-        Field::EnumNumber(value) => format!("enum {value}"),
-        Field::Message(value) => message_value(value).to_string(),
-        Field::List(items) => {
-            let items: Vec<String> = items.iter().map(in_words).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Field::Map(entries) => format!("a map of {}", count(entries.len(), "entry")),
+        Field::Bool(value) => json!(value),
+        Field::I32(value) => json!(value),
+        Field::I64(value) => json!(value),
+        Field::U32(value) => json!(value),
+        Field::U64(value) => json!(value),
+        // As short as it is written for 32 bits.
+        Field::F32(value) => number(value.to_string().parse().unwrap_or(f64::from(*value))),
+        Field::F64(value) => number(*value),
+        Field::String(value) => shorten(value, MOST_QUOTED).into(),
+        Field::Bytes(value) => shorten(&STANDARD.encode(value), MOST_QUOTED).into(),
+        Field::EnumNumber(value) => json!(value),
+        Field::Message(value) => message_value(value),
+        Field::List(items) => items.iter().map(field_value).collect(),
+        Field::Map(entries) => entries
+            .iter()
+            .map(|(key, value)| (key_text(key), field_value(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    }
+}
+
+fn key_text(key: &MapKey) -> String {
+    match key {
+        MapKey::Bool(key) => key.to_string(),
+        MapKey::I32(key) => key.to_string(),
+        MapKey::I64(key) => key.to_string(),
+        MapKey::U32(key) => key.to_string(),
+        MapKey::U64(key) => key.to_string(),
+        MapKey::String(key) => key.clone(),
     }
 }
 
@@ -256,8 +287,4 @@ pub(super) fn bytes_value(call: &Call, bytes: &[u8]) -> Value {
         Some(message) => message_value(&message),
         None => json!({ "base64": STANDARD.encode(bytes) }),
     }
-}
-
-fn quote(text: &str, limit: usize) -> String {
-    shorten(&printable(text), limit)
 }

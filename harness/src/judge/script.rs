@@ -1,38 +1,42 @@
 //! What a scripted client's outcome comes to.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Judgement, Side, Verdict};
+use super::Judgement;
 use crate::{
+    finding::{Finding, Kind, Side},
     observe::{Played, Stalled, Waited},
-    outcome::{Unmet, allows, describe, stalled_in_words, unmet},
+    outcome::{Unmet, allows, describe, stalled_value, unmet},
     suite::{Case, Ending, Method, Script, Step},
 };
 
-/// How many clauses that do not hold are told.
-const SHOWN_CLAUSES: usize = 3;
+/// How many clauses that do not hold are kept.
+const MOST_CLAUSES: usize = 20;
 
-/// What stands in a reason before why the script did not come to its end.
-const THE_SCRIPT: &str = "; the script ";
+/// Where a finding is that is about an ordinary call made while the script was played, and
+/// about the one after it.
+const BESIDE: [&str; 2] = ["beside", "after"];
 
 /// The server did what one of the allowed outcomes says, or failed.
 pub(super) fn judge(case: &Case, played: &Played) -> Judgement {
     let (Some(script), Some(call)) = (&case.script, case.calls.first()) else {
-        return Judgement::new(Verdict::Fail, "a script was played, and the case has none");
+        let finding = Finding::new(Kind::Outcome, Value::Null, json!({ "played": true }));
+        return Judgement::of(vec![finding]);
     };
-    if let Some(why) = beyond(played) {
-        let why = format!("more came than the harness reads: {why}");
-        return Judgement::new(Verdict::Unsupported, why);
+    if let Some(limit) = beyond(played) {
+        let finding = Finding::new(Kind::Unsupported, Value::Null, json!({ "beyond": limit }));
+        return Judgement::of(vec![finding]);
     }
     let endings: Vec<&Ending> = script.endings.iter().collect();
-    let problem = mismatch(&endings, &call.method, played, &script.steps)
-        .or_else(|| beside_mismatch(script, &call.method, played));
-    let Some(reason) = problem else { return Judgement::new(Verdict::Pass, "") };
+    let mut findings = mismatches(&endings, &call.method, played, &script.steps);
+    findings.extend(beside(script, &call.method, played));
+    if findings.is_empty() {
+        return Judgement::of(findings);
+    }
     Judgement {
-        essential: reason.rfind(THE_SCRIPT).map_or(0, |position| position + THE_SCRIPT.len()),
         expected: Some(json!({ "outcome": expected(&endings) })),
         actual: Some(json!({ "outcome": got(&endings, &call.method, played) })),
-        ..Judgement::new(Verdict::Fail, reason).of_side(Side::Server)
+        ..Judgement::of(findings)
     }
 }
 
@@ -42,29 +46,47 @@ fn beyond(played: &Played) -> Option<&str> {
     all.into_iter().find_map(|played| played.beyond.as_deref())
 }
 
-fn mismatch(
+fn mismatches(
     endings: &[&Ending],
     method: &Method,
     played: &Played,
     steps: &[Step],
-) -> Option<String> {
+) -> Vec<Finding> {
     // Whatever came before: what cannot be read is no HTTP/2. Another protocol is judged as
     // an outcome.
     let is_readable = played.unreadable.is_none() || played.other_protocol.is_some();
     let is_allowed = is_readable && endings.iter().any(|ending| allows(ending, method, played));
     let stalled = played.stalled.as_ref().filter(|stalled| !is_allowed || !may_stall(stalled));
-    if is_allowed && stalled.is_none() {
-        return None;
+    let stalled = stalled.map(|stalled| stall(stalled, steps).of_side(Side::Server));
+    let outcome = (!is_allowed).then(|| outcome(endings, method, played));
+    outcome.into_iter().chain(stalled).collect()
+}
+
+/// What came is none of the allowed outcomes. Where it ends as one of them, the field names
+/// the first clause of it that does not hold.
+fn outcome(endings: &[&Ending], method: &Method, played: &Played) -> Finding {
+    let mut came = got(endings, method, played);
+    let unmet = nearest(endings, method, played);
+    let is_near = !unmet.is_empty() && !is_another(&unmet);
+    if let Value::Object(table) = &mut came
+        && is_near
+    {
+        let clauses = unmet.iter().take(MOST_CLAUSES).map(|clause| {
+            let Unmet { stream, field, expected, got, .. } = clause;
+            json!({ "stream": stream, "field": field, "expected": expected, "got": got })
+        });
+        table.insert("unmet".to_owned(), clauses.collect());
     }
-    let got = got(endings, method, played);
-    let stalled =
-        stalled.map(|stalled| format!("{THE_SCRIPT}{}", stalled_in_words(stalled, steps)));
-    let clauses = match is_allowed {
-        true => String::new(),
-        false => clauses(&nearest(endings, method, played)),
-    };
-    let stalled = stalled.unwrap_or_default();
-    Some(format!("expected {}, got {got}{stalled}{clauses}", expected(endings)))
+    let finding = Finding::new(Kind::Outcome, expected(endings), came).of_side(Side::Server);
+    match unmet.first().filter(|_| is_near) {
+        Some(first) => finding.at(first.field.as_str()),
+        None => finding,
+    }
+}
+
+/// A script that stopped before its end.
+pub(super) fn stall(stalled: &Stalled, steps: &[Step]) -> Finding {
+    Finding::new(Kind::ScriptStalled, Value::Null, stalled_value(stalled, steps))
 }
 
 /// Whether an allowed outcome excuses it that the script stopped: the server has ended what
@@ -83,30 +105,21 @@ fn is_another(unmet: &[Unmet]) -> bool {
     unmet.iter().any(|unmet| unmet.is_how_it_ends)
 }
 
-/// The clauses in words, where what came reads like the allowed outcome otherwise.
-fn clauses(unmet: &[Unmet]) -> String {
-    if is_another(unmet) {
-        return String::new();
-    }
-    let shown = unmet.iter().take(SHOWN_CLAUSES).map(|clause| format!("; {clause}"));
-    let more = match unmet.len().saturating_sub(SHOWN_CLAUSES) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
-    shown.collect::<String>() + &more
-}
-
-fn beside_mismatch(script: &Script, method: &Method, played: &Played) -> Option<String> {
-    let beside = script.beside.as_ref()?;
-    let when = ["beside the script", "after the script"];
-    when.iter().zip(&played.beside).find_map(|(when, played)| {
-        let problem = mismatch(&[&beside.ending], method, played, &beside.steps)?;
-        Some(format!("an ordinary call {when}: {problem}"))
-    })
+fn beside(script: &Script, method: &Method, played: &Played) -> Vec<Finding> {
+    let Some(beside) = script.beside.as_ref() else { return Vec::new() };
+    let calls = BESIDE.iter().zip(&played.beside);
+    let found = calls.flat_map(|(when, played)| {
+        let found = mismatches(&[&beside.ending], method, played, &beside.steps).into_iter();
+        found.map(move |finding| match &finding.field {
+            Some(clause) => finding.clone().at(format!("{when}.{clause}")),
+            None => finding.at(*when),
+        })
+    });
+    found.collect()
 }
 
 /// What came on the streams that the outcomes are about.
-fn got(endings: &[&Ending], method: &Method, played: &Played) -> String {
+fn got(endings: &[&Ending], method: &Method, played: &Played) -> Value {
     let mut streams: Vec<u32> =
         endings.iter().flat_map(|ending| ending.streams(played.last_stream)).collect();
     streams.sort_unstable();
@@ -114,15 +127,16 @@ fn got(endings: &[&Ending], method: &Method, played: &Played) -> String {
     describe(&streams, method, played)
 }
 
-fn expected(endings: &[&Ending]) -> String {
-    endings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+/// The allowed outcomes, each as the case says it.
+fn expected(endings: &[&Ending]) -> Value {
+    endings.iter().map(|ending| Value::from(ending.to_string())).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        observe::{Instead, StreamSeen},
+        observe::{Answered, Instead, StreamSeen},
         rules::samples::get_sequence,
         suite::{AnyOf, Awaited, Code, Codes, EndingKind},
     };
@@ -138,9 +152,9 @@ mod tests {
         Played { last_stream: 1, streams: [(1, seen)].into(), ..Played::default() }
     }
 
-    fn words(endings: &[Ending], played: &Played) -> Option<String> {
+    fn found(endings: &[Ending], played: &Played) -> Vec<Finding> {
         let endings: Vec<&Ending> = endings.iter().collect();
-        mismatch(&endings, &get_sequence().method, played, &[])
+        mismatches(&endings, &get_sequence().method, played, &[])
     }
 
     #[test]
@@ -148,13 +162,16 @@ mod tests {
         let marked = Ending { has: vec!["grpc-accept-encoding".to_owned()], ..ok() };
         let reset = Ending::of(EndingKind::Reset(Codes::Any));
         let endings = [reset, marked];
-        let expected = "expected RST_STREAM or status OK, some grpc-accept-encoding, got status OK; grpc-accept-encoding: expected some value, got none";
-        assert_eq!(words(&endings, &answered("0")).as_deref(), Some(expected));
-        let other = words(&endings, &answered("13")).unwrap();
-        assert!(other.ends_with(", got status INTERNAL"), "{other}");
+        let near = found(&endings, &answered("0"));
+        assert_eq!(near[0].field.as_deref(), Some("grpc-accept-encoding"));
+        assert_eq!(near[0].expected, json!(["RST_STREAM", "status OK, some grpc-accept-encoding"]));
+        let clause = &near[0].got["unmet"][0];
+        assert_eq!(clause["expected"], "some value");
+        let other = found(&endings, &answered("13"));
+        assert_eq!((&other[0].field, &other[0].got), (&None, &json!({ "code": "INTERNAL" })));
         let many = Ending { has: ["a", "b", "c", "d", "e"].map(String::from).to_vec(), ..ok() };
-        let many = words(&[many], &answered("0")).unwrap();
-        assert!(many.ends_with("; c: expected some value, got none; and 2 more"), "{many}");
+        let many = found(&[many], &answered("0"));
+        assert_eq!(many[0].got["unmet"].as_array().unwrap().len(), 5);
     }
 
     #[test]
@@ -163,22 +180,24 @@ mod tests {
         let instead = vec![Instead::ConnectionEnded];
         let stalled = |waited, is_late| {
             let stalled = Stalled { step: Some(2), waited, instead: instead.clone(), is_late };
-            words(&[ok()], &Played { stalled: Some(stalled), ..answered("0") })
+            let found = found(&[ok()], &Played { stalled: Some(stalled), ..answered("0") });
+            found.into_iter().map(|finding| finding.got).collect::<Vec<_>>()
         };
-        assert_eq!(stalled(Waited::ForOne(awaited.clone()), false), None);
-        let late = stalled(Waited::ForOne(awaited), true).unwrap();
-        let expected = "expected status OK, got status OK; the script waited in vain for WINDOW_UPDATE (step 2): the connection ended, the time was over";
-        assert_eq!(late, expected);
-        let why = Waited::Connection(Some("refused".to_owned()));
-        let unreached = stalled(why, false).unwrap();
-        assert!(unreached.ends_with("; the script could not connect: refused"), "{unreached}");
+        assert_eq!(stalled(Waited::ForOne(awaited.clone()), false), [Value::Null; 0]);
+        let late = json!({
+            "awaited": "WINDOW_UPDATE", "step": 2, "instead": ["connection-ended"], "late": true,
+        });
+        assert_eq!(stalled(Waited::ForOne(awaited), true), [late]);
+        let unreached = stalled(Waited::Connection(Some("refused".to_owned())), false);
+        assert_eq!(unreached[0]["why"], "refused");
     }
 
     #[test]
     fn a_server_that_answers_some_of_what_it_is_asked_has_not_said_nothing() {
         let mut played = Played { is_late: true, ..Played::default() };
-        played.settings = crate::observe::Answered { sent: 3, came: 1 };
-        let words = words(&[ok()], &played).unwrap();
-        assert!(words.ends_with("got nothing but 1 of 3 SETTINGS acknowledged"), "{words}");
+        assert_eq!(found(&[ok()], &played)[0].got, "nothing");
+        played.settings = Answered { sent: 3, came: 1 };
+        let got = found(&[ok()], &played)[0].got.clone();
+        assert_eq!(got, json!({ "settings": { "sent": 3, "came": 1 } }));
     }
 }

@@ -4,9 +4,12 @@ use prost_reflect::{DynamicMessage, prost::Message as _};
 
 use super::*;
 use crate::{
-    input::{OneOrMore, Place},
+    identity::Identity,
+    input::Place,
+    known::{Known, KnownList, Party, Whose},
     pattern::Pattern,
     role::Role,
+    rules::{Breach, samples},
     suite::{Approx, Code, Expect, Method},
 };
 
@@ -50,71 +53,75 @@ fn ok(values: &[Value]) -> Answer {
     Answer { messages, ..Answer::default() }
 }
 
-fn reason(call: &Call, answer: Answer) -> String {
-    judge_outcome(&case(vec![call.clone()]), &Outcome::Answered(vec![answer])).reason
+/// Each finding as its kind, its field, what was expected and what came.
+fn found(call: &Call, answer: Answer) -> Vec<Value> {
+    let judgement = judge_outcome(&case(vec![call.clone()]), &Outcome::Answered(vec![answer]));
+    let value = |Finding { kind, field, expected, got, .. }: &Finding| {
+        json!([kind.name(), field, expected, got])
+    };
+    judgement.findings.iter().map(value).collect()
 }
 
 #[test]
-fn the_first_difference_is_named_by_its_path() {
+fn every_difference_is_named_by_its_path() {
     let want = |value: Value| call(&[0], Some(vec![value]));
+    let is = |path: &str, expected: Value, got: Value| json!(["message", path, expected, got]);
     for (name, want, got, expected) in [
-        ("equal", want(json!({"list": [5]})), ok(&[json!({"list": [5]})]), ""),
+        ("equal", want(json!({"list": [5]})), ok(&[json!({"list": [5]})]), vec![]),
         (
             "list",
             want(json!({"list": [5]})),
             ok(&[json!({"list": [2, 5]})]),
-            "messages[0].list: expected [5], got [2, 5]",
+            vec![is("messages[0].list", json!([5]), json!([2, 5]))],
         ),
         (
-            "default",
-            want(json!({"x": 1.5})),
-            ok(&[json!({})]),
-            "messages[0].x: expected 1.5, got 0.0",
+            "several",
+            want(json!({"x": 1.5, "text": "a"})),
+            ok(&[json!({"text": "b"})]),
+            vec![
+                is("messages[0].x", json!(1.5), json!(0.0)),
+                is("messages[0].text", json!("a"), json!("b")),
+            ],
         ),
         (
             "zero's sign",
             want(json!({"x": -0.0})),
             ok(&[json!({"x": 0.0})]),
-            "messages[0].x: expected -0.0, got 0.0",
+            vec![is("messages[0].x", json!(-0.0), json!(0.0))],
         ),
-        ("nan", want(json!({"x": "NaN"})), ok(&[json!({"x": "NaN"})]), ""),
+        ("nan", want(json!({"x": "NaN"})), ok(&[json!({"x": "NaN"})]), vec![]),
+        (
+            "no number",
+            want(json!({"x": "NaN"})),
+            ok(&[json!({"x": "-Infinity"})]),
+            vec![is("messages[0].x", json!("NaN"), json!("-inf"))],
+        ),
         (
             "nested presence",
             want(json!({"inner": {"n": 0}})),
             ok(&[json!({"inner": {}})]),
-            "messages[0].inner.n: expected present, got absent",
+            vec![is("messages[0].inner.n", json!(0), Value::Null)],
         ),
-        ("too few", want(json!({})), ok(&[]), "expected 1 message, got 0"),
-        ("too many", want(json!({})), ok(&[json!({}), json!({})]), "expected 1 message, got 2"),
+        ("too few", want(json!({})), ok(&[]), vec![json!(["count", null, 1, 0])]),
         (
-            "hostile text",
-            want(json!({"text": "a"})),
-            ok(&[json!({"text": "\u{1b}[2J"})]),
-            "messages[0].text: expected \"a\", got \"\\u{1b}[2J\"",
+            "too many, and another",
+            want(json!({"x": 1.0})),
+            ok(&[json!({"x": 2.0}), json!({})]),
+            vec![is("messages[0].x", json!(1.0), json!(2.0)), json!(["count", null, 1, 2])],
         ),
         (
             "unknown field",
             want(json!({})),
             Answer { messages: vec![vec![0x48, 1]], ..Answer::default() },
-            "messages[0]: field 9 is not in the proto",
-        ),
-        (
-            "undecodable",
-            want(json!({})),
-            Answer { messages: vec![vec![0x0a]], ..Answer::default() },
-            "messages[0] is no t.Reply: failed to decode Protobuf message: ",
+            vec![is("messages[0]", Value::Null, json!({"unknown_field": 9}))],
         ),
     ] {
-        let reason = reason(&want, got);
-        assert!(
-            if expected.ends_with(": ") {
-                reason.starts_with(expected)
-            } else {
-                reason == expected
-            },
-            "{name}: {reason}"
-        );
+        assert_eq!(found(&want, got), expected, "{name}");
     }
+    let undecodable = Answer { messages: vec![vec![0x0a]], ..Answer::default() };
+    let found = found(&want(json!({})), undecodable);
+    assert_eq!(found[0][2], json!({"type": "t.Reply"}));
+    assert!(found[0][3]["undecodable"].is_string(), "{found:?}");
 }
 
 #[test]
@@ -122,9 +129,9 @@ fn unknown_fields_may_be_allowed() {
     let mut want = call(&[0], Some(vec![json!({"x": 1.0})]));
     let mut got = ok(&[json!({"x": 1.0})]);
     got.messages[0].extend([0x48, 1]);
-    assert_eq!(reason(&want, got.clone()), "messages[0]: field 9 is not in the proto");
+    assert_eq!(found(&want, got.clone()).len(), 1);
     want.expect.takes_unknown_fields = true;
-    assert_eq!(reason(&want, got), "");
+    assert_eq!(found(&want, got), [Value::Null; 0]);
 }
 
 #[test]
@@ -132,8 +139,8 @@ fn the_first_messages_are_enough_only_of_a_call_that_fails() {
     let mut want = call(&[0, 14], Some(vec![json!({"x": 1.0}), json!({"x": 2.0})]));
     want.expect.is_partial = true;
     let first = ok(&[json!({"x": 1.0})]);
-    assert_eq!(reason(&want, Answer { code: Code(14), ..first.clone() }), "");
-    assert_eq!(reason(&want, first), "expected 2 messages, got 1");
+    assert_eq!(found(&want, Answer { code: Code(14), ..first.clone() }), [Value::Null; 0]);
+    assert_eq!(found(&want, first), [json!(["count", null, 2, 1])]);
 }
 
 #[test]
@@ -161,8 +168,8 @@ fn a_tolerance_is_what_it_says() {
     ] {
         let mut wanted = call(&[0], Some(vec![json!({ "x": want.clone() })]));
         wanted.expect.approx = approx;
-        let reason = reason(&wanted, ok(&[json!({ "x": got.clone() })]));
-        assert_eq!(reason.is_empty(), is_same, "{want} and {got}, {approx:?}: {reason}");
+        let found = found(&wanted, ok(&[json!({ "x": got.clone() })]));
+        assert_eq!(found.is_empty(), is_same, "{want} and {got}, {approx:?}: {found:?}");
     }
 }
 
@@ -175,32 +182,33 @@ fn status_and_metadata_are_checked() {
     };
     let mut want = call(&[11, 3], None);
     want.expect.message_count = Some(0);
-    assert_eq!(reason(&want, status(3, "m")), "");
-    assert_eq!(reason(&want, status(0, "")), "expected OUT_OF_RANGE or INVALID_ARGUMENT, got OK");
-    assert_eq!(
-        reason(&want, status(13, "a\nb")),
-        "expected OUT_OF_RANGE or INVALID_ARGUMENT, got INTERNAL (a\\nb)"
-    );
-    assert_eq!(
-        reason(&want, status(99, "")),
-        "expected OUT_OF_RANGE or INVALID_ARGUMENT, got code 99"
-    );
+    let none = [Value::Null; 0];
+    let codes = json!(["OUT_OF_RANGE", "INVALID_ARGUMENT"]);
+    assert_eq!(found(&want, status(3, "m")), none);
+    assert_eq!(found(&want, status(0, "")), [json!(["status", null, codes, {"code": "OK"}])]);
+    let got = json!({"code": "INTERNAL", "message": "a\nb"});
+    assert_eq!(found(&want, status(13, "a\nb")), [json!(["status", null, codes, got])]);
+    let got = json!({"code": "code 99"});
+    assert_eq!(found(&want, status(99, "")), [json!(["status", null, codes, got])]);
     want.expect.status_message = Some("n".into());
-    assert_eq!(reason(&want, status(3, "m")), "status message: expected `n`, got `m`");
+    assert_eq!(found(&want, status(3, "m")), [json!(["status-message", null, "n", "m"])]);
+    // With another code, the rest of the right one is not missed.
+    assert_eq!(found(&want, status(0, "m")).len(), 1);
     want.expect.status_message = None;
     want.expect.status_message_has = Some("ha".into());
-    assert_eq!(reason(&want, status(3, "aha")), "");
-    assert_eq!(reason(&want, status(3, "a")), "status message: expected `ha` in it, got `a`");
+    assert_eq!(found(&want, status(3, "aha")), none);
+    assert_eq!(found(&want, status(3, "a")), [json!(["status-message", null, {"has": "ha"}, "a"])]);
     want.expect.status_message_has = None;
+    let pair = |got: Value| [json!(["trailers", "k", "v", got])];
     want.expect.trailers = vec![("k".into(), "v".into())];
-    assert_eq!(reason(&want, status(3, "")), "trailers: expected k `v`, got none");
+    assert_eq!(found(&want, status(3, "")), pair(Value::Null));
     let mut answer = status(3, "");
     answer.trailers = vec![("k".into(), "w".into())];
-    assert_eq!(reason(&want, answer.clone()), "trailers: expected k `v`, got `w`");
+    assert_eq!(found(&want, answer.clone()), pair("w".into()));
     answer.trailers.push(("k".into(), "v".into()));
-    assert_eq!(reason(&want, answer.clone()), "trailers: expected k `v`, got `w,v`");
+    assert_eq!(found(&want, answer.clone()), pair("w,v".into()));
     want.expect.trailers = vec![("k".into(), "w".into()), ("k".into(), "v".into())];
-    assert_eq!(reason(&want, answer), "");
+    assert_eq!(found(&want, answer), none);
     for (joined, is_same) in [
         ("w,v", true),
         ("w, v", true),
@@ -214,8 +222,8 @@ fn status_and_metadata_are_checked() {
         ("w", false),
     ] {
         let trailers = vec![("k".into(), joined.into())];
-        let reason = reason(&want, Answer { trailers, ..status(3, "") });
-        assert_eq!(reason.is_empty(), is_same, "`{joined}`: {reason}");
+        let found = found(&want, Answer { trailers, ..status(3, "") });
+        assert_eq!(found.is_empty(), is_same, "`{joined}`: {found:?}");
     }
     // Blanks and commas within a value are its own.
     want.expect.trailers = vec![("k".into(), "a, b".into()), ("k".into(), " c".into())];
@@ -223,18 +231,19 @@ fn status_and_metadata_are_checked() {
         [("a, b, c", true), ("a, b,  c", true), ("a,b, c", false), ("a, b,c", false)]
     {
         let trailers = vec![("k".into(), joined.into())];
-        let reason = reason(&want, Answer { trailers, ..status(3, "") });
-        assert_eq!(reason.is_empty(), is_same, "`{joined}`: {reason}");
+        let found = found(&want, Answer { trailers, ..status(3, "") });
+        assert_eq!(found.is_empty(), is_same, "`{joined}`: {found:?}");
     }
 }
 
 #[test]
-fn one_wrong_call_of_many_decides() {
+fn every_wrong_call_of_many_is_told() {
     let calls = vec![call(&[0], Some(vec![json!({"list": [1]})])); 3];
     let answers =
         vec![ok(&[json!({"list": [1]})]), ok(&[json!({"list": [2]})]), ok(&[json!({"list": [3]})])];
     let judgement = judge_outcome(&case(calls), &Outcome::Answered(answers));
-    assert_eq!(judgement.reason, "call 1: messages[0].list: expected [1], got [2]");
+    let calls: Vec<_> = judgement.findings.iter().map(|finding| finding.call).collect();
+    assert_eq!(calls, [Some(1), Some(2)]);
     assert_eq!(judgement.actual, Some(json!({"code": "OK", "messages": [{"list": [2]}]})));
 }
 
@@ -251,50 +260,127 @@ fn every_outcome_has_its_verdict_and_side() {
         (Outcome::Blocked { why: why() }, Verdict::Blocked, None),
     ] {
         let judgement = judge_outcome(&case(vec![]), &outcome);
-        assert_eq!((judgement.verdict, judgement.side), (verdict, side), "{outcome:?}");
-        assert!(judgement.reason.contains("why"), "{outcome:?}");
+        assert_eq!((judgement.verdict, judgement.side()), (verdict, side), "{outcome:?}");
+        assert_eq!(judgement.findings[0].got["why"], "why", "{outcome:?}");
+    }
+}
+
+/// A list with one entry, of all cases of all peers but for these changes.
+fn list(is_built_in: bool, change: impl FnOnce(&mut Known)) -> KnownList {
+    let mut known = Known {
+        whose: Whose::Peer(vec![Pattern::parse("*").unwrap()]),
+        role: None,
+        cases: vec![Pattern::parse("**").unwrap()],
+        kinds: Vec::new(),
+        field: None,
+        got: Vec::new(),
+        rules: Vec::new(),
+        explanation: Arc::new(Explanation {
+            reason: "r".into(),
+            link: "l".into(),
+            place: Place::File("known.toml".into(), Some(3)),
+        }),
+        is_built_in,
+    };
+    change(&mut known);
+    KnownList { entries: vec![Arc::new(known)] }
+}
+
+fn judged(lists: &[&KnownList], outcome: Outcome) -> Judgement {
+    let beliefs = Beliefs { known: lists, ..Beliefs::none("a", "b") };
+    let case = case(vec![call(&[0], Some(vec![json!({"x": 1.0})]))]);
+    judge(&case, &Observation::of(outcome), &beliefs, Strictness::default())
+}
+
+fn answered(code: i32) -> Outcome {
+    Outcome::Answered(vec![Answer { code: Code(code), ..Answer::default() }])
+}
+
+#[test]
+fn a_known_failure_is_the_one_that_is_known_and_no_other() {
+    let unknown = list(false, |known| known.got = vec![json!({"code": "UNKNOWN"})]);
+    assert_eq!(judged(&[&unknown], answered(2)).verdict, Verdict::Known);
+    assert_eq!(judged(&[&unknown], answered(13)).verdict, Verdict::Fail);
+    let hung = Outcome::Hung { why: "no answer".into() };
+    assert_eq!(judged(&[&unknown], hung.clone()).verdict, Verdict::Hung);
+    let hang = list(false, |known| known.kinds = vec![Kind::Hang]);
+    assert_eq!(judged(&[&unknown, &hang], hung).verdict, Verdict::Known);
+    let blocked = Outcome::Blocked { why: "b".into() };
+    assert_eq!(judged(&[&unknown], blocked).verdict, Verdict::Blocked);
+}
+
+#[test]
+fn each_finding_must_be_known_be_it_by_several_entries() {
+    let two = || Outcome::Answered(vec![ok(&[json!({"x": 2.0}), json!({})])]);
+    let field = list(false, |known| known.field = Some("messages[].x".into()));
+    let count = list(false, |known| known.kinds = vec![Kind::Count]);
+    assert_eq!(judged(&[&field, &count], two()).verdict, Verdict::Known);
+    let half = judged(&[&field], two());
+    assert_eq!(half.verdict, Verdict::Fail);
+    let uncovered: Vec<Kind> = half.deciding().map(|finding| finding.kind).collect();
+    assert_eq!(uncovered, [Kind::Count]);
+}
+
+#[test]
+fn what_passes_is_fixed_in_a_users_list_and_a_note_in_the_built_in_one() {
+    let right = || Outcome::Answered(vec![ok(&[json!({"x": 1.0})])]);
+    let wanted = |known: &mut Known| known.kinds = vec![Kind::Hang];
+    let (own, built_in) = (list(false, wanted), list(true, wanted));
+    let fixed = judged(&[&own], right());
+    assert_eq!((fixed.verdict, fixed.passes.len()), (Verdict::Fixed, 1));
+    let noted = judged(&[&built_in], right());
+    assert_eq!((noted.verdict, noted.passes.len()), (Verdict::Pass, 1));
+    assert_eq!(judged(&[&built_in], answered(2)).passes.len(), 0);
+    // A rule of the wire that all cases may break need not be broken by each.
+    let rules = list(false, |known| known.rules = vec!["WIRE-6".into()]);
+    assert_eq!(judged(&[&rules], right()).verdict, Verdict::Pass);
+}
+
+#[test]
+fn an_entry_of_a_library_needs_somebody_who_says_that_he_is_of_it() {
+    let entry = list(true, |known| {
+        known.whose = Whose::Implementation { names: vec!["grpc-go".into()], versions: None };
+        known.got = vec![json!({"code": "UNKNOWN"})];
+    });
+    assert_eq!(judged(&[&entry], answered(2)).verdict, Verdict::Fail);
+    let identity = Identity::claimed("grpc-go", None);
+    let lists = [&entry];
+    let server = Party { peer: "a", identity: Some(&identity) };
+    let beliefs = Beliefs { known: &lists, server, ..Beliefs::none("a", "b") };
+    let case = case(vec![call(&[0], None)]);
+    let judgement = judge(&case, &Observation::of(answered(2)), &beliefs, Strictness::default());
+    assert_eq!(judgement.verdict, Verdict::Known);
+}
+
+#[test]
+fn a_rule_is_waived_on_the_side_of_its_peer_alone() {
+    let broken = || {
+        let (side, rule, level) = (Role::Client, "WIRE-6", Level::Must);
+        let (expected, got, bytes) = (Value::Null, Value::Null, bytes::Bytes::new());
+        let (clause, bytes_of, offset, is_lack) = ("timeout-missing", side, 0, false);
+        let breach = Breach { side, clause, expected, got, bytes, bytes_of, offset, is_lack };
+        Judgement::of(vec![Finding::of_rule(0, Violation { transcript: 0, rule, level, breach })])
+    };
+    let case = case(vec![samples::get_sequence()]);
+    for (role, rule, expected) in [
+        (Role::Client, "WIRE-6", Verdict::Pass),
+        (Role::Server, "WIRE-6", Verdict::Fail),
+        (Role::Client, "WIRE-5", Verdict::Fail),
+    ] {
+        let waivers = vec![(role, Waiver { rule, why: "w" })];
+        let judgement = Beliefs { waivers, ..Beliefs::none("a", "b") }.apply(&case, broken());
+        assert_eq!(judgement.verdict, expected, "{role} {rule}");
+        let is_told = judgement.findings[0].effect == Effect::Waived("w".into());
+        assert_eq!(is_told, expected == Verdict::Pass, "counted, never silent");
     }
 }
 
 #[test]
-fn a_known_failure_must_be_the_one_that_is_known() {
-    let any = || Pattern::parse("**").unwrap();
-    let known = |message: &str| {
-        Arc::new(Known {
-            server: any(),
-            client: any(),
-            case: any(),
-            message: OneOrMore(vec![message.into()]),
-            rules: Vec::new(),
-            reason: "r".into(),
-            link: "l".into(),
-            place: Place::File("known.toml".into(), Some(3)),
-        })
-    };
-    let case = case(vec![call(&[0], Some(vec![]))]);
-    let verdict_by = |message: &str, outcome| {
-        let known = known(message);
-        let judgement =
-            judge(&case, &Observation::of(outcome), Some(&known), Strictness::default());
-        (judgement.verdict, judgement.reason)
-    };
-    let verdict = |outcome| verdict_by("expected OK, got UNKNOWN", outcome);
-    let answered = |code| Outcome::Answered(vec![Answer { code: Code(code), ..Answer::default() }]);
-    assert_eq!(verdict(answered(2)).0, Verdict::Known);
-    let (fixed, reason) = verdict(answered(0));
-    assert_eq!(fixed, Verdict::Fixed);
-    assert!(reason.contains("known.toml:3"), "{reason}");
-    let (hung, reason) = verdict(Outcome::Hung { why: "no answer".into() });
-    assert_eq!(hung, Verdict::Hung);
-    assert!(reason.contains("known.toml:3 knows another failure of it: expected OK"), "{reason}");
-    for (message, expected) in [
-        ("expected OK", "extend its `message` into `, got UNKNOWN`"),
-        ("expected OK, got ", "extend its `message` into `UNKNOWN`"),
-        ("expected OK, got UNK", "ends within a word"),
-    ] {
-        let (verdict, reason) = verdict_by(message, answered(2));
-        assert_eq!(verdict, Verdict::Fail);
-        assert!(reason.contains(expected), "{reason}");
-    }
-    assert_eq!(verdict(Outcome::Blocked { why: "b".into() }).0, Verdict::Blocked);
+fn findings_have_an_end_and_those_that_fail_come_first() {
+    let listed = |kind| Finding { effect: Effect::Listed, ..Finding::new(kind, Value::Null, 1) };
+    let mut findings = vec![listed(Kind::Rule); 150];
+    findings.push(Finding::new(Kind::Count, 1, 2));
+    let judgement = Judgement::of(findings).bounded();
+    assert_eq!((judgement.findings.len(), judgement.more_findings), (MOST_FINDINGS, 51));
+    assert_eq!(judgement.findings.last().unwrap().kind, Kind::Count);
 }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Judgement, Side, Strictness, Verdict};
+use serde_json::{Value, json};
+
+use super::{Judgement, Strictness, script::stall};
 use crate::{
+    finding::{Effect, Finding, Kind, Side},
     observe::{Answer, Observation, Outcome, Waited, Wire},
-    outcome::stalled_in_words,
     role::Role,
-    rules::{self, Violation},
+    rules,
     suite::{Call, Case, Code, PING_DATA, Seen},
-    text::{self, count, printable},
     wire::transcript::{Transcript, What, other},
-    words,
 };
 
 /// How much earlier than asked a timer may go off: clocks tick, and a deadline may be
@@ -48,41 +48,29 @@ pub(super) fn judge(
                 && OF_REPORTS.contains(&violation.rule);
             !is_scripts && !is_allowed
         });
-        judgement.violations.extend(violations.into_iter().map(|found| (index, found)));
+        judgement.findings.extend(violations.into_iter().map(|violation| {
+            let is_grave = strictness.fails(violation.level);
+            let effect = if is_grave { Effect::Fails } else { Effect::Listed };
+            Finding { effect, ..Finding::of_rule(index, violation) }
+        }));
     }
-    let mut findings = Vec::new();
-    let violations = grave_violations(judgement, strictness);
-    let mut excused_apart = violations.iter().count();
-    findings.extend(violations);
     if !answers.is_empty() {
+        let is_as_planned = judgement.findings.iter().all(|finding| !finding.counts());
+        let findings = &mut judgement.findings;
         findings.extend(never_passed(case, answers, wire));
         findings.extend(gave_up_early(case, answers, observation.duration, wire));
         let fault = fault_that_never_struck(case, wire);
         // What did not pass may be missing because the call went wrong before, or was
         // never tried as the case wants it: then it says nothing of whose failure it is.
-        let is_as_planned = judgement.verdict == Verdict::Pass && fault.is_none();
-        let unseen = first_unseen(case, answers, wire);
+        let is_as_planned = is_as_planned && fault.is_none();
+        let unseen = unseen(case, answers, wire).into_iter();
         findings.extend(
             unseen.map(|unseen| Finding { side: unseen.side.filter(|_| is_as_planned), ..unseen }),
         );
         findings.extend(fault);
     }
-    findings.extend(strays(case, wire));
-    findings.extend(script_in_vain(case, wire));
-    for Finding { side, what } in findings {
-        if judgement.verdict == Verdict::Pass {
-            judgement.verdict = Verdict::Fail;
-        }
-        if !judgement.reason.is_empty() {
-            judgement.reason.push_str("; ");
-        }
-        match excused_apart {
-            0 => judgement.essential = judgement.reason.len(),
-            _ => excused_apart -= 1,
-        }
-        judgement.reason.push_str(&what);
-        judgement.side = judgement.side.or(side);
-    }
+    judgement.findings.extend(strays(case, wire));
+    judgement.findings.extend(script_in_vain(case, wire));
 }
 
 /// The rules of what a client reports for which a case may allow something else.
@@ -93,41 +81,24 @@ fn is_read(transcripts: &[Transcript], wire: &Wire) -> bool {
     !wire.has_gaps && transcripts.iter().all(|seen| seen.is_whole)
 }
 
-/// A reason to fail, and whose failure it is, where that is known.
-struct Finding {
-    side: Option<Side>,
-    what: String,
-}
-
-/// The broken rules that fail a trial: the first in words, the others counted.
-fn grave_violations(judgement: &Judgement, strictness: Strictness) -> Option<Finding> {
-    let all = judgement.violations.iter().map(|(_, violation)| violation);
-    let grave: Vec<&Violation> = all.filter(|one| strictness.fails(one.level)).collect();
-    let first = grave.first()?;
-    let more = match grave.len() {
-        1 => String::new(),
-        number => format!("; and {} more", count(number - 1, "violation")),
-    };
-    let side = first.breach.side;
-    let is_one_side = grave.iter().all(|violation| violation.breach.side == side);
-    // The bytes differ from cell to cell, and stand in the transcript.
-    let what = printable(&words::breach(&first.breach));
-    let what = format!("{} ({}): the {side}: {what}{more}", first.rule, first.level);
-    Some(Finding { side: is_one_side.then_some(side.into()), what })
-}
-
 /// An answer to a call of which nothing passed, and that a client cannot give alone.
-fn never_passed(case: &Case, answers: &[Answer], wire: &Wire) -> Option<Finding> {
-    let mut calls = case.calls.iter().zip(answers).zip(&wire.calls);
-    let ((_, answer), _) = calls.find(|((call, answer), transcripts)| {
+fn never_passed(case: &Case, answers: &[Answer], wire: &Wire) -> Vec<Finding> {
+    let calls = case.calls.iter().zip(answers).zip(&wire.calls).enumerate();
+    let unseen = calls.filter(|(_, ((call, answer), transcripts))| {
         let is_unseen = transcripts.is_empty() && wire.opaque.is_empty() && !wire.has_gaps;
         is_unseen && !may_end_unseen(case, call, answer)
-    })?;
-    let code = answer.code;
-    let what = format!("the client reports {code}, and the call never passed on the wire");
-    // A connection that the server has ended is no place for a call either.
-    let side = (code != Code::UNAVAILABLE).then_some(Side::Client);
-    Some(Finding { side, what })
+    });
+    unseen
+        .map(|(index, ((_, answer), _))| {
+            let got = json!({ "code": answer.code.to_string() });
+            let finding = Finding::new(Kind::NeverPassed, Value::Null, got).in_call(index);
+            // A connection that the server has ended is no place for a call either.
+            match answer.code {
+                Code::UNAVAILABLE => finding,
+                _ => finding.of_side(Side::Client),
+            }
+        })
+        .collect()
 }
 
 /// Whether the client takes compressed responses. A server must not send others.
@@ -161,8 +132,8 @@ fn gave_up_early(
     duration: Duration,
     wire: &Wire,
 ) -> Option<Finding> {
-    let mut calls = case.calls.iter().zip(answers).zip(&wire.calls);
-    let ((call, _), _) = calls.find(|((call, answer), transcripts)| {
+    let mut calls = case.calls.iter().zip(answers).zip(&wire.calls).enumerate();
+    let (index, ((call, _), _)) = calls.find(|(_, ((call, answer), transcripts))| {
         let server_ended = transcripts
             .iter()
             .any(|seen| seen.end(Role::Server).is_some() || seen.reset(Role::Server).is_some());
@@ -172,17 +143,17 @@ fn gave_up_early(
             && is_read(transcripts, wire)
             && duration + TIMER_SLACK < call.timeout
     })?;
-    let (asked, took) = (text::duration(call.timeout), text::duration(duration));
-    let what = format!(
-        "the client reports DEADLINE_EXCEEDED, which no server sent, after {took}; the deadline was {asked}"
-    );
-    Some(Finding { side: Some(Side::Client), what })
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let expected = json!({ "after_ms": millis(call.timeout) });
+    let got = json!({ "after_ms": millis(duration) });
+    let finding = Finding::new(Kind::GaveUpEarly, expected, got).in_call(index);
+    Some(finding.of_side(Side::Client))
 }
 
 /// A fault whose place was never reached: the case did not try what it is for.
 fn fault_that_never_struck(case: &Case, wire: &Wire) -> Option<Finding> {
     let fault = case.fault.as_ref().filter(|_| !wire.has_struck)?;
-    Some(Finding { side: None, what: format!("the case's fault never came to its place: {fault}") })
+    Some(Finding::new(Kind::FaultMissed, fault.to_string(), Value::Null))
 }
 
 /// A scripted server that waited for what its client never did. A step of its own that takes
@@ -194,8 +165,7 @@ fn script_in_vain(case: &Case, wire: &Wire) -> Option<Finding> {
         Waited::Connection(_) | Waited::ForOne(_) | Waited::ForRoom(_) => Side::Client,
     };
     let steps = case.script.as_ref().map_or(&[][..], |script| &script.steps);
-    let what = format!("the script {}", stalled_in_words(stalled, steps));
-    Some(Finding { side: Some(side), what })
+    Some(stall(stalled, steps).of_side(side))
 }
 
 /// Calls on the trial's own connection that the case does not explain. Those of other
@@ -211,50 +181,53 @@ fn strays(case: &Case, wire: &Wire) -> Option<Finding> {
     };
     let strays: Vec<&Transcript> = wire.strays.iter().filter(is_of_case).collect();
     let first = strays.first()?;
-    let calls = count(strays.len(), "call");
-    let what = format!("the client made {calls} beside the case's own, on stream {}", first.stream);
-    Some(Finding { side: Some(Side::Client), what })
+    let got = json!({ "calls": strays.len(), "stream": first.stream });
+    Some(Finding::new(Kind::StrayCall, Value::Null, got).of_side(Side::Client))
 }
 
-/// The first thing that the case wants to see on the wire and that was not there. Of a
-/// call that was lawfully never made, nothing can be wanted, nor of what was not read.
-fn first_unseen(case: &Case, answers: &[Answer], wire: &Wire) -> Option<Finding> {
-    let calls = case.calls.iter().zip(&wire.calls).enumerate();
-    let judged = calls.filter(|(index, (call, transcripts))| {
+/// All that the case wants to see on the wire and that was not there. Of a call that was
+/// lawfully never made, nothing can be wanted, nor of what was not read.
+fn unseen(case: &Case, answers: &[Answer], wire: &Wire) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, (call, transcripts)) in case.calls.iter().zip(&wire.calls).enumerate() {
         let may_be_unseen =
-            || answers.get(*index).is_some_and(|answer| may_end_unseen(case, call, answer));
-        is_read(transcripts, wire) && !(transcripts.is_empty() && may_be_unseen())
-    });
-    let mut missing = judged.flat_map(|(index, (call, transcripts))| {
+            || answers.get(index).is_some_and(|answer| may_end_unseen(case, call, answer));
+        if !is_read(transcripts, wire) || (transcripts.is_empty() && may_be_unseen()) {
+            continue;
+        }
         let before = index.checked_sub(1).and_then(|before| wire.calls.get(before)?.last());
         let last = transcripts.last();
-        let wanted = call.expect.seen.iter();
-        let is_missing = move |seen: &&Seen| !is_seen(**seen, last, before, wire);
-        wanted.filter(is_missing).map(move |seen| (index, *seen))
-    });
-    let (index, seen) = missing.next()?;
-    let request = wire.calls[index].last();
-    let (side, what) = match seen {
-        // Nobody can answer what was never asked.
-        _ if request.is_none() => (Side::Client, "the call"),
-        Seen::RequestCompressed => (Side::Client, "a compressed request message"),
-        Seen::ResponseCompressed if !request.is_some_and(offers_gzip) => {
-            (Side::Client, "gzip in the request's grpc-accept-encoding")
+        for seen in call.expect.seen.iter().filter(|seen| !is_seen(**seen, last, before, wire)) {
+            let (side, what) = debtor(*seen, case, last);
+            let finding = Finding::new(Kind::Unseen, what, Value::Null).of_side(side);
+            findings.push(finding.in_call(index));
+            if last.is_none() {
+                break;
+            }
         }
-        Seen::ResponseCompressed => (Side::Server, "a compressed response message"),
-        Seen::ClientResets => (Side::Client, "RST_STREAM from the client"),
-        Seen::ServerEnds => (Side::Server, "the server ending the stream"),
-        Seen::SameConnection => (Side::Client, "the connection of the call before"),
-        Seen::NewConnection => (Side::Client, "a new connection"),
+    }
+    findings
+}
+
+/// Who owes what should have been seen, and what it is.
+fn debtor(seen: Seen, case: &Case, request: Option<&Transcript>) -> (Side, &'static str) {
+    let side = match seen {
+        // Nobody can answer what was never asked.
+        _ if request.is_none() => return (Side::Client, "call"),
+        Seen::ResponseCompressed if !request.is_some_and(offers_gzip) => {
+            return (Side::Client, "offer-of-gzip");
+        }
+        Seen::ResponseCompressed | Seen::ServerEnds => Side::Server,
+        Seen::RequestCompressed
+        | Seen::ClientResets
+        | Seen::SameConnection
+        | Seen::NewConnection => Side::Client,
         Seen::PingAnswered => {
             let asked = case.fault.as_ref().map(|fault| fault.of);
-            let debtor = asked.map_or(Side::Unclear, |of| other(of).into());
-            (debtor, "the answer to the tap's PING")
+            asked.map_or(Side::Unclear, |of| other(of).into())
         }
     };
-    let call = if case.calls.len() == 1 { String::new() } else { format!("call {index}: ") };
-    let what = format!("{call}expected on the wire: {what}, which was not seen");
-    Some(Finding { side: Some(side), what })
+    (side, seen.name())
 }
 
 fn is_seen(

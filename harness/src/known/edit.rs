@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
+use serde_json::Value as Json;
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
 
-use super::{Known, KnownList};
+use super::{Known, KnownList, Whose};
 use crate::input::{BadInput, read_text};
 
 /// Adds an entry at the end of the file, which is made if there is none.
@@ -13,21 +14,42 @@ use crate::input::{BadInput, read_text};
 /// The file is no known list, the entry is malformed, or it cannot be written.
 pub fn add(path: &Path, new: &Known) -> Result<(), BadInput> {
     let mut table = Table::new();
-    for (field, text) in [
-        ("server", new.server.to_string()),
-        ("client", new.client.to_string()),
-        ("case", new.case.to_string()),
-    ] {
-        table.insert(field, value(text));
+    match &new.whose {
+        Whose::Implementation { names, versions } => {
+            table.insert("implementation", one_or_more(names));
+            if let Some(versions) = versions {
+                table.insert("versions", value(versions.to_string()));
+            }
+        }
+        Whose::Peer(patterns) => {
+            table.insert("peer", one_or_more(patterns));
+        }
     }
-    match &new.message.0[..] {
-        [message] => table.insert("message", value(message)),
-        messages => table.insert("message", value(messages.iter().collect::<Array>())),
-    };
+    if let Some(role) = new.role {
+        table.insert("role", value(role.to_string()));
+    }
+    table.insert("case", one_or_more(&new.cases));
+    if !new.kinds.is_empty() {
+        let kinds: Vec<&str> = new.kinds.iter().map(|kind| kind.name()).collect();
+        table.insert("kind", one_or_more(&kinds));
+    }
+    if let Some(field) = &new.field {
+        table.insert("field", value(field));
+    }
+    match &new.got[..] {
+        [] => {}
+        [got] => {
+            table.insert("got", value(as_toml(got)));
+        }
+        several => {
+            table.insert("got", value(several.iter().map(as_toml).collect::<Array>()));
+        }
+    }
     if !new.rules.is_empty() {
         table.insert("rules", value(new.rules.iter().collect::<Array>()));
     }
-    for (field, text) in [("reason", &new.reason), ("link", &new.link)] {
+    let explanation = &new.explanation;
+    for (field, text) in [("reason", &explanation.reason), ("link", &explanation.link)] {
         table.insert(field, value(text));
     }
     // Appended as text: as part of the document, it would slip above a comment
@@ -68,6 +90,31 @@ pub fn remove(path: &Path, positions: &[usize]) -> Result<(), BadInput> {
     save(path, &document.to_string())
 }
 
+fn one_or_more<T: ToString>(items: &[T]) -> Item {
+    match items {
+        [item] => value(item.to_string()),
+        items => value(items.iter().map(ToString::to_string).collect::<Array>()),
+    }
+}
+
+/// A value as TOML has it, which has no null: an empty table says as little.
+fn as_toml(json: &Json) -> toml_edit::Value {
+    match json {
+        Json::Null => InlineTable::new().into(),
+        Json::Bool(value) => (*value).into(),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => number.into(),
+            None => number.as_f64().unwrap_or_default().into(),
+        },
+        Json::String(text) => text.into(),
+        Json::Array(items) => items.iter().map(as_toml).collect::<Array>().into(),
+        Json::Object(entries) => {
+            let entries = entries.iter().map(|(key, item)| (key, as_toml(item)));
+            entries.collect::<InlineTable>().into()
+        }
+    }
+}
+
 fn open(path: &Path) -> Result<DocumentMut, BadInput> {
     read_text(path)?
         .parse()
@@ -87,7 +134,7 @@ fn entries<'a>(
 
 /// Checks the new text as a reader would before it takes the old one's place.
 fn save(path: &Path, text: &str) -> Result<(), BadInput> {
-    KnownList::parse(path, text)?;
+    KnownList::parse(path, text, false)?;
     std::fs::write(path, text)
         .map_err(|error| BadInput::new(path, format_args!("cannot be written: {error}")))
 }
@@ -96,20 +143,33 @@ fn save(path: &Path, text: &str) -> Result<(), BadInput> {
 mod tests {
     use std::fs;
 
+    use std::sync::Arc;
+
+    use serde_json::json;
+
     use super::*;
-    use crate::input::OneOrMore;
-    use crate::pattern::Pattern;
+    use crate::{
+        finding::{Explanation, Kind},
+        identity::Versions,
+        pattern::Pattern,
+        role::Role,
+    };
 
     fn new(case: &str) -> Known {
+        let (reason, link) = ("a \"reason\"".to_owned(), "v1".to_owned());
         Known {
-            server: Pattern::parse("go").unwrap(),
-            client: Pattern::parse("*").unwrap(),
-            case: Pattern::parse(case).unwrap(),
-            message: OneOrMore(vec!["expected OK".into()]),
+            whose: Whose::Implementation {
+                names: vec!["grpcio".into(), "grpc-c++".into()],
+                versions: Some(Versions::parse(">=1.60").unwrap()),
+            },
+            role: Some(Role::Client),
+            cases: vec![Pattern::parse(case).unwrap()],
+            kinds: vec![Kind::Status],
+            field: Some("f".into()),
+            got: vec![json!({"code": "OK", "more": [1, 1.5, true]}), json!({"code": "INTERNAL"})],
             rules: vec!["WIRE-39".into()],
-            reason: "a \"reason\"".into(),
-            link: "v1".into(),
-            place: Known::nowhere(),
+            explanation: Arc::new(Explanation { reason, link, place: "known add".into() }),
+            is_built_in: false,
         }
     }
 
@@ -129,7 +189,11 @@ mod tests {
         assert!(text.contains("# why b"), "{text}");
         let list = KnownList::load(&path).unwrap();
         assert_eq!(list.entries.len(), 1);
-        assert_eq!(list.entries[0].case.literal(), Some("a/b"));
+        let place = list.entries[0].explanation.place.clone();
+        let written = new("a/b");
+        let explanation = Explanation { place, ..Explanation::clone(&written.explanation) };
+        let expected = Known { explanation: Arc::new(explanation), ..written };
+        assert_eq!(*list.entries[0], expected);
         remove(&path, &[0]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().trim(), "# About the file.");
     }
@@ -139,7 +203,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("known.toml");
         fs::write(&path, "# Head.\n").unwrap();
-        let bad = Known { rules: Vec::new(), reason: " ".into(), ..new("a") };
+        let explanation = Explanation::clone(&new("a").explanation);
+        let explanation = Arc::new(Explanation { reason: " ".into(), ..explanation });
+        let bad = Known { explanation, ..new("a") };
         assert!(add(&path, &bad).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "# Head.\n");
     }

@@ -1,10 +1,10 @@
 //! What a scripted side saw of the other.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use crosswire_http2::{error::error_name, message::Message};
+use crosswire_http2::message::Message;
 
-use crate::{suite::AnyOf, text::count};
+use crate::suite::AnyOf;
 
 /// What a scripted client saw of the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -136,32 +136,4 @@ pub enum Instead {
     ConnectionEnded,
     /// What cannot be read.
     Unreadable,
-}
-
-impl fmt::Display for ShutWindow {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.stream {
-            Some(stream) => write!(formatter, "the window of stream {stream}")?,
-            None => write!(formatter, "the connection's window")?,
-        }
-        let Self { left_bytes, sent_bytes, .. } = self;
-        let sent = count(usize::try_from(*sent_bytes).unwrap_or(usize::MAX), "byte");
-        write!(formatter, " is shut at {left_bytes}, after {sent}")
-    }
-}
-
-impl fmt::Display for Instead {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reset(code) => write!(formatter, "RST_STREAM {} came", error_name(*code)),
-            Self::GoAway(code) => write!(formatter, "GOAWAY {} came", error_name(*code)),
-            Self::SettingsAcks(Answered { sent, came })
-            | Self::PingAcks(Answered { sent, came }) => {
-                write!(formatter, "{came} of {sent} came")
-            }
-            Self::StreamEnded => formatter.write_str("the stream ended"),
-            Self::ConnectionEnded => formatter.write_str("the connection ended"),
-            Self::Unreadable => formatter.write_str("what came could not be read"),
-        }
-    }
 }

@@ -1,4 +1,6 @@
-//! What a run prints at its end: the matrix, a block for each failure, the sums.
+//! What a run prints at its end: an example of each cause, the matrix, all causes, the sums.
+
+mod causes;
 
 use std::{
     collections::BTreeMap,
@@ -10,21 +12,17 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::Summary;
+use super::{Summary, words};
 use crate::{
     contract::Contract,
-    judge::{Blame, Side, Verdict},
+    finding::{Effect, Finding, Side},
+    judge::{Blame, Verdict},
     manifest::SCRIPTED,
     plan::Plan,
-    results::{Counts, Record, Results},
-    role::Role,
-    rules::{self, Violation},
+    results::{Counts, Record, Results, causes},
+    rules,
     text::{count, list, printable, shorten},
-    words,
 };
-
-/// How many failures are shown whole; the rest is in the files.
-const MOST_BLOCKS: usize = 20;
 
 /// How many known failures are named; of more, only their number is said.
 const MOST_KNOWN: usize = 10;
@@ -70,12 +68,14 @@ impl<W: Write> Console<'_, W> {
         records: &[Record<'_>],
         summary: &Summary,
     ) -> io::Result<()> {
-        self.failures(records)?;
+        let causes = causes(records);
+        self.examples(&causes, records)?;
         let remarks = remarks(records, summary);
         if !remarks.is_empty() {
             writeln!(self.out, "\n{}", remarks.join("\n"))?;
         }
         self.matrix(results)?;
+        self.table(&causes, records)?;
         let read_calls = records.iter().map(|record| record.judgement.read_calls).sum();
         self.sums(summary, read_calls)
     }
@@ -130,55 +130,6 @@ impl<W: Write> Console<'_, W> {
         Ok(())
     }
 
-    fn failures(&mut self, records: &[Record<'_>]) -> io::Result<()> {
-        let failures = records.iter().filter(|record| record.judgement.verdict.is_unexpected());
-        let groups = grouped(failures);
-        for group in groups.iter().take(MOST_BLOCKS) {
-            self.failure(group)?;
-        }
-        if groups.len() > MOST_BLOCKS {
-            let more = count(groups.len() - MOST_BLOCKS, "more failure");
-            let file = self.folder.join("results.jsonl");
-            writeln!(self.out, "\n{BAD}{more}{BAD:#} in {}", file.display())?;
-        }
-        Ok(())
-    }
-
-    fn failure(&mut self, group: &[&Record<'_>]) -> io::Result<()> {
-        let [first, ..] = group else { return Ok(()) };
-        let (case, judgement) = (first.case, first.judgement);
-        let verdict = judgement.verdict.name().to_uppercase();
-        let place = cells_of(group);
-        writeln!(self.out, "\n{BAD}{verdict}{BAD:#} {HEAD}{}{HEAD:#} with {place}", case.name)?;
-        if let Some(rule) = self.contract.rule(&case.rule) {
-            self.line("rule", &format!("{} ({}) {}", rule.id, rule.level, rule.text))?;
-        }
-        self.line("why", &case.why)?;
-        self.line("reason", &judgement.reason)?;
-        if let Some(expected) = &judgement.expected {
-            self.line("expected", &shown(expected))?;
-        }
-        if let Some(actual) = &judgement.actual {
-            self.line("actual", &shown(actual))?;
-        }
-        if let Some(blame) = &first.blame {
-            self.line("blame", &blame_text(blame, first))?;
-        }
-        if let Some(trace) = first.trace {
-            for (index, line) in trace.excerpt.iter().enumerate() {
-                self.line(if index == 0 { "wire" } else { "" }, line)?;
-            }
-            self.line("trace", &trace.path.display().to_string())?;
-        }
-        let logs = self.folder.join("logs").join(format!("{}+{}", first.server, first.client));
-        self.line("logs", &logs.display().to_string())?;
-        let again = format!(
-            "{} --server {} --client {} -E 'case({})'",
-            self.rerun.command, first.server, first.client, case.name
-        );
-        self.line("again", &again)
-    }
-
     fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
         writeln!(self.out, "  {label:9} {}", printable(text))
     }
@@ -222,19 +173,9 @@ impl<W: Write> Console<'_, W> {
 fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
     let of = |verdict| records.iter().filter(move |record| record.judgement.verdict == verdict);
     let mut remarks = Vec::new();
-    let known = grouped(of(Verdict::Known));
-    if known.len() > MOST_KNOWN {
-        let trials = count(known.iter().map(Vec::len).sum(), "trial");
-        remarks.push(format!(
-            "{ODD}known{ODD:#}: {trials}; `crosswire list known` says of what and why"
-        ));
-    }
-    for group in known.iter().filter(|_| known.len() <= MOST_KNOWN) {
-        let known = group[0].known.map(|known| format!("{} ({})", known.reason, known.link));
-        let (name, place) = (&group[0].case.name, cells_of(group));
-        let known = printable(&known.unwrap_or_default());
-        remarks.push(format!("{ODD}known{ODD:#}: {name} with {place}: {known}"));
-    }
+    remarks.extend(known_failures(&of(Verdict::Known).collect::<Vec<_>>()));
+    remarks.extend(passes(records));
+    remarks.extend(waived(records));
     remarks.extend(listed_violations(records));
     let unread: usize = records.iter().map(|record| record.judgement.unread_calls).sum();
     if unread > 0 {
@@ -244,15 +185,14 @@ fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
         ));
     }
     for (verdict, style) in [(Verdict::Unsupported, ODD), (Verdict::Blocked, BAD)] {
-        let mut reasons: BTreeMap<&String, usize> = BTreeMap::new();
+        let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
         for record in of(verdict) {
-            *reasons.entry(&record.judgement.reason).or_default() += 1;
+            *reasons.entry(words::reason(record.case, record.judgement)).or_default() += 1;
         }
         // What blocks a whole peer is said below, with its name.
-        reasons.retain(|reason, _| !summary.blocked.values().any(|why| why == *reason));
+        reasons.retain(|reason, _| !summary.blocked.values().any(|why| printable(why) == *reason));
         for (reason, number) in reasons {
-            let (name, trials, reason) =
-                (verdict.name(), count(number, "trial"), printable(reason));
+            let (name, trials) = (verdict.name(), count(number, "trial"));
             remarks.push(format!("{style}{name}{style:#}: {trials}: {reason}"));
         }
     }
@@ -261,33 +201,107 @@ fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
         let what = format!("{} {} {}", note.peer(), note.role, printable(&note.text));
         remarks.push(format!("{ODD}note{ODD:#}: {what} (server {server}, client {client})"));
     }
+    remarks.extend(summary.stale.iter().map(|stale| format!("{BAD}stale{BAD:#}: {stale}")));
     for (peer, why) in &summary.blocked {
         remarks.push(format!("{BAD}blocked{BAD:#}: {peer}: {}", printable(why)));
     }
     remarks
 }
 
+/// Known failures: a line each, or how many there are.
+fn known_failures(records: &[&Record<'_>]) -> Vec<String> {
+    let mut groups: Vec<(String, String, Vec<&Record<'_>>)> = Vec::new();
+    for record in records {
+        let known = record.judgement.known();
+        let known: Vec<String> =
+            known.iter().map(|known| format!("{} ({})", known.reason, known.link)).collect();
+        let (name, known) = (record.case.name.clone(), known.join("; "));
+        match groups.iter_mut().find(|group| group.0 == name && group.1 == known) {
+            Some((.., group)) => group.push(record),
+            None => groups.push((name, known, vec![record])),
+        }
+    }
+    if groups.len() > MOST_KNOWN {
+        let trials = count(records.len(), "trial");
+        let remark = "`crosswire list known` says of what and why";
+        return vec![format!("{ODD}known{ODD:#}: {trials}; {remark}")];
+    }
+    let say = |(name, known, group): &(String, String, Vec<&Record<'_>>)| {
+        let (place, known) = (cells_of(group), printable(known));
+        format!("{ODD}known{ODD:#}: {name} with {place}: {known}")
+    };
+    groups.iter().map(say).collect()
+}
+
+/// Trials that pass although the list of public libraries says that they fail: it may be
+/// too old, or the library mended.
+fn passes(records: &[Record<'_>]) -> Vec<String> {
+    let mut passes: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.judgement.verdict == Verdict::Pass) {
+        for known in &record.judgement.passes {
+            *passes.entry((&known.reason, &known.link)).or_default() += 1;
+        }
+    }
+    if passes.len() > MOST_KNOWN {
+        let trials = count(passes.values().sum(), "trial");
+        return vec![format!(
+            "{ODD}note{ODD:#}: {trials} pass, and the built-in list says that they fail; results.jsonl names them"
+        )];
+    }
+    let say = |((reason, link), number): (&(&str, &str), &usize)| {
+        let (verb, trials) =
+            (if *number == 1 { "passes" } else { "pass" }, count(*number, "trial"));
+        let known = printable(&format!("{reason} ({link})"));
+        format!("{ODD}note{ODD:#}: {trials} {verb}, and the built-in list says: {known}")
+    };
+    passes.iter().map(say).collect()
+}
+
+/// Broken rules that their peers waive, by rule and peer.
+fn waived(records: &[Record<'_>]) -> Vec<String> {
+    let mut waived: BTreeMap<(&str, String, &str), usize> = BTreeMap::new();
+    for record in records {
+        for finding in &record.judgement.findings {
+            if let (Effect::Waived(why), Some(rule)) = (&finding.effect, finding.rule()) {
+                *waived.entry((rule, broken_by(record, finding), why)).or_default() += 1;
+            }
+        }
+    }
+    let say = |((rule, peer, why), number): ((&str, String, &str), usize)| {
+        let times = count(number, "time");
+        format!("{ODD}waived{ODD:#}: {rule}, by {peer}, {times}: {}", printable(why))
+    };
+    waived.into_iter().map(say).collect()
+}
+
 /// The rules that were broken without failing a trial, by rule and peer.
 fn listed_violations(records: &[Record<'_>]) -> Vec<String> {
-    let mut listed: BTreeMap<(&str, String), (usize, &Violation)> = BTreeMap::new();
+    let mut listed: BTreeMap<(&str, String), (usize, &Finding)> = BTreeMap::new();
     for record in records.iter().filter(|record| record.judgement.verdict == Verdict::Pass) {
-        for (_, violation) in &record.judgement.violations {
-            let side = violation.breach.side;
-            let peer = match side {
-                Role::Server => record.server,
-                Role::Client => record.client,
-            };
-            let entry = listed.entry((violation.rule, format!("{peer} {side}")));
-            entry.or_insert((0, violation)).0 += 1;
+        let of_effect = record.judgement.findings.iter().filter(|f| f.effect == Effect::Listed);
+        for finding in of_effect {
+            let Some(rule) = finding.rule() else { continue };
+            let entry = listed.entry((rule, broken_by(record, finding)));
+            entry.or_insert((0, finding)).0 += 1;
         }
     }
     listed
         .into_iter()
-        .map(|((_, peer), (number, violation))| {
-            let (times, what) = (count(number, "time"), printable(&words::violation(violation)));
+        .map(|((_, peer), (number, finding))| {
+            let violation = finding.violation.as_ref().map(words::violation).unwrap_or_default();
+            let (times, what) = (count(number, "time"), printable(&violation));
             format!("{ODD}listed{ODD:#}: {peer}, {times}, such as {what}")
         })
         .collect()
+}
+
+/// The peer that broke a rule, with its role.
+fn broken_by(record: &Record<'_>, finding: &Finding) -> String {
+    match finding.side {
+        Some(Side::Server) => format!("{} server", record.server),
+        Some(Side::Client) => format!("{} client", record.client),
+        _ => "nobody".to_owned(),
+    }
 }
 
 const MATRIX_CORNER: &str = "server \\ client";
@@ -317,29 +331,6 @@ const fn style_of(verdict: Verdict) -> Style {
     }
 }
 
-/// Failures that are the same thing seen in several cells, shown as one.
-fn grouped<'a, 'b: 'a>(records: impl Iterator<Item = &'a Record<'b>>) -> Vec<Vec<&'a Record<'b>>> {
-    let key = |record: &Record<'_>| {
-        let side = record.blame.as_ref().map(|blame| blame.side);
-        let peer = match side {
-            Some(Side::Server) => Some(record.server.to_owned()),
-            Some(Side::Client) => Some(record.client.to_owned()),
-            _ => None,
-        };
-        let judgement = record.judgement;
-        (record.case.name.clone(), judgement.verdict, side, peer, judgement.reason.clone())
-    };
-    let mut groups: Vec<(_, Vec<&Record<'_>>)> = Vec::new();
-    for record in records {
-        let key = key(record);
-        match groups.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, group)) => group.push(record),
-            None => groups.push((key, vec![record])),
-        }
-    }
-    groups.into_iter().map(|(_, group)| group).collect()
-}
-
 /// `server go, clients rust and python` for cells that share a side, else pairs.
 fn cells_of(group: &[&Record<'_>]) -> String {
     let names = |name: fn(&Record<'_>) -> String| {
@@ -363,7 +354,7 @@ fn cells_of(group: &[&Record<'_>]) -> String {
 }
 
 fn blame_text(blame: &Blame, record: &Record<'_>) -> String {
-    let evidence = &blame.evidence;
+    let evidence = words::evidence(blame, record.server, record.client);
     match blame.side {
         Side::Server => format!("server {}: {evidence}", record.server),
         Side::Client => format!("client {}: {evidence}", record.client),

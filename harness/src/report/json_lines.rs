@@ -14,7 +14,15 @@ use std::{
 use serde_json::{Value, json};
 
 use super::Summary;
-use crate::{judge::Verdict, plan::Plan, results::Record, rules::Violation, words};
+use super::words;
+use crate::{
+    finding::{Effect, Explanation, Finding},
+    identity::Identity,
+    judge::{Judgement, Verdict},
+    plan::Plan,
+    results::{Cause, Record, causes},
+    rules::Violation,
+};
 
 /// The file of a run in progress.
 #[derive(Debug)]
@@ -41,7 +49,7 @@ impl JsonLines {
     /// # Errors
     /// It cannot be written.
     pub fn append(&mut self, record: &Record<'_>) -> io::Result<()> {
-        write_line(&mut self.file, &trial(record))
+        write_line(&mut self.file, &trial(record, None))
     }
 
     /// Hands what was appended to the system, so that it outlives the harness.
@@ -79,8 +87,13 @@ fn write_all(
     started: SystemTime,
 ) -> io::Result<()> {
     write_line(out, &header(plan, Some(summary), started))?;
-    for record in records {
-        write_line(out, &trial(record))?;
+    let causes = causes(records);
+    for (position, record) in records.iter().enumerate() {
+        let cause = causes.iter().find(|cause| cause.trials.contains(&position));
+        write_line(out, &trial(record, cause))?;
+    }
+    for cause in &causes {
+        write_line(out, &json!({ "cause": cause_value(cause) }))?;
     }
     for note in &summary.notes {
         let (server, client) = (&note.server, &note.client);
@@ -106,9 +119,15 @@ fn header(plan: &Plan, summary: Option<&Summary>, started: SystemTime) -> Value 
         if let Some(language) = &peer.language {
             value["language"] = language.as_str().into();
         }
+        if let Some(Identity { implementation, version }) =
+            summary.and_then(|summary| summary.identities.get(&peer.name))
+        {
+            value["implementation"] = implementation.as_str().into();
+            if let Some(version) = version {
+                value["version"] = version.as_str().into();
+            }
+        }
         if let Some(hello) = summary.and_then(|summary| summary.hellos.get(&peer.name)) {
-            value["implementation"] = hello.implementation.as_str().into();
-            value["version"] = hello.version.as_str().into();
             value["features"] = json!(hello.features);
         }
         if let Some(why) = summary.and_then(|summary| summary.blocked.get(&peer.name)) {
@@ -125,7 +144,7 @@ fn header(plan: &Plan, summary: Option<&Summary>, started: SystemTime) -> Value 
     } })
 }
 
-fn trial(record: &Record<'_>) -> Value {
+fn trial(record: &Record<'_>, cause: Option<&Cause<'_>>) -> Value {
     let judgement = record.judgement;
     let mut value = json!({
         "server": record.server,
@@ -135,15 +154,21 @@ fn trial(record: &Record<'_>) -> Value {
         "verdict": judgement.verdict.name(),
         "duration_us": u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX),
     });
-    if !judgement.reason.is_empty() {
-        value["reason"] = judgement.reason.as_str().into();
+    let reason = words::reason(record.case, judgement);
+    if !reason.is_empty() {
+        value["reason"] = reason.into();
     }
     if let Some(blame) = &record.blame {
         value["blame"] = blame.side.to_string().into();
-        value["evidence"] = blame.evidence.as_str().into();
+        value["evidence"] = words::evidence(blame, record.server, record.client).into();
     }
-    if let (Some(known), Verdict::Known) = (record.known, judgement.verdict) {
-        value["known"] = json!({ "reason": known.reason, "link": known.link });
+    if let Some(cause) = cause {
+        value["cause"] = cause.id.as_str().into();
+    }
+    for (key, entries) in [("known", judgement.known()), ("passes", passes(judgement))] {
+        if !entries.is_empty() {
+            value[key] = entries.into_iter().map(explanation).collect();
+        }
     }
     if let Some(expected) = &judgement.expected {
         value["expected"] = expected.clone();
@@ -151,8 +176,11 @@ fn trial(record: &Record<'_>) -> Value {
     if let Some(actual) = &judgement.actual {
         value["actual"] = actual.clone();
     }
-    if !judgement.violations.is_empty() {
-        value["violations"] = judgement.violations.iter().map(violation).collect();
+    if !judgement.findings.is_empty() {
+        value["findings"] = judgement.findings.iter().map(finding).collect();
+    }
+    if judgement.more_findings > 0 {
+        value["more_findings"] = judgement.more_findings.into();
     }
     if judgement.unread_calls > 0 {
         value["unread_calls"] = judgement.unread_calls.into();
@@ -163,18 +191,71 @@ fn trial(record: &Record<'_>) -> Value {
     json!({ "trial": value })
 }
 
-fn violation((call, violation): &(usize, Violation)) -> Value {
-    let Violation { rule, level, breach, .. } = violation;
-    json!({
-        "rule": rule,
-        "level": level.to_string(),
-        "side": breach.side.to_string(),
-        "call": call,
-        "clause": breach.clause,
-        "what": words::breach(breach),
-        "at_byte": breach.offset,
-        "bytes": breach.bytes.escape_ascii().to_string(),
-    })
+fn passes(judgement: &Judgement) -> Vec<&Explanation> {
+    judgement.passes.iter().map(|known| &**known).collect()
+}
+
+fn explanation(known: &Explanation) -> Value {
+    let Explanation { reason, link, place } = known;
+    json!({ "place": place.to_string(), "reason": reason, "link": link })
+}
+
+/// A finding as data, with its words at the end.
+fn finding(finding: &Finding) -> Value {
+    let Finding { kind, violation, side, field, expected, got, call, effect } = finding;
+    let mut value = json!({ "kind": kind.name() });
+    if let Some(Violation { rule, level, .. }) = violation {
+        value["rule"] = (*rule).into();
+        value["level"] = level.to_string().into();
+    }
+    if let Some(side) = side {
+        value["side"] = side.to_string().into();
+    }
+    if let Some(field) = field {
+        value["field"] = field.as_str().into();
+    }
+    for (key, one) in [("expected", expected), ("got", got)] {
+        if !one.is_null() {
+            value[key] = one.clone();
+        }
+    }
+    if let Some(call) = call {
+        value["call"] = (*call).into();
+    }
+    if let Some(Violation { transcript, breach, .. }) = violation {
+        value["transcript"] = (*transcript).into();
+        value["at_byte"] = breach.offset.into();
+        value["bytes"] = breach.bytes.escape_ascii().to_string().into();
+        value["bytes_of"] = breach.bytes_of.to_string().into();
+    }
+    match effect {
+        Effect::Fails => value["effect"] = "fails".into(),
+        Effect::Listed => value["effect"] = "listed".into(),
+        Effect::Known(known) => {
+            value["effect"] = "known".into();
+            value["known"] = known.place.to_string().into();
+        }
+        Effect::Waived(why) => {
+            value["effect"] = "waived".into();
+            value["why"] = why.as_str().into();
+        }
+    }
+    value["words"] = words::finding(finding).into();
+    value
+}
+
+fn cause_value(cause: &Cause<'_>) -> Value {
+    let Cause { id, whose, side, finding, trials } = cause;
+    let mut value = json!({ "id": id, "trials": trials.len(), "side": side.to_string() });
+    if !whose.is_empty() {
+        value["whose"] = whose.as_str().into();
+    }
+    value["kind"] = finding.kind.name().into();
+    if let Some(rule) = finding.rule() {
+        value["rule"] = rule.into();
+    }
+    value["words"] = words::headline(finding).into();
+    value
 }
 
 fn footer(summary: &Summary) -> Value {
@@ -194,6 +275,10 @@ fn footer(summary: &Summary) -> Value {
     value["start_ms"] = millis(summary.times.start).into();
     value["calls_ms"] = millis(summary.times.calls).into();
     value["stop_ms"] = millis(summary.times.stop).into();
+    if !summary.stale.is_empty() {
+        let entry = |stale: &crate::known::Stale| json!({ "place": stale.place.to_string(), "why": stale.why.to_string() });
+        value["stale"] = summary.stale.iter().map(entry).collect();
+    }
     value["exit"] = summary.exit.code().into();
     json!({ "summary": value })
 }

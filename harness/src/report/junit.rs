@@ -2,9 +2,10 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::Summary;
+use super::{Summary, words};
 use crate::{
-    judge::{Judgement, Verdict},
+    finding::Explanation,
+    judge::Verdict,
     results::Record,
     text::{count, printable},
 };
@@ -49,7 +50,8 @@ fn cell_name(record: &Record<'_>) -> String {
 }
 
 fn status(record: &Record<'_>) -> TestCaseStatus {
-    let Judgement { verdict, reason, .. } = record.judgement;
+    let judgement = record.judgement;
+    let verdict = judgement.verdict;
     let mut status = match verdict {
         Verdict::Pass => return TestCaseStatus::success(),
         Verdict::Known | Verdict::Unsupported => TestCaseStatus::skipped(),
@@ -58,14 +60,20 @@ fn status(record: &Record<'_>) -> TestCaseStatus {
             TestCaseStatus::non_success(NonSuccessKind::Error)
         }
     };
-    status.set_message(printable(reason));
-    status.set_type(verdict.name());
+    status.set_message(printable(&words::reason(record.case, judgement)));
+    // The kind of the first finding, so that CI groups by it; else the verdict.
+    let kind = judgement.deciding().next().map(|finding| finding.kind.name());
+    status.set_type(match verdict {
+        Verdict::Fail => kind.unwrap_or(verdict.name()),
+        _ => verdict.name(),
+    });
     let mut description = format!("rule {}: {}", record.case.rule, record.case.why);
     if let Some(blame) = &record.blame {
-        description.push_str(&format!("\nblame {}: {}", blame.side, blame.evidence));
+        let evidence = words::evidence(blame, record.server, record.client);
+        description.push_str(&format!("\nblame {}: {evidence}", blame.side));
     }
-    if let (Some(known), Verdict::Known) = (record.known, verdict) {
-        description.push_str(&format!("\nknown: {} ({})", known.reason, known.link));
+    for Explanation { reason, link, .. } in judgement.known() {
+        description.push_str(&format!("\nknown: {reason} ({link})"));
     }
     status.set_description(description);
     status

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use super::*;
 use crate::{
     contract::{Contract, Level, Rule},
-    input::{OneOrMore, Place},
-    judge::{Strictness, judge},
-    known::Known,
+    finding::{Explanation, Kind},
+    input::Place,
+    judge::{Beliefs, Strictness, judge},
+    known::{Known, KnownList, Whose},
     manifest::Peer,
     observe::{Answer, Observation, Outcome},
     pattern::Pattern,
@@ -22,6 +23,7 @@ use crate::{
 fn run() -> (Arc<Plan>, Results, Summary) {
     let plan = Arc::new(plan());
     let mut results = Results::new(Arc::clone(&plan));
+    let known = known();
     for (index, cell) in plan.cells.iter().enumerate() {
         for (trial, planned) in cell.trials.iter().enumerate() {
             let (server, client) = (cell.server.name.as_str(), cell.client.name.as_str());
@@ -38,8 +40,9 @@ fn run() -> (Arc<Plan>, Results, Summary) {
             };
             let duration = Duration::from_micros(1500);
             let observation = Observation { duration, ..Observation::of(outcome) };
-            let known = planned.known.as_ref();
-            let judgement = judge(&planned.case, &observation, known, Strictness::default());
+            let lists = [&known];
+            let beliefs = Beliefs { known: &lists, ..Beliefs::none(server, client) };
+            let judgement = judge(&planned.case, &observation, &beliefs, Strictness::default());
             results.set(index, trial, Judged { judgement, duration, trace: None });
         }
     }
@@ -59,6 +62,8 @@ fn run() -> (Arc<Plan>, Results, Summary) {
         build: second,
         times: Times { start: second, calls: 2 * second, stop: second },
         hellos: BTreeMap::new(),
+        identities: BTreeMap::new(),
+        stale: Vec::new(),
         blocked: BTreeMap::from([("gone".to_owned(), "gone not found on PATH; get it".to_owned())]),
         notes: vec![note],
     };
@@ -76,30 +81,39 @@ fn plan() -> Plan {
         .collect();
     let cases: Vec<Arc<Case>> =
         ["s/one", "s/two", "s/known", "s/unsupported"].into_iter().map(case).collect();
-    let known = Arc::new(Known {
-        server: Pattern::parse("*").unwrap(),
-        client: Pattern::parse("rust").unwrap(),
-        case: Pattern::parse("s/known").unwrap(),
-        message: OneOrMore(vec!["expected OK, got UNKNOWN".into()]),
-        rules: Vec::new(),
-        reason: "the library says UNKNOWN".into(),
-        link: "https://example.org/1".into(),
-        place: Place::File("known.toml".into(), Some(3)),
-    });
-    let trial = |case: &Arc<Case>, client: &str| Trial {
+    let trial = |case: &Arc<Case>| Trial {
         case: Arc::clone(case),
         unsupported: (case.name == "s/unsupported").then(|| "one call at a time (#12)".to_owned()),
-        known: (case.name == "s/known" && client == "rust").then(|| Arc::clone(&known)),
     };
     let mut cells = Vec::new();
     for server in &peers[..3] {
         for client in [&peers[0], &peers[3]] {
-            let trials = cases.iter().map(|case| trial(case, &client.name)).collect();
+            let trials = cases.iter().map(trial).collect();
             let (server, client) = (Arc::clone(server), Arc::clone(client));
             cells.push(Cell { server, client, trials });
         }
     }
     Plan { cells }
+}
+
+/// The client of rust reports UNKNOWN, and somebody knows why.
+fn known() -> KnownList {
+    let known = Known {
+        whose: Whose::Peer(vec![Pattern::parse("rust").unwrap()]),
+        role: Some(Role::Client),
+        cases: vec![Pattern::parse("s/known").unwrap()],
+        kinds: vec![Kind::Status],
+        field: None,
+        got: vec![serde_json::json!({ "code": "UNKNOWN" })],
+        rules: Vec::new(),
+        explanation: Arc::new(Explanation {
+            reason: "the library says UNKNOWN".into(),
+            link: "https://example.org/1".into(),
+            place: Place::File("known.toml".into(), Some(3)),
+        }),
+        is_built_in: false,
+    };
+    KnownList { entries: vec![Arc::new(known)] }
 }
 
 fn case(name: &str) -> Arc<Case> {

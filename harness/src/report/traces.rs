@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::words;
 use crate::{
     judge::Judgement,
     observe::Wire,
@@ -60,12 +61,13 @@ impl Traces {
                 call,
                 transcripts,
                 violations: &violations,
+                say: words::violation,
                 notes: &wire.notes,
             };
             text.push_str(&trace::whole(&input));
             text.push('\n');
             // The first call with something to say about it speaks for the trial.
-            if excerpt.is_empty() && (!violations.is_empty() || judgement.violations.is_empty()) {
+            if excerpt.is_empty() && (!violations.is_empty() || !judgement.has_violations()) {
                 excerpt = trace::excerpt(&input);
             }
         }

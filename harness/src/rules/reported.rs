@@ -113,7 +113,12 @@ fn other_code(
     let may_be_the_clients = match answer.code {
         Code::CANCELLED => exchange.call.cancel_after_messages.is_some(),
         Code::DEADLINE_EXCEEDED => may_be_late(exchange, trailers.event),
-        Code::RESOURCE_EXHAUSTED => has_large_fields(exchange) || has_large_messages(exchange),
+        // What has come of a message may announce one that is too long.
+        Code::RESOURCE_EXHAUSTED => {
+            has_large_fields(exchange)
+                || has_large_messages(exchange)
+                || exchange.ends_within_a_message()
+        }
         Code::INTERNAL if has_large_fields(exchange) => true,
         // What is left of a message says nothing, and how to say that is nowhere written;
         // nor is what to make of a status in a response that is not gRPC's.

@@ -15,9 +15,9 @@ use crosswire_http2::frame::flag;
 use super::{Violation, check, samples::*};
 use crate::{
     observe::Answer,
+    report::words,
     suite::Call,
     wire::sample::{REQUEST, RESPONSE, TRAILERS, Wire, data, headers, message},
-    words,
 };
 
 /// Every violation of what is on the wire, as `RULE side: what`.

@@ -221,7 +221,9 @@ impl<'a> CellRun<'a> {
                 return Err(self.cannot_start(Role::Client, &error));
             }
         };
-        self.context.send(Event::CellReady { cell: self.index, hello: client.hello().clone() });
+        let server = tapped.server.identity.clone();
+        let hello = client.hello().clone();
+        self.context.send(Event::CellReady { cell: self.index, hello, server });
         Ok(Pump::new(self.cell, self.index, self.context.clone(), tapped, client))
     }
 

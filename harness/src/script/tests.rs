@@ -9,6 +9,7 @@ use crosswire_http2::{
     frame::{PREFACE, flag, kind},
     hpack, message, write,
 };
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -18,7 +19,8 @@ use tokio::{
 use super::{ScriptedServer, play_client};
 use crate::{
     observe::{Played, StreamSeen, Waited},
-    outcome::{allows, describe, stalled_in_words},
+    outcome::{allows, describe, stalled_value},
+    report::words,
     role::Role,
     rules::samples::get_sequence,
     suite::{
@@ -152,7 +154,8 @@ async fn another_stream_of_an_outcome_is_waited_for() {
     let played = played(&address, &script, LIMIT).await;
     assert!(allows(&script.endings[0], &get_sequence().method, &played), "{played:?}");
     let described = describe(&[1, 3], &get_sequence().method, &played);
-    assert_eq!(described, "on stream 1: RST_STREAM CANCEL, on stream 3: RST_STREAM REFUSED_STREAM");
+    let streams = json!({ "1": { "reset": "CANCEL" }, "3": { "reset": "REFUSED_STREAM" } });
+    assert_eq!(described, json!({ "streams": streams }));
 }
 
 #[tokio::test]
@@ -175,7 +178,9 @@ async fn what_is_waited_for_in_vain_is_said() {
         |awaited: Awaited| script(vec![request(), Step::WaitFor(awaited.into())], vec![reset()]);
     let limit = Duration::from_millis(50);
     let stalled = |played: Played| {
-        played.stalled.map(|stalled| (stalled_in_words(&stalled, &[]), !stalled.is_late))
+        played
+            .stalled
+            .map(|stalled| (words::stalled(&stalled_value(&stalled, &[])), !stalled.is_late))
     };
 
     let quiet = server(answer_with(&[]), stall).await;
@@ -313,7 +318,7 @@ async fn a_server_that_nobody_reaches_has_closed_nothing() {
     let script = script(vec![request()], vec![EndingKind::Closed]);
     let stalled = played(&address, &script, LIMIT).await.stalled.expect("a reason");
     let Waited::Connection(Some(_)) = &stalled.waited else { panic!("{stalled:?}") };
-    let words = stalled_in_words(&stalled, &[]);
+    let words = words::stalled(&stalled_value(&stalled, &[]));
     assert!(words.starts_with("could not connect: "), "{words}");
 }
 

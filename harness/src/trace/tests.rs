@@ -29,6 +29,7 @@ fn texts(wire: &mut Wire, call: &Call, code: i32) -> String {
         call,
         transcripts: &transcripts,
         violations: &violations,
+        say: crate::report::words::violation,
         notes: &[],
     };
     let excerpt = excerpt(&input);
@@ -142,6 +143,7 @@ fn a_call_that_was_never_seen() {
         call: &call,
         transcripts: &[],
         violations: &[],
+        say: crate::report::words::violation,
         notes: &notes,
     };
     let expected = [

@@ -9,6 +9,7 @@
 #![cfg(target_os = "linux")]
 
 mod client;
+mod known;
 mod server;
 mod signals;
 mod start;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use nix::{sys::signal, unistd::Pid};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
 /// How long anything may take. Far more than it does, even on a loaded machine:
@@ -54,6 +54,8 @@ pub(crate) struct Project {
     cases: BTreeMap<&'static str, &'static str>,
     /// The cases themselves, instead of the dozen.
     suite: Option<&'static str>,
+    /// The list of known failures, if there is one.
+    known: Option<String>,
     peers: String,
 }
 
@@ -64,6 +66,7 @@ impl Project {
             limits: BTreeMap::from([("start", "30s"), ("answer_grace", "300ms"), ("stop", "30s")]),
             cases: BTreeMap::new(),
             suite: None,
+            known: None,
             peers: String::new(),
         }
     }
@@ -83,6 +86,12 @@ impl Project {
     /// Sets the cases, instead of the dozen, as a suite in TOML says them.
     pub(crate) fn suite(mut self, cases: &'static str) -> Self {
         self.suite = Some(cases);
+        self
+    }
+
+    /// Sets the list of known failures.
+    pub(crate) fn known(mut self, list: impl Into<String>) -> Self {
+        self.known = Some(list.into());
         self
     }
 
@@ -174,8 +183,15 @@ impl Project {
             .iter()
             .map(|(name, limit)| format!("limits.{name} = {limit:?}\n"))
             .collect();
+        let known = match &self.known {
+            Some(list) => {
+                fs::write(self.path("known.toml"), list).unwrap();
+                "known = \"known.toml\"\n"
+            }
+            None => "",
+        };
         let manifest = format!(
-            "schema = 1\nprotos = \".\"\nsuites = \"suites\"\ncontract = \"contract.md\"\n{limits}{}",
+            "schema = 1\nprotos = \".\"\nsuites = \"suites\"\ncontract = \"contract.md\"\n{known}{limits}{}",
             self.peers
         );
         let cases: String = CASES
@@ -330,7 +346,8 @@ pub(crate) struct Trial {
     #[serde(default)]
     pub(crate) blame: String,
     pub(crate) duration_us: u64,
-    #[serde(default)]
+    /// Of its findings, those that break a rule of the wire.
+    #[serde(default, rename = "findings", deserialize_with = "violations")]
     pub(crate) violations: Vec<Violation>,
     /// The file of its transcript.
     pub(crate) trace: Option<PathBuf>,
@@ -341,6 +358,12 @@ pub(crate) struct Violation {
     pub(crate) rule: String,
     pub(crate) level: String,
     pub(crate) side: String,
+}
+
+fn violations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Violation>, D::Error> {
+    let findings = Vec::<Value>::deserialize(deserializer)?.into_iter();
+    let broken = findings.filter(|finding| finding.get("rule").is_some());
+    broken.map(|finding| serde_json::from_value(finding).map_err(D::Error::custom)).collect()
 }
 
 #[derive(Debug, Deserialize)]

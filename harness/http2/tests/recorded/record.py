@@ -25,7 +25,10 @@ PEERS = {
         ["py/.venv/bin/python", "py/server.py", "--listen", "127.0.0.1:0"],
         ["py/.venv/bin/python", "py/client.py", "drive"],
     ),
-    "grpc-go": (["go/bin/server", "--listen", "127.0.0.1:0"], ["go/bin/client", "drive"]),
+    "grpc-go": (
+        ["go/bin/server", "--listen", "127.0.0.1:0"],
+        ["go/bin/client", "drive"],
+    ),
 }
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEADERS, PUSH_PROMISE, CONTINUATION, END_HEADERS, PADDED, PRIORITY = 1, 5, 9, 4, 8, 32
@@ -39,7 +42,11 @@ CALLS = [
     (DETECT, "", [["x-one", "1"], ["x-one", "2"]]),
     (FIBONACCI, "CAM=", [["x-one", "2"], ["x-long", "a long value, " * 200]]),
     (FIBONACCI, "CAM=", [["x-larger", "~^|{}`!?" * 600], ["x-bytes-bin", "AP/+gA=="]]),
-    (FIBONACCI, "CAM=", [["x-one", "1"], ["x-empty", ""], ["x-signs", '"#$&()*,;<=>@[]\\\\^']]),
+    (
+        FIBONACCI,
+        "CAM=",
+        [["x-one", "1"], ["x-empty", ""], ["x-signs", '"#$&()*,;<=>@[]\\\\^']],
+    ),
     (FIBONACCI, "CP///////////wE=", [["x-one", "2"]]),
     ("FibonacciService/Absent", "", [["x-one", "3"]]),
     (FIBONACCI, "CAM=", [["x-one", "1"]]),

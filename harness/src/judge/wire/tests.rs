@@ -5,7 +5,7 @@ use crosswire_http2::frame::{PREFACE, flag};
 use super::*;
 use crate::{
     input::Place,
-    judge::{Observation, Strictness},
+    judge::{Beliefs, Observation, Strictness, Verdict},
     rules::samples::{answer, get_sequence, with as with_field},
     suite::{Call, Script},
     wire::{
@@ -34,7 +34,7 @@ fn case(calls: Vec<Call>) -> Case {
 fn judged(case: &Case, answers: Vec<Answer>, wire: Wire, strictness: Strictness) -> Judgement {
     let outcome = Outcome::Answered(answers);
     let observation = Observation { wire: Some(wire), ..Observation::of(outcome) };
-    crate::judge::judge(case, &observation, None, strictness)
+    crate::judge::judge(case, &observation, &Beliefs::none("a", "b"), strictness)
 }
 
 fn of_one(mut wire: Sample, call: Call, strictness: Strictness) -> Judgement {
@@ -45,18 +45,18 @@ fn of_one(mut wire: Sample, call: Call, strictness: Strictness) -> Judgement {
 #[test]
 fn a_broken_must_fails_and_a_broken_should_is_listed() {
     let lawful = of_one(exchange(REQUEST), get_sequence(), Strictness::Should);
-    assert_eq!((lawful.verdict, lawful.read_calls), (Verdict::Pass, 1), "{}", lawful.reason);
+    assert_eq!((lawful.verdict, lawful.read_calls), (Verdict::Pass, 1), "{:?}", lawful.findings);
 
     let no_te = exchange(&with_field(REQUEST, "te", "gzip"));
     let broken = of_one(no_te, get_sequence(), Strictness::Must);
-    assert_eq!((broken.verdict, broken.side), (Verdict::Fail, Some(Side::Client)));
-    assert!(broken.reason.starts_with("WIRE-3 (MUST): the client: "), "{}", broken.reason);
+    assert_eq!((broken.verdict, broken.side()), (Verdict::Fail, Some(Side::Client)));
+    assert_eq!(broken.deciding().next().unwrap().rule(), Some("WIRE-3"));
 
     let padded = || exchange(&[REQUEST, &[("k-bin", "YQ==")]].concat());
     let listed = of_one(padded(), get_sequence(), Strictness::Must);
-    assert_eq!((listed.verdict, listed.side, listed.violations.len()), (Verdict::Pass, None, 1));
+    assert_eq!((listed.verdict, listed.side(), listed.findings.len()), (Verdict::Pass, None, 1));
     let strict = of_one(padded(), get_sequence(), Strictness::Should);
-    assert_eq!((strict.verdict, strict.side), (Verdict::Fail, Some(Side::Client)));
+    assert_eq!((strict.verdict, strict.side()), (Verdict::Fail, Some(Side::Client)));
 }
 
 #[test]
@@ -65,10 +65,9 @@ fn all_violations_are_kept_beside_a_wrong_answer() {
     let mut call = get_sequence();
     call.expect.message_count = Some(2);
     let both = of_one(exchange(&fields), call, Strictness::Must);
-    let rules: Vec<&str> = both.violations.iter().map(|(_, violation)| violation.rule).collect();
-    assert_eq!(rules, ["WIRE-1", "WIRE-3"]);
-    assert!(both.reason.starts_with("expected 2 messages, got 1; WIRE-1"), "{}", both.reason);
-    assert!(both.reason.ends_with("; and 1 violation more"), "{}", both.reason);
+    let found: Vec<_> = both.findings.iter().map(|one| (one.kind, one.rule())).collect();
+    let rule = |id| (Kind::Rule, Some(id));
+    assert_eq!(found, [(Kind::Count, None), rule("WIRE-1"), rule("WIRE-3")]);
 }
 
 #[test]
@@ -85,8 +84,8 @@ fn a_case_of_a_scripted_server_says_what_a_client_may_report() {
     let both = [Code::OK, Code::INTERNAL];
     assert_eq!(judged(Some(&script), &both).verdict, Verdict::Pass);
     for other in [judged(None, &both), judged(Some(&script), &[Code::OK])] {
-        let rules: Vec<&str> = other.violations.iter().map(|(_, found)| found.rule).collect();
-        assert_eq!(rules, ["WIRE-44"], "{}", other.reason);
+        let rules: Vec<&str> = other.findings.iter().filter_map(Finding::rule).collect();
+        assert_eq!(rules, ["WIRE-44"], "{:?}", other.findings);
     }
 }
 
@@ -95,10 +94,10 @@ fn an_answer_that_never_passed_is_no_pass() {
     let nothing = || Wire { calls: vec![vec![]], ..Wire::default() };
     let case = case(vec![get_sequence()]);
     let judgement = judged(&case, vec![answer(0, 1)], nothing(), Strictness::Must);
-    assert_eq!((judgement.verdict, judgement.side), (Verdict::Fail, Some(Side::Client)));
+    assert_eq!((judgement.verdict, judgement.side()), (Verdict::Fail, Some(Side::Client)));
     let opaque = Wire { opaque: vec![Opaque::default()], ..nothing() };
     let unread = judged(&case, vec![answer(0, 1)], opaque, Strictness::Must);
-    assert_eq!(unread.verdict, Verdict::Pass, "{}", unread.reason);
+    assert_eq!(unread.verdict, Verdict::Pass, "{:?}", unread.findings);
 }
 
 /// What the case itself allows to come of a call, a client may say without having made it:
@@ -113,7 +112,7 @@ fn a_client_may_refuse_locally_where_the_case_allows_it() {
         judged(&case(vec![call]), vec![reported], nothing(), Strictness::Must)
     };
     let refused = of(&[Code::OK, Code::INTERNAL], answer(13, 0));
-    assert_eq!(refused.verdict, Verdict::Pass, "{}", refused.reason);
+    assert_eq!(refused.verdict, Verdict::Pass, "{:?}", refused.findings);
     for (allowed, reported) in [
         (&[Code::OK][..], answer(0, 1)),
         (&[Code::OK, Code::INTERNAL], answer(0, 1)),
@@ -123,7 +122,8 @@ fn a_client_may_refuse_locally_where_the_case_allows_it() {
         let code = reported.code;
         let judgement = of(allowed, reported);
         assert_eq!(judgement.verdict, Verdict::Fail, "{code} of {allowed:?}");
-        assert!(judgement.reason.contains("never passed"), "{}", judgement.reason);
+        let has_it = judgement.findings.iter().any(|found| found.kind == Kind::NeverPassed);
+        assert!(has_it, "{:?}", judgement.findings);
     }
 }
 
@@ -156,7 +156,7 @@ fn nobody_is_blamed_for_what_was_not_read() {
             let reported = vec![reported.clone()];
             let judgement = judged(&case(vec![call.clone()]), reported, wire, Strictness::Must);
             let expected = if has_gaps { Verdict::Pass } else { Verdict::Fail };
-            assert_eq!(judgement.verdict, expected, "{name}: {}", judgement.reason);
+            assert_eq!(judgement.verdict, expected, "{name}: {:?}", judgement.findings);
             assert_eq!(judgement.unread_calls, usize::from(has_gaps), "{name}");
         }
     }
@@ -179,7 +179,7 @@ fn a_connection_that_has_ended_is_not_wanted_again() {
             wire.calls.push(sample.calls());
         }
         wire.ended.extend(ended.map(|(connection, at)| Ended { connection, at: ms(at) }));
-        first_unseen(&case(calls), &[], &wire).is_none()
+        unseen(&case(calls), &[], &wire).is_empty()
     };
     assert!(of(Some((0, 500))), "it had ended");
     for (name, ended) in
@@ -195,7 +195,12 @@ fn a_call_that_was_not_made_because_of_its_connection_is_nobodys() {
     let nothing = Wire { calls: vec![vec![]], ..Wire::default() };
     let case = case(vec![get_sequence()]);
     let judgement = judged(&case, vec![answer(14, 0)], nothing, Strictness::Must);
-    assert_eq!((judgement.verdict, judgement.side), (Verdict::Fail, None), "{}", judgement.reason);
+    assert_eq!(
+        (judgement.verdict, judgement.side()),
+        (Verdict::Fail, None),
+        "{:?}",
+        judgement.findings
+    );
 }
 
 #[test]
@@ -220,8 +225,9 @@ fn what_is_not_seen_of_a_call_that_went_wrong_is_nobodys() {
         ("the call failed", 8, true, None),
     ] {
         let judgement = judgement(code, has_struck);
-        assert_eq!((judgement.verdict, judgement.side), (Verdict::Fail, side), "{name}");
-        assert!(judgement.reason.contains("which was not seen"), "{name}: {}", judgement.reason);
+        assert_eq!((judgement.verdict, judgement.side()), (Verdict::Fail, side), "{name}");
+        let has_unseen = judgement.findings.iter().any(|found| found.kind == Kind::Unseen);
+        assert!(has_unseen, "{name}: {:?}", judgement.findings);
     }
 }
 
@@ -250,7 +256,7 @@ fn what_a_case_wants_seen_must_be_seen() {
         let both = wire.calls();
         let wire =
             Wire { calls: both.into_iter().map(|one| vec![one]).collect(), ..Wire::default() };
-        first_unseen(&case(calls), &[], &wire)
+        unseen(&case(calls), &[], &wire).into_iter().next()
     };
     for (wanted, index, side) in [
         (Seen::ClientResets, 0, Some(Side::Client)),
@@ -281,11 +287,12 @@ fn a_deadline_that_nobody_else_kept_is_not_over_early() {
         let outcome = Outcome::Answered(vec![answer(4, 0)]);
         let duration = Duration::from_millis(ms);
         let observation = Observation { duration, wire: Some(wire), ..Observation::of(outcome) };
-        crate::judge::judge(&case(vec![call.clone()]), &observation, None, Strictness::Must)
+        let beliefs = Beliefs::none("a", "b");
+        crate::judge::judge(&case(vec![call.clone()]), &observation, &beliefs, Strictness::Must)
     };
     let early = after(4_900);
-    assert_eq!((early.verdict, early.side), (Verdict::Fail, Some(Side::Client)));
-    assert!(early.reason.contains("the deadline was 5 s"), "{}", early.reason);
+    assert_eq!((early.verdict, early.side()), (Verdict::Fail, Some(Side::Client)));
+    assert_eq!(early.findings[0].expected["after_ms"], 5_000);
     assert_eq!(after(4_990).verdict, Verdict::Pass, "a timer may be a little early");
 }
 
@@ -296,7 +303,7 @@ fn a_fault_that_never_struck_and_a_stray_call_fail_the_trial() {
         let mut wire = Wire { calls: vec![exchange(REQUEST).calls()], ..Wire::default() };
         change(&mut case, &mut wire);
         let judgement = judged(&case, vec![answer(0, 1)], wire, Strictness::Must);
-        (judgement.verdict, judgement.side)
+        (judgement.verdict, judgement.side())
     };
     let fault: fn(&mut Case, &mut Wire) =
         |case, _| case.fault = serde_json::from_str(r#"{"delay": "1ms"}"#).ok();

@@ -167,6 +167,7 @@ fn an_error_within_a_message() {
         // Of half a message, a client may make what it likes, but no success.
         ("4", 13, &[]),
         ("4", 2, &[]),
+        ("4", 8, &[]),
         ("4", 5, &["WIRE-44 client"]),
         ("13", 0, &["WIRE-44 client"]),
     ] {

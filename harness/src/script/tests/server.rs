@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     observe::{ShutWindow, Waited},
-    outcome::stalled_in_words,
+    outcome::stalled_value,
+    report::words,
     script::ScriptedServer,
     suite::{Habit, Settings},
 };
@@ -23,7 +24,7 @@ async fn started(steps: Vec<Step>) -> ScriptedServer {
 /// Where its script stopped, in words.
 async fn why(server: &ScriptedServer, steps: &[Step], limit: Duration) -> Option<String> {
     let stalled = server.stalled(limit).await?;
-    Some(stalled_in_words(&stalled, steps))
+    Some(words::stalled(&stalled_value(&stalled, steps)))
 }
 
 async fn connected(server: &ScriptedServer) -> TcpStream {

@@ -360,6 +360,7 @@ mutants! {
         PriorityFrames Http2 Both "sends PRIORITY"
         ReversesFields Http2 Both "sends its fields in another order"
         IndexesFields Http2 Both "uses HPACK's dynamic table"
+        CodesFields Http2 Both "uses Huffman's code for strings, and HPACK's fields that are never indexed"
         UnknownFrames Http2 Both "sends frames of an unknown type"
         UnknownSetting Http2 Both "announces a setting that nobody knows"
         SettingsAgain Http2 Both "sends SETTINGS twice"

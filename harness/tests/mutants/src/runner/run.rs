@@ -6,7 +6,8 @@ use std::{
     process::Command,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::Value;
 
 use crate::{
     Failure,
@@ -29,7 +30,8 @@ pub(crate) struct Trial {
     pub(crate) reason: String,
     /// What should have come of the call that decided, where one did.
     pub(crate) expected: Option<serde::de::IgnoredAny>,
-    #[serde(default)]
+    /// Of its findings, those that break a rule of the wire.
+    #[serde(default, rename = "findings", deserialize_with = "violations")]
     pub(crate) violations: Vec<Violation>,
 }
 
@@ -39,6 +41,12 @@ pub(crate) struct Violation {
     pub(crate) rule: String,
     pub(crate) level: String,
     pub(crate) side: String,
+}
+
+fn violations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Violation>, D::Error> {
+    let findings = Vec::<Value>::deserialize(deserializer)?.into_iter();
+    let broken = findings.filter(|finding| finding.get("rule").is_some());
+    broken.map(|finding| serde_json::from_value(finding).map_err(D::Error::custom)).collect()
 }
 
 #[derive(Deserialize)]

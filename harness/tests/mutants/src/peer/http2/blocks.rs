@@ -2,21 +2,13 @@
 
 use crosswire_http2::{
     frame::{flag, kind},
-    hpack,
-    settings::DEFAULT_MAX_FRAME_BYTES,
+    hpack::{self, HeaderEncoder, Indexing},
+    settings::{DEFAULT_HEADER_TABLE_BYTES, DEFAULT_MAX_FRAME_BYTES},
     write::{block, frame},
 };
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::Fields;
-
-/// The entries of HPACK's static table, which come before those of our own.
-const STATIC_ENTRIES: usize = 61;
-
-/// What the table may hold before its entries would have to be dropped, and what each
-/// is counted with beside its text (RFC 7541, section 4.1).
-const TABLE_BYTES: usize = 4096;
-const ENTRY_OVERHEAD_BYTES: usize = 32;
 
 /// Blocks in one HEADERS as long as they fit in a frame that everybody takes.
 const PIECE_BYTES: usize = DEFAULT_MAX_FRAME_BYTES as usize;
@@ -26,22 +18,18 @@ const PIECES: usize = 3;
 
 /// Writes the blocks of one direction.
 pub(super) struct BlockWriter {
-    /// What the other side has in its dynamic table, oldest first.
-    table: Vec<(String, Vec<u8>)>,
-    table_bytes: usize,
-    /// How much the table may hold.
-    most_table_bytes: usize,
-    /// The sizes of the table that the other side is to be told in the next block.
-    untold_sizes: Vec<u32>,
+    encoder: HeaderEncoder,
+    /// How much the encoder's table may hold.
+    table_bytes: u32,
 }
 
 impl Default for BlockWriter {
     fn default() -> Self {
+        let encoder = HeaderEncoder::default();
+        let is_coded = planted(Mutant::CodesFields);
         Self {
-            table: Vec::new(),
-            table_bytes: 0,
-            most_table_bytes: TABLE_BYTES,
-            untold_sizes: Vec::new(),
+            encoder: if is_coded { encoder.with_huffman() } else { encoder },
+            table_bytes: DEFAULT_HEADER_TABLE_BYTES,
         }
     }
 }
@@ -52,15 +40,11 @@ impl BlockWriter {
         if planted(Mutant::IgnoresTableSize) {
             return;
         }
-        let bytes = bytes.min(TABLE_BYTES as u32);
-        if bytes as usize == self.most_table_bytes {
-            return;
+        let bytes = bytes.min(DEFAULT_HEADER_TABLE_BYTES);
+        if bytes != self.table_bytes {
+            self.table_bytes = bytes;
+            self.encoder.resize(bytes);
         }
-        self.most_table_bytes = bytes as usize;
-        // An empty table is within every limit, and entries come back by themselves.
-        self.table.clear();
-        self.table_bytes = 0;
-        self.untold_sizes = if bytes == 0 { vec![0] } else { vec![0, bytes] };
     }
 
     /// The frames of a block. `flags` are those of its HEADERS.
@@ -83,9 +67,13 @@ impl BlockWriter {
             fields.push(("connection".to_owned(), b"keep-alive".to_vec()));
         }
         let uses_table = planted(Mutant::IndexesFields) || planted(Mutant::IgnoresTableSize);
-        let sizes: Vec<u8> = self.untold_sizes.drain(..).flat_map(hpack::table_size).collect();
+        // What is written without the table says all the same how large it is now.
+        let is_encoded = uses_table || planted(Mutant::CodesFields);
+        let sizes = if is_encoded { Vec::new() } else { self.coded(&Fields::new()) };
         let bytes = if uses_table {
             self.indexed(&fields)
+        } else if planted(Mutant::CodesFields) {
+            self.coded(&fields)
         } else if planted(Mutant::RefersToMissingEntry) {
             // Index 62 is the newest entry of a dynamic table that has none.
             [hpack::encode(&fields), vec![0x80 | 62]].concat()
@@ -118,30 +106,19 @@ impl BlockWriter {
         block(stream, flags, &bytes, PIECE_BYTES)
     }
 
-    /// Fields by their place in the table, where they are known, and for the table
-    /// where there is room.
+    /// Fields by their place in the table, where they are known, and for the table where
+    /// they may come again.
     fn indexed(&mut self, fields: &Fields) -> Vec<u8> {
-        let mut block = Vec::new();
-        for field in fields {
-            let (name, value) = field;
-            if let Some(place) = self.table.iter().rposition(|known| known == field) {
-                let index = STATIC_ENTRIES + self.table.len() - place;
-                // The table holds far fewer entries than one byte of index names.
-                block.push(0x80 | u8::try_from(index).unwrap_or(u8::MAX));
-                continue;
-            }
-            let bytes = name.len() + value.len() + ENTRY_OVERHEAD_BYTES;
-            let literal = hpack::encode(&[(name, value)]);
-            let has_room =
-                self.table_bytes + bytes <= self.most_table_bytes && self.table.len() < 60;
-            let is_kept = has_room && name != "x-crosswire-call";
-            block.push(if is_kept { 0x40 } else { 0 });
-            block.extend_from_slice(&literal[1..]);
-            if is_kept {
-                self.table.push(field.clone());
-                self.table_bytes += bytes;
-            }
-        }
-        block
+        self.encoder.encode(fields.iter().map(|(name, value)| {
+            let comes_again = name != "x-crosswire-call";
+            let indexing = if comes_again { Indexing::Incremental } else { Indexing::Without };
+            (name, value, indexing)
+        }))
+    }
+
+    /// Strings in Huffman's code, and no table.
+    fn coded(&mut self, fields: &Fields) -> Vec<u8> {
+        let fields = fields.iter().map(|(name, value)| (name, value, Indexing::Never));
+        self.encoder.encode(fields)
     }
 }

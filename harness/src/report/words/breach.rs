@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::{bare, of};
 use crate::{
     rules::{Breach, SHOWN_BYTES, Violation},
     text::{count, shorten},
@@ -217,16 +218,4 @@ fn asked(micros: &Value) -> String {
 
 fn duration(micros: &Value) -> Duration {
     Duration::from_micros(micros.as_u64().unwrap_or_default())
-}
-
-fn of(value: &Value, key: &str) -> String {
-    bare(&value[key])
-}
-
-/// A value without the quotes of JSON.
-fn bare(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }
