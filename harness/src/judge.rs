@@ -4,6 +4,7 @@ mod blame;
 mod compare;
 mod script;
 mod wire;
+mod witness;
 
 use std::sync::Arc;
 
@@ -98,8 +99,12 @@ pub struct Judgement {
     pub expected: Option<Value>,
     /// What came of it.
     pub actual: Option<Value>,
-    /// The side that the outcome itself names.
+    /// The side that the trial itself names.
     pub side: Option<Side>,
+    /// What the bytes of the trial say of that side, where they are the evidence.
+    pub testimony: Option<&'static str>,
+    /// Whether the case was answered when it ran again alone.
+    pub is_answered_alone: bool,
     /// The rules of the wire that its calls broke, each with the call's position.
     pub violations: Vec<(usize, Violation)>,
     /// How many calls the rules of the wire were applied to.
@@ -117,6 +122,8 @@ impl Judgement {
             expected: None,
             actual: None,
             side: None,
+            testimony: None,
+            is_answered_alone: false,
             violations: Vec::new(),
             read_calls: 0,
             unread_calls: 0,
@@ -197,7 +204,7 @@ fn judge_memory(judgement: &mut Judgement, case: &Case, observation: &Observatio
 }
 
 fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {
-    match outcome {
+    let judgement = match outcome {
         Outcome::Answered(answers) => judge_answers(case, answers),
         Outcome::Played(played) => script::judge(case, played),
         Outcome::FeatureMissing { why } => Judgement::new(Verdict::Unsupported, why),
@@ -208,12 +215,23 @@ fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {
             );
             Judgement::new(Verdict::Fail, reason).of_side(Side::Client)
         }
-        Outcome::Malformed { why } => Judgement::new(Verdict::Fail, why).of_side(Side::Client),
-        Outcome::Hung { why } => Judgement::new(Verdict::Hung, why),
-        Outcome::Crashed { role, why } => {
-            Judgement::new(Verdict::Crashed, why).of_side((*role).into())
+        Outcome::Malformed { why, .. } => Judgement::new(Verdict::Fail, why).of_side(Side::Client),
+        Outcome::Hung { why, words, .. } => {
+            let said = words.iter().map(|(role, words)| words.of(&format!("the {role}'s")));
+            Judgement::new(Verdict::Hung, format!("{why}{}", said.collect::<String>()))
+        }
+        Outcome::Crashed { role, death, .. } => {
+            let reason = format!("the {role} {death}");
+            Judgement::new(Verdict::Crashed, reason).of_side((*role).into())
         }
         Outcome::Blocked { why } => Judgement::new(Verdict::Blocked, why),
+    };
+    let remarks = outcome.remarks();
+    let said: String = remarks.iter().map(|remark| format!("; {remark}")).collect();
+    Judgement {
+        reason: judgement.reason + &said,
+        is_answered_alone: remarks.iter().any(|remark| remark.is_not_alone()),
+        ..judgement
     }
 }
 

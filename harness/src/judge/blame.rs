@@ -1,7 +1,8 @@
 //! Which side the evidence points to, found by looking at the whole matrix.
 //!
-//! A server that fails a case with every client, while those clients pass it with
-//! other servers, is to blame, and the other way round.
+//! What a trial itself tells counts first. Otherwise, a server that fails a case with every
+//! client, while those clients pass it with other servers, is to blame, and the other way
+//! round.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -50,6 +51,8 @@ pub struct Blame {
 /// The judgement of every cell that ran one case, by server and client.
 pub type CaseMatrix<'a> = BTreeMap<(&'a str, &'a str), &'a Judgement>;
 
+const EVERY_CELL_FAILS: &str = "every cell fails it, so the case itself may be wrong";
+
 /// Blames the failure of one cell, given all cells of its case.
 #[must_use]
 pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blame> {
@@ -57,15 +60,20 @@ pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blam
     if !has_failed(judgement)? {
         return None;
     }
+    let nobody_passes = !matrix.values().any(|judgement| has_failed(judgement) == Some(false));
     if let Some(side) = judgement.side {
-        let evidence = match judgement.verdict {
-            Verdict::Fail | Verdict::Known if !judgement.violations.is_empty() => {
-                "seen on the wire"
+        let evidence = match judgement.testimony {
+            Some(seen) => {
+                let tried = matrix.values().filter(|judgement| has_failed(judgement).is_some());
+                // What a case expects wrongly, every server gives.
+                let doubt = match nobody_passes && tried.count() > 1 {
+                    true => format!("; {EVERY_CELL_FAILS}"),
+                    false => String::new(),
+                };
+                format!("seen on the wire: {seen}{doubt}")
             }
-            _ if server == SCRIPTED || client == SCRIPTED => "the other side is a script",
-            _ => "seen of that process itself",
+            None => named_by(judgement, server, client).to_owned(),
         };
-        let evidence = evidence.to_owned();
         return Some(Blame { side, evidence });
     }
     let real_side = [(server, Side::Client), (client, Side::Server)];
@@ -81,12 +89,10 @@ pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blam
         matrix.iter().filter(|(other, _)| other.1 == client && other.0 != server),
     );
     let (server_share, client_share) = (of_server.failed_share(), of_client.failed_share());
-    let nobody_passes = !matrix.values().any(|judgement| has_failed(judgement) == Some(false));
     let (side, evidence) = if of_server.is_empty() && of_client.is_empty() {
         (Side::Unclear, "no other cell ran this case".to_owned())
     } else if nobody_passes {
-        let what = "every cell fails it, so the case itself may be wrong";
-        (Side::Unclear, what.to_owned())
+        (Side::Unclear, EVERY_CELL_FAILS.to_owned())
     } else if server_share > client_share {
         let evidence =
             [of_server.say("it", "client"), of_client.say(&format!("client {client}"), "server")];
@@ -103,6 +109,15 @@ pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blam
         (Side::Unclear, join(evidence))
     };
     Some(Blame { side, evidence })
+}
+
+/// By what a trial names a side, if not by its bytes alone.
+fn named_by(judgement: &Judgement, server: &str, client: &str) -> &'static str {
+    match judgement.verdict {
+        Verdict::Fail | Verdict::Known if !judgement.violations.is_empty() => "seen on the wire",
+        _ if server == SCRIPTED || client == SCRIPTED => "the other side is a script",
+        _ => "seen of that process itself",
+    }
 }
 
 /// How one peer did in the other cells.
@@ -267,6 +282,32 @@ mod tests {
             ]);
             let blamed = blame(&matrix, "a", "a").unwrap();
             assert_eq!(blamed.side, expected, "{name}: {}", blamed.evidence);
+        }
+    }
+
+    /// What the bytes tell counts more than the matrix, but the doubt in the case stays.
+    #[test]
+    fn the_bytes_of_a_trial_count_first() {
+        let told = Judgement {
+            side: Some(Side::Server),
+            testimony: Some("it said so"),
+            ..Judgement::new(Verdict::Fail, "")
+        };
+        let (pass, fail) = (Judgement::new(Verdict::Pass, ""), Judgement::new(Verdict::Fail, ""));
+        for (name, others, expected) in [
+            ("alone", vec![], "seen on the wire: it said so"),
+            ("with others that pass", vec![&pass], "seen on the wire: it said so"),
+            (
+                "with others that fail",
+                vec![&fail, &told],
+                "seen on the wire: it said so; every cell fails it, so the case itself may be wrong",
+            ),
+        ] {
+            let mut matrix = CaseMatrix::from([(("a", "a"), &told)]);
+            let names = ["b", "c"];
+            matrix.extend(names.iter().zip(others).map(|(name, other)| (("a", *name), other)));
+            let Blame { side, evidence } = blame(&matrix, "a", "a").unwrap();
+            assert_eq!((side, evidence.as_str()), (Side::Server, expected), "{name}");
         }
     }
 

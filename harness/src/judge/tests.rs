@@ -5,6 +5,7 @@ use prost_reflect::{DynamicMessage, prost::Message as _};
 use super::*;
 use crate::{
     input::{OneOrMore, Place},
+    observe::{Death, Remark, Words},
     pattern::Pattern,
     role::Role,
     suite::{Approx, Code, Expect, Method},
@@ -238,16 +239,47 @@ fn one_wrong_call_of_many_decides() {
     assert_eq!(judgement.actual, Some(json!({"code": "OK", "messages": [{"list": [2]}]})));
 }
 
+fn hung(why: &str) -> Outcome {
+    Outcome::Hung { why: why.to_owned(), words: Vec::new(), remarks: Vec::new() }
+}
+
+#[test]
+fn a_hang_and_a_crash_quote_what_the_processes_said() {
+    let words = |first: &[&str], last: &[&str]| Words {
+        first: first.iter().map(ToString::to_string).collect(),
+        last: last.iter().map(ToString::to_string).collect(),
+    };
+    let remarks = vec![Remark::AfterItsAnswer, Remark::AnsweredAlone { beside: 1 }];
+    let said = "this came after its own answer; run again alone, the case was answered, and so was each of the 1 trial beside it";
+    let client = words(&["Error: x", "at y"], &["\u{1b}[31mz"]);
+    let words = vec![(Role::Client, client.clone()), (Role::Server, words(&[], &["w"]))];
+    let outcome = Outcome::Hung { why: "no answer".to_owned(), words, remarks: remarks.clone() };
+    let case = case(vec![]);
+    let expected = r"no answer; the client's first words: Error: x | at y; the client's last words: \u{1b}[31mz; the server's last words: w; ";
+    let judgement = judge_outcome(&case, &outcome);
+    assert_eq!(judgement.reason, format!("{expected}{said}"));
+    let death = Death { how: "exited with status 3".to_owned(), words: client };
+    let outcome = Outcome::Crashed { role: Role::Client, death, remarks };
+    let expected = r"the client exited with status 3; its first words: Error: x | at y; its last words: \u{1b}[31mz; ";
+    let judgement = judge_outcome(&case, &outcome);
+    assert_eq!(judgement.reason, format!("{expected}{said}"));
+    assert!(judgement.is_answered_alone);
+}
+
 #[test]
 fn every_outcome_has_its_verdict_and_side() {
     let why = || "why".to_owned();
+    let crashed = |role| {
+        let death = Death { how: why(), words: Words::default() };
+        Outcome::Crashed { role, death, remarks: Vec::new() }
+    };
     for (outcome, verdict, side) in [
         (Outcome::FeatureMissing { why: why() }, Verdict::Unsupported, None),
         (Outcome::Refused { why: why() }, Verdict::Fail, Some(Side::Client)),
-        (Outcome::Malformed { why: why() }, Verdict::Fail, Some(Side::Client)),
-        (Outcome::Hung { why: why() }, Verdict::Hung, None),
-        (Outcome::Crashed { role: Role::Server, why: why() }, Verdict::Crashed, Some(Side::Server)),
-        (Outcome::Crashed { role: Role::Client, why: why() }, Verdict::Crashed, Some(Side::Client)),
+        (Outcome::malformed(why()), Verdict::Fail, Some(Side::Client)),
+        (hung(&why()), Verdict::Hung, None),
+        (crashed(Role::Server), Verdict::Crashed, Some(Side::Server)),
+        (crashed(Role::Client), Verdict::Crashed, Some(Side::Client)),
         (Outcome::Blocked { why: why() }, Verdict::Blocked, None),
     ] {
         let judgement = judge_outcome(&case(vec![]), &outcome);
@@ -284,7 +316,7 @@ fn a_known_failure_must_be_the_one_that_is_known() {
     let (fixed, reason) = verdict(answered(0));
     assert_eq!(fixed, Verdict::Fixed);
     assert!(reason.contains("known.toml:3"), "{reason}");
-    let (hung, reason) = verdict(Outcome::Hung { why: "no answer".into() });
+    let (hung, reason) = verdict(hung("no answer"));
     assert_eq!(hung, Verdict::Hung);
     assert!(reason.contains("known.toml:3 knows another failure of it: expected OK"), "{reason}");
     for (message, expected) in [

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Judgement, Side, Strictness, Verdict};
+use super::{
+    Judgement, Side, Strictness, Verdict, compare,
+    witness::{self, Testimony},
+};
 use crate::{
     observe::{Answer, Observation, Outcome, Waited, Wire},
     outcome::stalled_in_words,
@@ -82,6 +85,25 @@ pub(super) fn judge(
         }
         judgement.reason.push_str(&what);
         judgement.side = judgement.side.or(side);
+    }
+    let is_open = judgement.verdict == Verdict::Fail && judgement.side.is_none();
+    if is_open && grave_violations(judgement, strictness).is_none() {
+        testify(judgement, case, answers, wire);
+    }
+}
+
+/// Says whose failure the first wrong answer is, where the bytes tell: those of two real
+/// sides, between which nothing is altered.
+fn testify(judgement: &mut Judgement, case: &Case, answers: &[Answer], wire: &Wire) {
+    if case.scripted().is_some() || case.fault.is_some() || wire.has_gaps {
+        return;
+    }
+    let mut calls = case.calls.iter().zip(answers).zip(&wire.calls);
+    let wrong = calls.find(|((call, answer), _)| compare::mismatch(call, answer).is_some());
+    let told = wrong.and_then(|((call, answer), seen)| witness::testimony(call, answer, seen));
+    if let Some(Testimony { side, seen }) = told {
+        judgement.side = Some(side);
+        judgement.testimony = Some(seen);
     }
 }
 

@@ -55,8 +55,11 @@ pub struct Console<'a, W> {
 /// The start of a command that runs a part of this run again.
 #[derive(Debug, Clone)]
 pub struct Rerun {
-    /// Such as `target/debug/crosswire run`.
+    /// Such as `target/debug/crosswire run --strict`.
     pub command: String,
+    /// What selects the trials of a cell, as this run was told: a word for the shell that
+    /// follows the others, or nothing.
+    pub selection: String,
 }
 
 impl<W: Write> Console<'_, W> {
@@ -172,10 +175,13 @@ impl<W: Write> Console<'_, W> {
         }
         let logs = self.folder.join("logs").join(format!("{}+{}", first.server, first.client));
         self.line("logs", &logs.display().to_string())?;
-        let again = format!(
-            "{} --server {} --client {} -E 'case({})'",
-            self.rerun.command, first.server, first.client, case.name
-        );
+        let Rerun { command, selection } = &self.rerun;
+        let cell = format!("{command} --server {} --client {}", first.server, first.client);
+        let again = match judgement.is_answered_alone {
+            // It takes what ran beside it.
+            true => format!("{cell}{selection}"),
+            false => format!("{cell} -E 'case({})'", case.name),
+        };
         self.line("again", &again)
     }
 
