@@ -33,10 +33,7 @@ use tokio::{
 
 pub use memory::MemoryMark;
 
-use crate::{
-    guard::Guard,
-    text::{printable, shorten},
-};
+use crate::{guard::Guard, observe::Words, text::shorten};
 
 /// The longest line that is read whole. A 4 MiB message takes 5.6 MiB as base64;
 /// a stream of them takes more, and a flood must not take the memory.
@@ -45,11 +42,18 @@ const MAX_LINE_BYTES: usize = 64 << 20;
 /// How much of one process's output is kept. A flood must not fill the disk.
 const MAX_LOG_BYTES: usize = 16 << 20;
 
-/// How many of its last log lines are quoted when a process dies.
+/// How many of its first log lines are quoted when a process dies or hangs, and how many of
+/// its last. A stack trace says what went wrong in its first lines or in its last.
+const FIRST_WORDS: usize = 5;
 const LAST_WORDS: usize = 3;
 
 /// How much of each of them is quoted.
-const LAST_WORD_CHARACTERS: usize = 300;
+const WORD_CHARACTERS: usize = 300;
+
+/// After so long without a line, what a process says begins anew: its first words of an
+/// hour ago explain nothing. What is written in one go comes in less, even on a busy
+/// machine.
+const PAUSE_IN_SPEECH: Duration = Duration::from_secs(1);
 
 /// How long the rest of a dead process's stderr may take to be read. It is in the
 /// pipe already; only a process that inherited the pipe holds it open.
@@ -189,13 +193,13 @@ impl Child {
         self.status
     }
 
-    /// The last lines that the process logged, quoted, or nothing. Of one that has
-    /// ended, what is still in the pipe too. Safe to cancel.
-    pub async fn last_words(&mut self) -> String {
+    /// What the process has logged, first and last. Of one that has ended, what is still in
+    /// the pipe too. Safe to cancel.
+    pub async fn words(&mut self) -> Words {
         if self.status.is_some() && !self.stderr.is_finished() {
             let _ = timeout(LAST_WORDS_LIMIT, &mut self.stderr).await;
         }
-        self.log.last_words()
+        self.log.words()
     }
 
     /// Asks the process to stop; kills its group if it has not within `limit`.
@@ -278,7 +282,11 @@ pub struct Log(Arc<Mutex<LogState>>);
 struct LogState {
     file: File,
     written_bytes: usize,
+    first: Vec<String>,
     last: VecDeque<String>,
+    /// How many lines came since the first.
+    lines: usize,
+    last_line: Option<Instant>,
 }
 
 impl Log {
@@ -291,35 +299,40 @@ impl Log {
             std::fs::create_dir_all(folder)?;
         }
         let file = File::create(path)?;
-        Ok(Self(Arc::new(Mutex::new(LogState { file, written_bytes: 0, last: VecDeque::new() }))))
+        let state = LogState {
+            file,
+            written_bytes: 0,
+            first: Vec::new(),
+            last: VecDeque::new(),
+            lines: 0,
+            last_line: None,
+        };
+        Ok(Self(Arc::new(Mutex::new(state))))
     }
 
     /// Adds a line of the process. What exceeds the log's bound is not kept, but
     /// for the last words.
     pub fn write(&self, line: &str) {
         let mut state = self.state();
-        if state.last.len() == LAST_WORDS {
-            state.last.pop_front();
-        }
-        state.last.push_back(shorten(line.trim_end(), LAST_WORD_CHARACTERS));
+        state.hear(line, Instant::now());
         state.append(line);
     }
 
-    /// Adds a line of our own, with which a process begins: the last words until
-    /// now were another's.
+    /// Adds a line of our own, with which a process begins: the words until now were
+    /// another's.
     fn begin(&self, line: &str) {
         let mut state = self.state();
-        state.last.clear();
+        state.forget_words();
         state.append(&format!("--- {line}"));
     }
 
-    fn last_words(&self) -> String {
+    fn words(&self) -> Words {
         let state = self.state();
-        if state.last.is_empty() {
-            return String::new();
-        }
-        let words: Vec<String> = state.last.iter().map(|line| printable(line)).collect();
-        format!("; its last words: {}", words.join(" | "))
+        let (first, last) = (&state.first, &state.last);
+        // Lines that are among the last are not said twice.
+        let before_last = state.lines - last.len();
+        let first = first[..first.len().min(before_last)].to_vec();
+        Words { first, last: last.iter().cloned().collect() }
     }
 
     fn state(&self) -> MutexGuard<'_, LogState> {
@@ -328,6 +341,33 @@ impl Log {
 }
 
 impl LogState {
+    /// Keeps a line as one of the process's words. Empty ones say nothing.
+    fn hear(&mut self, line: &str, now: Instant) {
+        if line.trim().is_empty() {
+            return;
+        }
+        if self.last_line.is_some_and(|last| now - last >= PAUSE_IN_SPEECH) {
+            self.forget_words();
+        }
+        self.last_line = Some(now);
+        self.lines += 1;
+        let line = shorten(line.trim(), WORD_CHARACTERS);
+        if self.first.len() < FIRST_WORDS {
+            self.first.push(line.clone());
+        }
+        if self.last.len() == LAST_WORDS {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+    }
+
+    fn forget_words(&mut self) {
+        self.first.clear();
+        self.last.clear();
+        self.lines = 0;
+        self.last_line = None;
+    }
+
     fn append(&mut self, line: &str) {
         let room = MAX_LOG_BYTES.saturating_sub(self.written_bytes);
         if room == 0 {
@@ -438,5 +478,32 @@ mod tests {
             assert_eq!(is_within_line.load(Ordering::Relaxed), is_within);
         }
         assert_eq!(lines.next().await, None);
+    }
+
+    #[test]
+    fn the_first_and_the_last_words_of_what_was_said_last_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::create(&folder.path().join("log")).unwrap();
+        let began = Instant::now();
+        let say = |lines: &[&str], after_ms| {
+            let now = began + Duration::from_millis(after_ms);
+            lines.iter().for_each(|line| log.state().hear(line, now));
+        };
+        let words = || {
+            let Words { first, last } = log.words();
+            (first.join(" "), last.join(" "))
+        };
+        let pair = |first: &str, last: &str| (first.to_owned(), last.to_owned());
+        assert!(log.words().is_empty());
+        say(&["1", "", "2  "], 0);
+        assert_eq!(words(), pair("", "1 2"));
+        say(&["3", "4"], 999);
+        assert_eq!(words(), pair("1", "2 3 4"));
+        say(&["5", "6", "7", "8", "9"], 1_500);
+        assert_eq!(words(), pair("1 2 3 4 5", "7 8 9"));
+        say(&["later"], 2_500);
+        assert_eq!(words(), pair("", "later"));
+        log.begin("started");
+        assert!(log.words().is_empty());
     }
 }

@@ -10,7 +10,7 @@ pub use server::Server;
 
 use std::{path::Path, sync::Arc};
 
-use crate::{child::Log, guard::Guard, manifest::Limits};
+use crate::{child::Log, guard::Guard, manifest::Limits, observe::Words};
 
 /// What starting a peer needs beside its command.
 #[derive(Debug, Clone)]
@@ -37,22 +37,22 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// It ended first.
-    #[error("{how} before it was ready{last_words}")]
+    #[error("{how} before it was ready{words}")]
     Ended {
         /// Its status in words.
         how: String,
-        /// Its last log lines, quoted.
-        last_words: String,
+        /// What it said.
+        words: Words,
     },
     /// It took too long.
-    #[error("was not ready within {limit}: {waited_for}{last_words}")]
+    #[error("was not ready within {limit}: {waited_for}{words}")]
     NotReady {
         /// The limit, in words.
         limit: String,
         /// What did not come.
         waited_for: &'static str,
-        /// Its last log lines, quoted.
-        last_words: String,
+        /// What it said.
+        words: Words,
     },
     /// It announced itself wrongly.
     #[error("announced itself wrongly: {why}")]

@@ -5,6 +5,7 @@ mod blame;
 mod compare;
 mod script;
 mod wire;
+mod witness;
 
 use std::sync::Arc;
 
@@ -12,11 +13,12 @@ use serde_json::{Value, json};
 
 pub use beliefs::{Beliefs, Waiver};
 pub use blame::{Blame, CaseMatrix, Evidence, Tally, blame};
+pub use witness::Testimony;
 
 use crate::{
     contract::Level,
     finding::{Effect, Explanation, Finding, Kind, Side},
-    observe::{Answer, Observation, Outcome},
+    observe::{Answer, Observation, Outcome, Remark, Words},
     rules::Violation,
     suite::{Call, Case},
     text::shorten,
@@ -103,6 +105,10 @@ pub struct Judgement {
     pub actual: Option<Value>,
     /// Entries of the known list that say that the trial fails, where it does not.
     pub passes: Vec<Arc<Explanation>>,
+    /// What the bytes of the trial say of a side, where no finding names one.
+    pub testimony: Option<Testimony>,
+    /// Whether the case was answered when it ran again alone.
+    pub is_answered_alone: bool,
     /// How many calls the rules of the wire were applied to.
     pub read_calls: usize,
     /// How many they were not applied to, because not all of what passed was read.
@@ -118,6 +124,8 @@ impl Judgement {
             expected: None,
             actual: None,
             passes: Vec::new(),
+            testimony: None,
+            is_answered_alone: false,
             read_calls: 0,
             unread_calls: 0,
         }
@@ -173,10 +181,11 @@ impl Judgement {
             .find(|finding| finding.side.is_some() && (finding.kind != Kind::Rule || is_one_side))
     }
 
-    /// The side that the outcome itself names.
+    /// The side that the trial itself names.
     #[must_use]
     pub fn side(&self) -> Option<Side> {
-        self.names_side()?.side
+        let named = self.names_side().and_then(|finding| finding.side);
+        named.or(self.testimony.map(|testimony| testimony.side))
     }
 
     /// The entries of the known list that explain its findings, each once.
@@ -272,21 +281,49 @@ fn judge_memory(judgement: &mut Judgement, case: &Case, observation: &Observatio
 }
 
 fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {
-    let of = |kind, why: &String| Finding::new(kind, Value::Null, json!({ "why": why }));
-    let finding = match outcome {
+    let of = |kind, why: &str| Finding::new(kind, Value::Null, json!({ "why": why }));
+    let mut finding = match outcome {
         Outcome::Answered(answers) => return judge_answers(case, answers),
         Outcome::Played(played) => return script::judge(case, played),
         Outcome::FeatureMissing { why } => of(Kind::Unsupported, why),
         Outcome::Refused { why } => {
-            let why = shorten(why, MOST_QUOTED);
-            of(Kind::RefusedFeature, &why).of_side(Side::Client)
+            of(Kind::RefusedFeature, &shorten(why, MOST_QUOTED)).of_side(Side::Client)
         }
-        Outcome::Malformed { why } => of(Kind::Breach, why).of_side(Side::Client),
-        Outcome::Hung { why } => of(Kind::Hang, why),
-        Outcome::Crashed { role, why } => of(Kind::Crash, why).of_side(*role),
+        Outcome::Malformed { why, .. } => of(Kind::Breach, why).of_side(Side::Client),
+        Outcome::Hung { why, words, .. } => {
+            let mut finding = of(Kind::Hang, why);
+            for (role, words) in words.iter().filter(|(_, words)| !words.is_empty()) {
+                finding.got["words"][role.to_string()] = words_value(words);
+            }
+            finding
+        }
+        Outcome::Crashed { role, death, .. } => {
+            let mut finding = of(Kind::Crash, &death.how).of_side(*role);
+            if !death.words.is_empty() {
+                finding.got["words"] = words_value(&death.words);
+            }
+            finding
+        }
         Outcome::Blocked { why } => of(Kind::Blocked, why),
     };
-    Judgement::of(vec![finding])
+    let remarks = outcome.remarks();
+    if !remarks.is_empty() {
+        finding.got["remarks"] = remarks.iter().map(remark_value).collect();
+    }
+    let is_answered_alone = remarks.iter().any(|remark| remark.is_not_alone());
+    Judgement { is_answered_alone, ..Judgement::of(vec![finding]) }
+}
+
+fn words_value(Words { first, last }: &Words) -> Value {
+    json!({ "first": first, "last": last })
+}
+
+fn remark_value(remark: &Remark) -> Value {
+    match remark {
+        Remark::AnsweredAlone { beside } => json!({ "answered_alone": { "beside": beside } }),
+        Remark::AfterItsAnswer => json!("after_its_answer"),
+        Remark::AfterItsAnswerAndNotAlone => json!("after_its_answer_and_not_alone"),
+    }
 }
 
 /// Every call that is not answered as it should be.

@@ -1,9 +1,11 @@
 //! What was seen of a trial. Carries no judgement.
 
+mod process;
 mod scripted;
 
 use std::time::Duration;
 
+pub use process::{Death, Remark, Words};
 pub use scripted::{Answered, Instead, Played, ShutWindow, Stalled, StreamSeen, Waited};
 
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
     suite::Code,
     wire::{
         tls::Opaque,
-        transcript::{Ended, Note, Transcript},
+        transcript::{Aside, Ended, Note, Transcript},
     },
 };
 
@@ -51,6 +53,8 @@ pub struct Wire {
     pub has_struck: bool,
     /// Where a scripted server's script stopped, if it did not come to its end.
     pub stalled: Option<Stalled>,
+    /// What passed on the trial's own connections while no stream was open.
+    pub asides: Vec<Aside>,
     /// Streams on the trial's own connection that none of its calls explains.
     pub strays: Vec<Transcript>,
     /// Connections that a side has ended.
@@ -82,24 +86,51 @@ pub enum Outcome {
     Malformed {
         /// How.
         why: String,
+        /// What came of it when it was tried again.
+        remarks: Vec<Remark>,
     },
     /// There was no answer in time.
     Hung {
         /// How long was waited, and what was seen meanwhile.
         why: String,
+        /// What the processes say that run.
+        words: Vec<(Role, Words)>,
+        /// What came of it when it was tried again.
+        remarks: Vec<Remark>,
     },
     /// A process died with the call in flight.
     Crashed {
         /// Whose.
         role: Role,
-        /// How it ended, and its last words.
-        why: String,
+        /// How it ended.
+        death: Death,
+        /// What came of it when it was tried again.
+        remarks: Vec<Remark>,
     },
     /// It was not tried, because a peer could not be started.
     Blocked {
         /// Why not.
         why: String,
     },
+}
+
+impl Outcome {
+    /// A breach of the peer protocol, of which nothing else is known.
+    #[must_use]
+    pub const fn malformed(why: String) -> Self {
+        Self::Malformed { why, remarks: Vec::new() }
+    }
+
+    /// What is known of it beside it.
+    #[must_use]
+    pub fn remarks(&self) -> &[Remark] {
+        match self {
+            Self::Malformed { remarks, .. }
+            | Self::Hung { remarks, .. }
+            | Self::Crashed { remarks, .. } => remarks,
+            _ => &[],
+        }
+    }
 }
 
 /// What the client reported of one call.

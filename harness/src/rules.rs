@@ -204,6 +204,14 @@ impl Breach {
     }
 }
 
+/// Whether a client reports of a call the status and the messages that passed. `None` if the
+/// server has sent no status that counts.
+#[must_use]
+pub fn is_faithful(transcript: &Transcript, call: &Call, answer: &Answer) -> Option<bool> {
+    let exchange = Exchange { transcript, earlier: &[], call, answer: Some(answer) };
+    reported::is_faithful(&exchange)
+}
+
 /// A duration as a value.
 fn micros(duration: Duration) -> Value {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).into()

@@ -42,7 +42,7 @@ use crate::{
     suite::Fault,
     wire::{
         tls::Opaque,
-        transcript::{Ended, Note, Transcript},
+        transcript::{Aside, Ended, Note, Transcript},
     },
 };
 
@@ -173,5 +173,13 @@ impl Tap {
             Err(_) => Duration::ZERO,
         };
         self.take(key, left).await
+    }
+
+    /// What has passed so far on each connection while no stream was open, and belongs to
+    /// no call that came after it.
+    pub async fn asides(&self) -> Vec<Aside> {
+        let (reply, asides) = oneshot::channel();
+        self.watch.send(queue::Item::AsidesAsked { reply });
+        asides.await.unwrap_or_default()
     }
 }

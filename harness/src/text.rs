@@ -31,6 +31,47 @@ fn is_unsafe(character: char) -> bool {
             | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// The bytes that a percent-encoded text stands for. What is no escape stands for itself, as
+/// gRPC wants it of `grpc-message` (`PROTOCOL-HTTP2.md`, Responses).
+#[must_use]
+pub fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = match (first, after) {
+            (b'%', [high, low, ..]) => digit(high).zip(digit(low)),
+            _ => None,
+        };
+        match escaped.and_then(|(high, low)| u8::try_from(16 * high + low).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    bytes
+}
+
+/// A text percent-encoded as `grpc-message` is: all but printable ASCII, and `%`.
+#[must_use]
+pub fn percent_encoded(text: &[u8]) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for &byte in text {
+        match byte {
+            b' '..=b'~' if byte != b'%' => encoded.push(char::from(byte)),
+            _ => {
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    encoded
+}
+
 /// At most `limit` characters of a text; what is cut is counted.
 #[must_use]
 pub fn shorten(text: &str, limit: usize) -> String {
@@ -87,6 +128,21 @@ mod tests {
         ] {
             assert_eq!(printable(input), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_percent_encoding_is_undone() {
+        for (encoded, expected) in [
+            ("no such%20thing", "no such thing"),
+            ("%C5%bc", "ż"),
+            ("100%", "100%"),
+            ("%4", "%4"),
+            ("%zz%25", "%zz%"),
+            ("%0a", "\n"),
+        ] {
+            assert_eq!(percent_decoded(encoded.as_bytes()), expected.as_bytes(), "{encoded}");
+        }
+        assert_eq!(percent_encoded("50% ż\n".as_bytes()), "50%25 %C5%BC%0A");
     }
 
     #[test]

@@ -5,28 +5,27 @@
 //! terminal or pass for a line of ours.
 
 mod event;
+mod excerpt;
 mod shorten;
 #[cfg(test)]
 mod tests;
+mod windows;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+pub use excerpt::{EXCERPT_LINES, excerpt};
 
 use crate::{
     contract::Level,
+    observe::Waited,
     role::Role,
     rules::Violation,
     suite::Call,
     text::{count, printable, shorten},
-    wire::transcript::{ConnectionFacts, Event, Note, Transcript, What},
+    wire::transcript::{Aside, ConnectionFacts, Event, Note, Transcript},
 };
 use event::{INDENT, Narrator};
-
-/// How many lines an excerpt has at most.
-pub const EXCERPT_LINES: usize = 8;
+use windows::shut_windows;
 
 /// How many violations are marked. A stream of many messages may break a rule with
 /// each of them; what they have in common is seen by then.
@@ -34,6 +33,9 @@ const MAX_MARKS: usize = 100;
 
 /// How much of a violation is shown: hostile text may be in it.
 const SHOWN_VIOLATION: usize = 600;
+
+/// What is said of a call without a stream.
+const NOTHING_SEEN: &str = "nothing of this call was seen on the wire";
 
 /// A call with all that is shown of it.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +52,10 @@ pub struct TraceInput<'a> {
     pub say: fn(&Violation) -> String,
     /// What could not be read of any connection meanwhile.
     pub notes: &'a [Note],
+    /// What passed on its connections while no stream was open.
+    pub asides: &'a [Aside],
+    /// What a script waits for that did not come.
+    pub waited: Option<&'a Waited>,
 }
 
 /// One line.
@@ -84,71 +90,11 @@ pub fn whole(input: &TraceInput<'_>) -> String {
     text
 }
 
-/// At most [`EXCERPT_LINES`] lines: what breaks a rule, with its surroundings; if
-/// nothing does, how the exchange came to its end; if there was none, that it is so.
-#[must_use]
-pub fn excerpt(input: &TraceInput<'_>) -> Vec<String> {
-    let all = lines(input);
-    let marked = around_marks(&all);
-    if !marked.is_empty() {
-        return marked.into_iter().map(|index| all[index].text.clone()).collect();
-    }
-    let Some(last) = input.transcripts.last() else {
-        return all.into_iter().take(EXCERPT_LINES).map(|line| line.text).collect();
-    };
-    let mut narrator = Narrator::new(input.call, last, start(input));
-    let told: Vec<(&Event, Vec<Line>)> =
-        last.events().map(|event| (event, narrator.tell(event))).collect();
-    let has_end = told.iter().any(|(event, _)| is_of_the_end(event));
-    let chosen = told.into_iter().filter(|(event, _)| !has_end || is_of_the_end(event));
-    let mut chosen: Vec<String> =
-        chosen.flat_map(|(_, lines)| lines).map(|line| line.text).collect();
-    chosen.split_off(chosen.len().saturating_sub(EXCERPT_LINES))
-}
-
-/// Whether an event tells how a call ended.
-fn is_of_the_end(event: &Event) -> bool {
-    match event.what {
-        What::Headers { .. } => event.from == Role::Server,
-        What::Reset { .. } | What::Fragment(_) | What::GoAway { .. } | What::Closed(_) => true,
-        _ => false,
-    }
-}
-
-/// The lines of violations with what they are about; a MUST comes before a SHOULD.
-fn around_marks(lines: &[Line]) -> BTreeSet<usize> {
-    let mut chosen = BTreeSet::new();
-    let mut choose = |indices: &[usize]| {
-        let new = indices.iter().filter(|index| !chosen.contains(*index)).count();
-        if chosen.len() + new <= EXCERPT_LINES {
-            chosen.extend(indices);
-        }
-    };
-    let of_level = |level| {
-        let marks = lines.iter().enumerate().filter(move |(_, l)| l.part == Part::Mark(level));
-        marks.map(|(index, _)| index)
-    };
-    let marks: Vec<usize> = of_level(Level::Must).chain(of_level(Level::Should)).collect();
-    let event_of = |mark: usize| lines[..mark].iter().rposition(|l| l.part == Part::Event);
-    for &mark in &marks {
-        choose(&[mark]);
-        if let Some(event) = event_of(mark) {
-            let above = lines[..mark].iter().rposition(|l| !matches!(l.part, Part::Mark(_)));
-            choose(&[event, above.unwrap_or(event)]);
-        }
-    }
-    for &mark in &marks {
-        let before = event_of(mark).and_then(event_of);
-        let after = (mark + 1 < lines.len()).then_some(mark + 1);
-        before.into_iter().chain(after).for_each(|index| choose(&[index]));
-    }
-    chosen
-}
-
 /// The time of the first event, from which all others are counted.
 fn start(input: &TraceInput<'_>) -> Duration {
     let events = input.transcripts.iter().flat_map(Transcript::events);
-    events.map(|event| event.at).min().unwrap_or_default()
+    let aside = input.asides.iter().flat_map(Aside::events);
+    events.chain(aside).map(|event| event.at).min().unwrap_or_default()
 }
 
 fn lines(input: &TraceInput<'_>) -> Vec<Line> {
@@ -165,9 +111,16 @@ fn lines(input: &TraceInput<'_>) -> Vec<Line> {
         }
         lines.extend(marks.rest());
         lines.extend(remarks(transcript).map(heading));
+        lines.extend(shut_windows(transcript, start).map(heading));
     }
     if input.transcripts.is_empty() {
-        lines.push(heading("nothing of this call was seen on the wire".to_owned()));
+        lines.push(heading(NOTHING_SEEN.to_owned()));
+    }
+    for aside in input.asides.iter().filter(|aside| aside.events().next().is_some()) {
+        let number = aside.connection;
+        lines.push(heading(format!("connection {number}, while no stream was open")));
+        let mut narrator = Narrator::of_connection(input.call, start);
+        lines.extend(aside.events().flat_map(|event| narrator.tell(event)));
     }
     if input.violations.len() > MAX_MARKS {
         let more = count(input.violations.len() - MAX_MARKS, "more violation");

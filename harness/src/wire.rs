@@ -1,7 +1,7 @@
 //! What passes between a client and a server, read from copies of its bytes.
 //!
-//! `announced → control, stream → ended → connection → transcript`, over the frames, header
-//! blocks and messages of [`crosswire_http2`].
+//! `announced → between, control, stream → ended → connection → transcript`, over the frames,
+//! header blocks and messages of [`crosswire_http2`].
 //!
 //! Pure: bytes in, transcripts out. All of it is hostile: whatever the bytes are,
 //! nothing here panics, memory is bounded, and an error becomes a note.
@@ -9,6 +9,7 @@
 pub mod transcript;
 
 mod announced;
+mod between;
 pub mod connection;
 mod control;
 mod ended;

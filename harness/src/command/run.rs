@@ -117,7 +117,12 @@ fn rerun(manifest: Option<&Path>, arguments: &RunArgs) -> Rerun {
             command.push_str(&format!(" --{option} {}", shell_word(&path.display().to_string())));
         }
     }
-    Rerun { command }
+    if arguments.strict {
+        command.push_str(" --strict");
+    }
+    let filter = arguments.select.filter.as_ref();
+    let selection = filter.map(|filter| format!(" -E {}", shell_word(filter)));
+    Rerun { command, selection: selection.unwrap_or_default() }
 }
 
 /// A word as a shell reads it back.
@@ -237,16 +242,14 @@ impl<'a> Session<'a> {
                 let (server, client) = (beliefs.server, beliefs.client);
                 self.met.trial(lists[0], server, client, &planned.case.name, places);
                 let is_traced = self.traces_all || judgement.verdict.is_unexpected();
-                let trace = match &observation.wire {
-                    Some(wire) if is_traced => {
+                let trace = match is_traced {
+                    true => {
                         let cell = &self.plan.cells[*cell];
-                        let written = self.traces.write(cell, &planned.case, &judgement, wire);
-                        Some(
-                            written
-                                .map_err(CommandError::system("a transcript cannot be written"))?,
-                        )
+                        let written =
+                            self.traces.write(cell, &planned.case, &judgement, observation);
+                        written.map_err(CommandError::system("a transcript cannot be written"))?
                     }
-                    _ => None,
+                    false => None,
                 };
                 let duration = observation.duration;
                 self.results.set(*cell, *trial, Judged { judgement, duration, trace });

@@ -17,7 +17,7 @@ use crate::{
     child::Stopped,
     feature::ClientFeature,
     manifest::ClientSpec,
-    observe::{Answer, Played},
+    observe::{Answer, Death, Played, Words},
     suite::Call,
 };
 
@@ -64,8 +64,8 @@ pub enum ClientEvent {
     },
     /// It is gone, or cannot be heard any more.
     Ended {
-        /// How it ended, and its last words.
-        how: String,
+        /// How it ended.
+        death: Death,
     },
 }
 
@@ -130,10 +130,18 @@ impl Client {
 
     /// How it ended, if it is known to have: what it may have said last is not
     /// waited for.
-    pub async fn death(&mut self) -> Option<String> {
+    pub async fn death(&mut self) -> Option<Death> {
         match &mut self.0 {
             Kind::Process(process) => process.death().await,
             Kind::Scripted(_) => None,
+        }
+    }
+
+    /// What it has said beside its answers.
+    pub async fn words(&mut self) -> Words {
+        match &mut self.0 {
+            Kind::Process(process) => process.words().await,
+            Kind::Scripted(_) => Words::default(),
         }
     }
 

@@ -17,6 +17,7 @@ use crate::{
     child::{Child, Line, Lines, Log, MemoryMark, Pipes, StopRequest, Stopped, describe},
     identity::Identity,
     manifest::ServerStart,
+    observe::{Death, Words},
     text::{self, printable, shorten},
 };
 
@@ -109,11 +110,11 @@ impl Server {
 
     /// Waits until the server's process ends, and says how. One that runs
     /// elsewhere never does. Safe to cancel.
-    pub async fn ended(&mut self) -> String {
+    pub async fn ended(&mut self) -> Death {
         match &mut self.process {
             Some(running) => {
                 let status = running.child.ended().await;
-                format!("{}{}", describe(status), running.child.last_words().await)
+                Death { how: describe(status), words: running.child.words().await }
             }
             None => std::future::pending().await,
         }
@@ -127,14 +128,14 @@ impl Server {
     }
 
     /// How it ended, if it is known to have.
-    pub async fn death(&mut self) -> Option<String> {
+    pub async fn death(&mut self) -> Option<Death> {
         self.process.as_ref()?.child.status()?;
         Some(self.ended().await)
     }
 
     /// Whether the server is dead or no longer accepts connections, and how it
     /// ended. A client may learn of its death before the system tells us.
-    pub async fn is_gone(&mut self) -> Option<String> {
+    pub async fn is_gone(&mut self) -> Option<Death> {
         let address = self.address.clone()?;
         let refusal = match connect(&address).await {
             Err(error) => Some(error),
@@ -155,7 +156,16 @@ impl Server {
             Some(error) => error,
             None => connect(&address).await.err()?,
         };
-        Some(format!("no longer accepts connections at {address}: {refusal}"))
+        let how = format!("no longer accepts connections at {address}: {refusal}");
+        Some(Death { how, words: self.words().await })
+    }
+
+    /// What its process has said.
+    pub async fn words(&mut self) -> Words {
+        match &mut self.process {
+            Some(running) => running.child.words().await,
+            None => Words::default(),
+        }
     }
 
     /// Stops the server's process; `None` if it runs elsewhere.
@@ -250,12 +260,12 @@ impl Started {
     }
 
     async fn ended(&mut self, how: String) -> StartError {
-        StartError::Ended { how, last_words: self.child.last_words().await }
+        StartError::Ended { how, words: self.child.words().await }
     }
 
     async fn not_ready(&mut self, limit: Duration, waited_for: &'static str) -> StartError {
-        let last_words = self.child.last_words().await;
-        StartError::NotReady { limit: text::duration(limit), waited_for, last_words }
+        let words = self.child.words().await;
+        StartError::NotReady { limit: text::duration(limit), waited_for, words }
     }
 }
 

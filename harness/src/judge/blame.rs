@@ -1,11 +1,12 @@
 //! Which side the evidence points to, found by looking at the whole matrix.
 //!
-//! A server that fails a case with every client, while those clients pass it with
-//! other servers, is to blame, and the other way round.
+//! What a trial itself tells counts first. Otherwise, a server that fails a case with every
+//! client, while those clients pass it with other servers, is to blame, and the other way
+//! round.
 
 use std::collections::BTreeMap;
 
-use super::{Judgement, Verdict};
+use super::{Judgement, Testimony, Verdict};
 use crate::{
     finding::{Finding, Side},
     manifest::SCRIPTED,
@@ -25,6 +26,13 @@ pub struct Blame {
 pub enum Evidence {
     /// What passed shows it.
     Wire,
+    /// What passed, and what the client made of it, shows it.
+    Bytes {
+        /// What they show.
+        seen: &'static str,
+        /// Whether every cell fails the case, which may itself be wrong then.
+        is_doubtful: bool,
+    },
     /// The other side is the harness itself.
     Script,
     /// The process itself did it.
@@ -62,6 +70,7 @@ pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blam
         return None;
     }
     let is_scripted = server == SCRIPTED || client == SCRIPTED;
+    let nobody_passes = !matrix.values().any(|judgement| has_failed(judgement) == Some(false));
     if let Some(Finding { kind, side: Some(side), .. }) = judgement.names_side() {
         let evidence = match kind {
             kind if kind.is_of_the_wire() => Evidence::Wire,
@@ -69,6 +78,12 @@ pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blam
             _ => Evidence::Process,
         };
         return Some(Blame { side: *side, evidence });
+    }
+    if let Some(Testimony { side, seen }) = judgement.testimony {
+        let tried = matrix.values().filter(|judgement| has_failed(judgement).is_some());
+        // What a case expects wrongly, every server gives.
+        let is_doubtful = nobody_passes && tried.count() > 1;
+        return Some(Blame { side, evidence: Evidence::Bytes { seen, is_doubtful } });
     }
     if is_scripted {
         let side = if server == SCRIPTED { Side::Client } else { Side::Server };
@@ -83,7 +98,6 @@ pub fn blame(matrix: &CaseMatrix<'_>, server: &str, client: &str) -> Option<Blam
         matrix.iter().filter(|(other, _)| other.1 == client && other.0 != server),
     );
     let (server_share, client_share) = (of_server.failed_share(), of_client.failed_share());
-    let nobody_passes = !matrix.values().any(|judgement| has_failed(judgement) == Some(false));
     let cells =
         |side| (side, Evidence::Cells { server: of_server.clone(), client: of_client.clone() });
     let (side, evidence) = if of_server.is_empty() && of_client.is_empty() {
@@ -241,6 +255,27 @@ mod tests {
             ]);
             let blamed = blame(&matrix, "a", "a").unwrap();
             assert_eq!(blamed.side, expected, "{name}: {:?}", blamed.evidence);
+        }
+    }
+
+    /// What the bytes tell counts more than the matrix, but the doubt in the case stays.
+    #[test]
+    fn the_bytes_of_a_trial_count_first() {
+        let of = |verdict| Judgement { verdict, ..Judgement::of(vec![]) };
+        let testimony = Testimony { side: Side::Server, seen: "it said so" };
+        let told = Judgement { testimony: Some(testimony), ..of(Verdict::Fail) };
+        let (pass, fail) = (of(Verdict::Pass), of(Verdict::Fail));
+        for (name, others, expected) in [
+            ("alone", vec![], false),
+            ("with others that pass", vec![&pass], false),
+            ("with others that fail", vec![&fail, &told], true),
+        ] {
+            let mut matrix = CaseMatrix::from([(("a", "a"), &told)]);
+            let names = ["b", "c"];
+            matrix.extend(names.iter().zip(others).map(|(name, other)| (("a", *name), other)));
+            let Blame { side, evidence } = blame(&matrix, "a", "a").unwrap();
+            let bytes = Evidence::Bytes { seen: "it said so", is_doubtful: expected };
+            assert_eq!((side, evidence), (Side::Server, bytes), "{name}");
         }
     }
 

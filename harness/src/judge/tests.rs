@@ -7,6 +7,7 @@ use crate::{
     identity::Identity,
     input::Place,
     known::{Known, KnownList, Party, Whose},
+    observe::{Death, Remark, Words},
     pattern::Pattern,
     role::Role,
     rules::{Breach, samples},
@@ -247,16 +248,50 @@ fn every_wrong_call_of_many_is_told() {
     assert_eq!(judgement.actual, Some(json!({"code": "OK", "messages": [{"list": [2]}]})));
 }
 
+fn hung(why: &str) -> Outcome {
+    Outcome::Hung { why: why.to_owned(), words: Vec::new(), remarks: Vec::new() }
+}
+
+#[test]
+fn a_hang_and_a_crash_keep_what_the_processes_said() {
+    let words = |first: &[&str], last: &[&str]| Words {
+        first: first.iter().map(ToString::to_string).collect(),
+        last: last.iter().map(ToString::to_string).collect(),
+    };
+    let remarks = vec![Remark::AfterItsAnswer, Remark::AnsweredAlone { beside: 1 }];
+    let remarked = json!(["after_its_answer", { "answered_alone": { "beside": 1 } }]);
+    let client = words(&["Error: x", "at y"], &["z"]);
+    let said = vec![(Role::Client, client.clone()), (Role::Server, words(&[], &[]))];
+    let outcome =
+        Outcome::Hung { why: "no answer".to_owned(), words: said, remarks: remarks.clone() };
+    let case = case(vec![]);
+    let judgement = judge_outcome(&case, &outcome);
+    let spoken = json!({ "first": ["Error: x", "at y"], "last": ["z"] });
+    let expected =
+        json!({ "why": "no answer", "words": { "client": spoken }, "remarks": remarked });
+    assert_eq!(judgement.findings[0].got, expected);
+    let death = Death { how: "exited with status 3".to_owned(), words: client };
+    let outcome = Outcome::Crashed { role: Role::Client, death, remarks };
+    let judgement = judge_outcome(&case, &outcome);
+    let expected = json!({ "why": "exited with status 3", "words": spoken, "remarks": remarked });
+    assert_eq!(judgement.findings[0].got, expected);
+    assert!(judgement.is_answered_alone);
+}
+
 #[test]
 fn every_outcome_has_its_verdict_and_side() {
     let why = || "why".to_owned();
+    let crashed = |role| {
+        let death = Death { how: why(), words: Words::default() };
+        Outcome::Crashed { role, death, remarks: Vec::new() }
+    };
     for (outcome, verdict, side) in [
         (Outcome::FeatureMissing { why: why() }, Verdict::Unsupported, None),
         (Outcome::Refused { why: why() }, Verdict::Fail, Some(Side::Client)),
-        (Outcome::Malformed { why: why() }, Verdict::Fail, Some(Side::Client)),
-        (Outcome::Hung { why: why() }, Verdict::Hung, None),
-        (Outcome::Crashed { role: Role::Server, why: why() }, Verdict::Crashed, Some(Side::Server)),
-        (Outcome::Crashed { role: Role::Client, why: why() }, Verdict::Crashed, Some(Side::Client)),
+        (Outcome::malformed(why()), Verdict::Fail, Some(Side::Client)),
+        (hung(&why()), Verdict::Hung, None),
+        (crashed(Role::Server), Verdict::Crashed, Some(Side::Server)),
+        (crashed(Role::Client), Verdict::Crashed, Some(Side::Client)),
         (Outcome::Blocked { why: why() }, Verdict::Blocked, None),
     ] {
         let judgement = judge_outcome(&case(vec![]), &outcome);
@@ -301,7 +336,7 @@ fn a_known_failure_is_the_one_that_is_known_and_no_other() {
     let unknown = list(false, |known| known.got = vec![json!({"code": "UNKNOWN"})]);
     assert_eq!(judged(&[&unknown], answered(2)).verdict, Verdict::Known);
     assert_eq!(judged(&[&unknown], answered(13)).verdict, Verdict::Fail);
-    let hung = Outcome::Hung { why: "no answer".into() };
+    let hung = hung("no answer");
     assert_eq!(judged(&[&unknown], hung.clone()).verdict, Verdict::Hung);
     let hang = list(false, |known| known.kinds = vec![Kind::Hang]);
     assert_eq!(judged(&[&unknown, &hang], hung).verdict, Verdict::Known);

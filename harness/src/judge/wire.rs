@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Judgement, Strictness, script::stall};
+use super::{Judgement, Strictness, compare, script::stall, witness};
 use crate::{
     finding::{Effect, Finding, Kind, Side},
     observe::{Answer, Observation, Outcome, Waited, Wire},
@@ -71,6 +71,22 @@ pub(super) fn judge(
     }
     judgement.findings.extend(strays(case, wire));
     judgement.findings.extend(script_in_vain(case, wire));
+    let fails = |finding: &&Finding| finding.effect == Effect::Fails;
+    let mut failing = judgement.findings.iter().filter(fails);
+    if failing.all(|finding| finding.side.is_none() && finding.kind != Kind::Rule) {
+        judgement.testimony = testimony(case, answers, wire);
+    }
+}
+
+/// Whose failure the first wrong answer is, where the bytes tell: those of two real sides,
+/// between which nothing is altered.
+fn testimony(case: &Case, answers: &[Answer], wire: &Wire) -> Option<witness::Testimony> {
+    if case.scripted().is_some() || case.fault.is_some() || wire.has_gaps {
+        return None;
+    }
+    let mut calls = case.calls.iter().zip(answers).zip(&wire.calls);
+    let wrong = calls.find(|((call, answer), _)| !compare::differences(call, answer).is_empty());
+    wrong.and_then(|((call, answer), seen)| witness::testimony(call, answer, seen))
 }
 
 /// The rules of what a client reports for which a case may allow something else.

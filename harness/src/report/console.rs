@@ -53,8 +53,11 @@ pub struct Console<'a, W> {
 /// The start of a command that runs a part of this run again.
 #[derive(Debug, Clone)]
 pub struct Rerun {
-    /// Such as `target/debug/crosswire run`.
+    /// Such as `target/debug/crosswire run --strict`.
     pub command: String,
+    /// What selects the trials of a cell, as this run was told: a word for the shell that
+    /// follows the others, or nothing.
+    pub selection: String,
 }
 
 impl<W: Write> Console<'_, W> {

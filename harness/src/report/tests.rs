@@ -10,7 +10,7 @@ use crate::{
     judge::{Beliefs, Strictness, judge},
     known::{Known, KnownList, Whose},
     manifest::Peer,
-    observe::{Answer, Observation, Outcome},
+    observe::{Answer, Death, Observation, Outcome, Remark, Words},
     pattern::Pattern,
     plan::{Cell, Plan, Trial},
     results::{Judged, Results},
@@ -33,8 +33,9 @@ fn run() -> (Arc<Plan>, Results, Summary) {
                 ("wrong", _, "s/one") => answered(3, "\u{1b}[31mno]]>\u{0}"),
                 (_, "rust", "s/known") => answered(2, ""),
                 ("rust", "other", "s/two") => {
-                    let why = "the client was killed by SIGSEGV; its last words: a\\u{1b}b".into();
-                    Outcome::Crashed { role: Role::Client, why }
+                    let words = Words { first: Vec::new(), last: vec!["a\u{1b}b".to_owned()] };
+                    let death = Death { how: "was killed by SIGSEGV".to_owned(), words };
+                    Outcome::Crashed { role: Role::Client, death, remarks: Vec::new() }
                 }
                 _ => answered(0, ""),
             };
@@ -146,21 +147,51 @@ fn contract() -> Contract {
 
 fn console() -> String {
     let (plan, results, summary) = run();
+    console_of(&plan, &results, &summary)
+}
+
+fn console_of(plan: &Plan, results: &Results, summary: &Summary) -> String {
     let mut out = Vec::new();
     let console = Console {
         out: anstream::StripStream::new(&mut out),
-        plan: &plan,
+        plan,
         contract: &contract(),
         folder: Path::new("target/crosswire"),
-        rerun: Rerun { command: "crosswire run".into() },
+        rerun: Rerun {
+            command: "crosswire run --strict".into(),
+            selection: " -E 'case(s/*)'".into(),
+        },
     };
-    console.write(&results, &results.records(), &summary).unwrap();
+    console.write(results, &results.records(), summary).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 #[test]
 fn the_console_shows_failures_then_the_matrix() {
     insta::assert_snapshot!(console());
+}
+
+/// What only happens beside others is run again with them.
+#[test]
+fn what_does_not_happen_alone_is_run_again_with_its_cell() {
+    let (plan, mut results, summary) = run();
+    let words = Words::default();
+    let death = Death { how: "exited with status 3".to_owned(), words };
+    let remarks = vec![Remark::AnsweredAlone { beside: 2 }];
+    let outcome = Outcome::Crashed { role: Role::Client, death, remarks };
+    let case = &plan.cells[1].trials[1].case;
+    let judgement = judge(
+        case,
+        &Observation::of(outcome),
+        &Beliefs::none("rust", "other"),
+        Strictness::default(),
+    );
+    let duration = Duration::ZERO;
+    results.set(1, 1, Judged { judgement, duration, trace: None });
+    let text = console_of(&plan, &results, &summary);
+    let again = "again     crosswire run --strict --server rust --client other -E 'case(s/*)'\n";
+    assert!(text.contains(again), "{text}");
+    assert!(text.contains("--server wrong --client rust -E 'case(s/one)'\n"), "{text}");
 }
 
 #[test]

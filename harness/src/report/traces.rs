@@ -8,7 +8,7 @@ use std::{
 use super::words;
 use crate::{
     judge::Judgement,
-    observe::Wire,
+    observe::{Observation, Outcome, Waited, Wire},
     plan::Cell,
     results::Trace,
     suite::Case,
@@ -29,7 +29,8 @@ impl Traces {
         Self { folder: report.join("traces") }
     }
 
-    /// Writes what passed in a trial, with the broken rules marked.
+    /// Writes what passed in a trial, with the broken rules marked. `None` if nobody
+    /// watched.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -38,8 +39,10 @@ impl Traces {
         cell: &Cell,
         case: &Case,
         judgement: &Judgement,
-        wire: &Wire,
-    ) -> std::io::Result<Trace> {
+        observation: &Observation,
+    ) -> std::io::Result<Option<Trace>> {
+        let Some(wire) = &observation.wire else { return Ok(None) };
+        let waited = waited(observation, wire);
         let folder = self.folder.join(format!("{}+{}", cell.server.name, cell.client.name));
         // A case's name is made of segments; no `+` occurs in it.
         let path = folder.join(format!("{}.txt", case.name.replace('/', "+")));
@@ -63,6 +66,9 @@ impl Traces {
                 violations: &violations,
                 say: words::violation,
                 notes: &wire.notes,
+                // They are no single call's.
+                asides: if index + 1 == calls.len() { &wire.asides } else { &[] },
+                waited,
             };
             text.push_str(&trace::whole(&input));
             text.push('\n');
@@ -73,6 +79,15 @@ impl Traces {
         }
         fs::create_dir_all(&folder)?;
         fs::write(&path, text)?;
-        Ok(Trace { path, excerpt })
+        Ok(Some(Trace { path, excerpt }))
     }
+}
+
+/// What the case's script waits for that did not come.
+fn waited<'a>(observation: &'a Observation, wire: &'a Wire) -> Option<&'a Waited> {
+    let of_client = match &observation.outcome {
+        Outcome::Played(played) => played.stalled.as_ref(),
+        _ => None,
+    };
+    wire.stalled.as_ref().or(of_client).map(|stalled| &stalled.waited)
 }

@@ -5,6 +5,7 @@ mod blame;
 mod breach;
 mod finding;
 mod outcome;
+mod process;
 mod reason;
 
 pub use blame::evidence;

@@ -89,7 +89,7 @@ fn lasting(value: &Value) -> Value {
             let kept = table.iter().filter(|(key, _)| {
                 !matches!(
                     key.as_str(),
-                    "message" | "messages" | "count" | "last_words" | "grpc_status"
+                    "message" | "messages" | "count" | "words" | "remarks" | "grpc_status"
                 )
             });
             Value::Object(

@@ -37,6 +37,18 @@ pub(super) fn is_what_came(exchange: &Exchange<'_>) -> Vec<Breach> {
     if breaches.is_empty() || !is_lawful(exchange) { Vec::new() } else { breaches }
 }
 
+/// Whether the client reports the status and the messages that passed, in all that it reports
+/// of them. `None` if the server has sent no status that counts.
+pub(super) fn is_faithful(exchange: &Exchange<'_>) -> Option<bool> {
+    let answer = exchange.answer?;
+    let (_, code) = status(exchange)?;
+    let passed = exchange.transcript.messages(Role::Server).count();
+    let reported = answer.messages.len();
+    // Of a call that failed, a client may report less.
+    let are_all = reported == passed || (code != Code::OK && reported < passed);
+    Some(answer.code == code && are_all && other_messages(exchange, answer).is_empty())
+}
+
 /// Messages that are not those that passed.
 fn other_messages(exchange: &Exchange<'_>, answer: &Answer) -> Vec<Breach> {
     if exchange.is_plain_http() {

@@ -63,9 +63,9 @@ async fn run_build(peer: &Peer, build: &Build, mut context: Context) -> Result<(
             Ok(())
         }
         Ok(status) => {
-            let last_words = child.last_words().await;
+            let words = child.words().await;
             let how = describe(status);
-            Err(format!("`{command}` {how}{last_words}; all of it is in {log_place}"))
+            Err(format!("`{command}` {how}{words}; all of it is in {log_place}"))
         }
         Err(_) => {
             let limit = text::duration(build.timeout);

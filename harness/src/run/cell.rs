@@ -259,7 +259,7 @@ impl<'a> CellRun<'a> {
                 self.note_stop(Role::Client, &stopped);
             }
             for (trial, why) in breaches {
-                self.observed((trial, Observation::of(Outcome::Malformed { why })));
+                self.observed((trial, Observation::of(Outcome::malformed(why))));
             }
             tapped = Some(its_tapped);
         }

@@ -20,7 +20,7 @@ use crate::{
     driver::{Client, ClientEvent, Errand},
     event::Event,
     mark::CALL_ENTRY,
-    observe::{Answer, Observation, Outcome, Wire},
+    observe::{Answer, Death, Observation, Outcome, Wire},
     plan::{Cell, Trial},
     role::Role,
     suite::Code,
@@ -201,8 +201,8 @@ impl<'a> Pump<'a> {
                         return Err(Interruption::Incident(incident));
                     }
                 }
-                how = self.tapped.server.ended() => {
-                    return Err(Interruption::Incident(self.server_died(&how)));
+                death = self.tapped.server.ended() => {
+                    return Err(Interruption::Incident(self.died(Role::Server, death)));
                 }
                 () = until(next_call) => self.make_due_calls(),
                 () = until(first_deadline) => {
@@ -332,17 +332,17 @@ impl<'a> Pump<'a> {
             ClientEvent::Answered { id, answer } => {
                 if LOST_CONNECTION_CODES.contains(&answer.code)
                     && self.has_server_left(id)
-                    && let Some(how) = self.tapped.server.is_gone().await
+                    && let Some(death) = self.tapped.server.is_gone().await
                 {
-                    return Some(self.server_died(&how));
+                    return Some(self.died(Role::Server, death));
                 }
                 self.heard(id, Ok(answer), observe)
             }
             ClientEvent::Played { id, played } => {
                 if played.is_closed
-                    && let Some(how) = self.tapped.server.is_gone().await
+                    && let Some(death) = self.tapped.server.is_gone().await
                 {
-                    return Some(self.server_died(&how));
+                    return Some(self.died(Role::Server, death));
                 }
                 self.heard(id, Err(Outcome::Played(played)), observe)
             }
@@ -350,10 +350,10 @@ impl<'a> Pump<'a> {
                 self.heard(id, Err(Outcome::Refused { why }), observe)
             }
             ClientEvent::Malformed { id: Some(id), why } => {
-                self.heard(id, Err(Outcome::Malformed { why }), observe)
+                self.heard(id, Err(Outcome::malformed(why)), observe)
             }
             ClientEvent::Malformed { id: None, why } => Some(self.unattributed(why)),
-            ClientEvent::Ended { how } => Some(self.client_died(&how)),
+            ClientEvent::Ended { death } => Some(self.died(Role::Client, death)),
         }
     }
 
@@ -405,7 +405,7 @@ impl<'a> Pump<'a> {
         trial: usize,
         observe: &mut impl FnMut(Observed),
     ) -> Option<Incident> {
-        let outcome = Outcome::Malformed { why: repeated_id(id) };
+        let outcome = Outcome::malformed(repeated_id(id));
         self.decided(trial, outcome.clone(), observe);
         self.repetitions += 1;
         if self.repetitions < MOST_REPETITIONS {
@@ -471,34 +471,28 @@ impl<'a> Pump<'a> {
 
     /// A breach of the protocol that names no call.
     fn unattributed(&mut self, why: String) -> Incident {
-        self.incident(Outcome::Malformed { why }, true)
+        self.incident(Outcome::malformed(why), true)
     }
 
-    fn client_died(&mut self, how: &str) -> Incident {
-        let why = format!("the client {how}");
-        self.incident(Outcome::Crashed { role: Role::Client, why }, true)
-    }
-
-    fn server_died(&mut self, how: &str) -> Incident {
-        let why = format!("the server {how}");
-        self.incident(Outcome::Crashed { role: Role::Server, why }, false)
+    fn died(&mut self, role: Role, death: Death) -> Incident {
+        self.incident(Outcome::Crashed { role, death, remarks: Vec::new() }, role == Role::Client)
     }
 
     /// A process that has died explains it better. It may not have been told yet:
     /// while others hold its pipes open, they are listened to for a while.
     async fn time_is_over(&mut self) -> Incident {
-        if let Some(how) = self.client.death().await {
-            return self.client_died(&how);
+        if let Some(death) = self.client.death().await {
+            return self.died(Role::Client, death);
         }
-        if let Some(how) = self.tapped.server.death().await {
-            return self.server_died(&how);
+        if let Some(death) = self.tapped.server.death().await {
+            return self.died(Role::Server, death);
         }
-        self.hung()
+        self.hung().await
     }
 
     /// The trial whose time is over is the suspect, and the first to be run again;
     /// any of the others may be the one that keeps the client busy.
-    fn hung(&mut self) -> Incident {
+    async fn hung(&mut self) -> Incident {
         let now = Instant::now();
         let grace = self.context.settings.limits.answer_grace;
         let late = |flight: &InFlight| flight.deadline <= now;
@@ -515,7 +509,12 @@ impl<'a> Pump<'a> {
             text::duration(waited.saturating_sub(grace)),
             text::duration(grace),
         );
-        self.incident(Outcome::Hung { why }, false)
+        let words = vec![
+            (Role::Client, self.client.words().await),
+            (Role::Server, self.tapped.server.words().await),
+        ];
+        let words = words.into_iter().filter(|(_, words)| !words.is_empty()).collect();
+        self.incident(Outcome::Hung { why, words, remarks: Vec::new() }, false)
     }
 
     fn incident(&mut self, outcome: Outcome, server_is_fine: bool) -> Incident {

@@ -14,12 +14,9 @@ use super::{
     pump::{Incident, Observed},
 };
 use crate::{
-    observe::{Observation, Outcome},
+    observe::{Observation, Outcome, Remark},
     role::Role,
-    text::count,
 };
-
-const ANSWERED_ALONE: &str = "run again alone, the case was answered";
 
 /// How far trying again has come.
 #[derive(Default)]
@@ -50,19 +47,14 @@ impl<'a> CellRun<'a> {
         }
         let is_open = !progress.is_explained && !matches!(result, Err(Ending::Stopped));
         let suspect = incident.suspect.filter(|_| is_open);
-        let remark = match incident.in_flight.len() {
-            0 | 1 => ANSWERED_ALONE.to_owned(),
-            number => format!(
-                "{ANSWERED_ALONE}, and so was each of the {} beside it",
-                count(number - 1, "trial")
-            ),
-        };
+        let beside = incident.in_flight.len().saturating_sub(1);
+        let remark = Remark::AnsweredAlone { beside };
         for (position, started) in incident.in_flight.iter().enumerate().rev() {
             let is_tried = position < progress.tried;
             match (is_tried, suspect == Some(started.trial)) {
                 // It happened all the same, and who caused it cannot be found out.
                 (true, true) => {
-                    let outcome = with_remark(&incident.outcome, &remark);
+                    let outcome = with_remark(&incident.outcome, remark);
                     self.observed(started.came_to(outcome).await);
                 }
                 (false, true) => {
@@ -73,7 +65,7 @@ impl<'a> CellRun<'a> {
             }
         }
         if let (Some(trial), []) = (suspect, &incident.in_flight[..]) {
-            let remark = "this came after the case was answered, and not again when it ran alone";
+            let remark = Remark::AfterItsAnswerAndNotAlone;
             self.observed_again(trial, with_remark(&incident.outcome, remark));
         }
         result
@@ -107,7 +99,10 @@ impl<'a> CellRun<'a> {
             let explains = self.came_late(again, at_hand).await?;
             self.explained(explains, progress)?;
             if let (false, Some(trial)) = (explains, again.suspect) {
-                self.observed_again(trial, with_remark(&again.outcome, ANSWERED_ALONE));
+                self.observed_again(
+                    trial,
+                    with_remark(&again.outcome, Remark::AnsweredAlone { beside: 0 }),
+                );
             }
         }
         if !progress.is_explained {
@@ -157,7 +152,7 @@ impl<'a> CellRun<'a> {
         let late = || came_after(&incident.outcome);
         let explanation = match &incident.outcome {
             Outcome::Malformed { .. } => {
-                breaches.into_iter().next().map(|(_, why)| Outcome::Malformed { why })
+                breaches.into_iter().next().map(|(_, why)| Outcome::malformed(why))
             }
             Outcome::Crashed { role: Role::Client, .. } => {
                 client.is_some_and(|client| client.has_died()).then(late)
@@ -194,16 +189,17 @@ impl<'a> CellRun<'a> {
 fn came_after(outcome: &Outcome) -> Outcome {
     match outcome {
         Outcome::Malformed { .. } => outcome.clone(),
-        _ => with_remark(outcome, "this came after its own answer"),
+        _ => with_remark(outcome, Remark::AfterItsAnswer),
     }
 }
 
-fn with_remark(outcome: &Outcome, remark: &str) -> Outcome {
-    let add = |why: &str| format!("{why}; {remark}");
-    match outcome {
-        Outcome::Hung { why } => Outcome::Hung { why: add(why) },
-        Outcome::Crashed { role, why } => Outcome::Crashed { role: *role, why: add(why) },
-        Outcome::Malformed { why } => Outcome::Malformed { why: add(why) },
-        other => other.clone(),
+fn with_remark(outcome: &Outcome, remark: Remark) -> Outcome {
+    let mut outcome = outcome.clone();
+    if let Outcome::Hung { remarks, .. }
+    | Outcome::Crashed { remarks, .. }
+    | Outcome::Malformed { remarks, .. } = &mut outcome
+    {
+        remarks.push(remark);
     }
+    outcome
 }

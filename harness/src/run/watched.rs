@@ -150,6 +150,9 @@ impl Watched {
                 wire.has_struck |= seen.has_struck;
             }
         }
+        if self.is_own {
+            wire.asides = self.tap.asides().await;
+        }
         if self.is_own && !self.is_pristine {
             wire.strays = self.tap.take(Key::Pristine, Duration::ZERO).await.transcripts;
         }

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::{Key, Seen};
 use crate::{
     role::Role,
-    wire::transcript::{Alpn, Closing},
+    wire::transcript::{Alpn, Aside, Closing},
 };
 
 /// How many bytes of copies may wait. Reading is faster than a peer can write
@@ -49,6 +49,8 @@ pub(super) enum Item {
     Asked { key: Key, reply: oneshot::Sender<Seen> },
     /// Somebody waits for the end of a call.
     Awaited { key: Key, reply: oneshot::Sender<()> },
+    /// Somebody asks for what belongs to no call.
+    AsidesAsked { reply: oneshot::Sender<Vec<Aside>> },
     /// Who asked for a call waits no longer.
     Hurried { key: Key },
 }

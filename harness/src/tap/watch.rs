@@ -19,7 +19,7 @@ use super::{
 use crate::wire::{
     connection::Connection,
     tls::Ciphertext,
-    transcript::{Ended, Note, Transcript},
+    transcript::{Aside, Ended, Note, Transcript},
 };
 
 /// How much is kept of calls that nobody asked for. Those of a trial that was given
@@ -34,6 +34,9 @@ const MAX_ENDED: usize = 1 << 12;
 
 /// How many notes of connections that are gone are kept.
 const MAX_NOTES: usize = 64;
+
+/// Of how many connections that are gone it is kept what belongs to no call.
+const MAX_ASIDES: usize = 64;
 
 /// How many encrypted connections are kept count of.
 const MAX_CIPHERTEXTS: usize = 64;
@@ -82,6 +85,7 @@ struct Watch {
     waiting: Vec<Question>,
     ends_awaited: Vec<(Key, oneshot::Sender<()>)>,
     notes: Vec<Note>,
+    asides: VecDeque<Aside>,
     has_struck: bool,
 }
 
@@ -144,10 +148,18 @@ impl Watch {
                     self.ended.extend(ended);
                     let room = MAX_NOTES.saturating_sub(self.notes.len());
                     self.notes.extend(connection.notes().iter().take(room).cloned());
+                    if self.asides.len() == MAX_ASIDES {
+                        self.asides.pop_front();
+                    }
+                    self.asides.push_back(connection.aside());
                 }
             }
             Item::Asked { key, reply } => {
                 self.waiting.push(Question { key, reply, is_urgent: false });
+            }
+            Item::AsidesAsked { reply } => {
+                let open = self.connections.values().map(Connection::aside);
+                let _ = reply.send(self.asides.iter().cloned().chain(open).collect());
             }
             Item::Awaited { key, reply } => self.ends_awaited.push((key, reply)),
             Item::Hurried { key } => {

@@ -16,7 +16,7 @@ use crate::{
     role::Role,
     rules::SHOWN_BYTES,
     suite::{Call, Code, message_value},
-    text::{count, printable, shorten},
+    text::{count, percent_decoded, percent_encoded, printable, shorten},
     wire::transcript::{Closing, Event, Pair, Transcript, What},
 };
 
@@ -29,7 +29,7 @@ const SHOWN_VALUE: usize = 200;
 /// A longer message is not decoded: a few hundred characters of it would be shown.
 const MAX_DECODED_BYTES: usize = 64 << 10;
 
-/// Tells the events of one transcript, in order.
+/// Tells the events of one transcript, or of a connection without one, in order.
 pub(super) struct Narrator<'a> {
     call: &'a Call,
     encodings: Pair<Option<&'a [u8]>>,
@@ -41,6 +41,11 @@ impl<'a> Narrator<'a> {
     pub(super) fn new(call: &'a Call, transcript: &'a Transcript, start: Duration) -> Self {
         let [client, server] = [Role::Client, Role::Server].map(|side| transcript.encoding(side));
         Self { call, encodings: Pair { client, server }, messages: Pair::default(), start }
+    }
+
+    /// Tells what passed while no stream was open.
+    pub(super) fn of_connection(call: &'a Call, start: Duration) -> Self {
+        Self { call, encodings: Pair::default(), messages: Pair::default(), start }
     }
 
     /// An event's lines: none, if another event at the same place says it all.
@@ -91,8 +96,8 @@ impl<'a> Narrator<'a> {
             What::Closed(Closing::End) => "closes its direction (FIN)".to_owned(),
             What::Closed(Closing::Abort) => "the connection breaks (RST)".to_owned(),
         };
-        let time = event.at.saturating_sub(self.start).as_secs_f64() * 1e3;
-        let text = format!("{time:>10.3} {:>8}  {:<9} {words}", event.offset, direction(event));
+        let time = millis(event.at, self.start);
+        let text = format!("{time:>10} {:>8}  {:<9} {words}", event.offset, direction(event));
         let mut lines = vec![Line { text: text.trim_end().to_owned(), part: Part::Event }];
         if let What::Headers { fields, .. } = &event.what {
             lines.extend(fields.list.iter().map(|field| Line {
@@ -146,6 +151,11 @@ impl<'a> Narrator<'a> {
     }
 }
 
+/// A time in milliseconds, counted from the first event.
+pub(super) fn millis(at: Duration, start: Duration) -> String {
+    format!("{:.3}", at.saturating_sub(start).as_secs_f64() * 1e3)
+}
+
 /// Which field of a header block a violation quotes, by itself or with its name.
 pub(super) fn quoted_field(event: &Event, quote: &[u8]) -> Option<usize> {
     let What::Headers { fields, .. } = &event.what else { return None };
@@ -186,7 +196,20 @@ fn in_words(Field { name, value }: &Field) -> String {
     };
     let known = status.filter(|code| (0..=16).contains(code));
     let meaning = known.map(|code| format!(" ({})", Code(code))).unwrap_or_default();
+    if &name[..] == b"grpc-message" {
+        return format!("{}: {}", text(name), message_text(value));
+    }
     format!("{}: {}{meaning}", text(name), text(value))
+}
+
+/// A status message as it is meant, and as it was sent where nobody would send that so.
+fn message_text(value: &[u8]) -> String {
+    let decoded = percent_decoded(value);
+    let is_as_expected = percent_encoded(&decoded).as_bytes().eq_ignore_ascii_case(value);
+    if is_as_expected {
+        return text(&decoded);
+    }
+    format!("{} (sent as `{}`)", text(&decoded), text(value))
 }
 
 /// Text as it is, other bytes as escapes.

@@ -10,11 +10,13 @@ use crosswire_http2::{
 };
 
 use super::{
+    between::BetweenCalls,
     control::Control,
     ended::EndedStreams,
     stream::{Budget, Stream},
     transcript::{
-        Alpn, Closing, ConnectionFacts, Ended, Event, Note, Opening, Pair, Transcript, What, other,
+        Alpn, Aside, Closing, ConnectionFacts, Ended, Event, Note, Opening, Pair, Room, Transcript,
+        What, other,
     },
     unreadable::Unreadable,
 };
@@ -22,9 +24,6 @@ use crate::{mark::CALL_ENTRY, role::Role};
 
 /// How many streams may be open and still be followed.
 const MAX_STREAMS: usize = 4096;
-
-/// How many of the connection's events between two calls are kept for the next.
-const MAX_BETWEEN_CALLS: usize = 256;
 
 /// How many notes are kept.
 const MAX_NOTES: usize = 32;
@@ -43,7 +42,7 @@ pub struct Connection {
     budget: Budget,
     ended: EndedStreams,
     highest: u32,
-    between_calls: Vec<Arc<Event>>,
+    between_calls: BetweenCalls,
     finished: Vec<Transcript>,
     late: Vec<(u32, Event)>,
     /// It cannot be read any further.
@@ -52,8 +51,6 @@ pub struct Connection {
     has_gaps: bool,
     /// When the first side ended it.
     ended_at: Option<Duration>,
-    /// Events between two calls were not kept.
-    is_between_calls_cut: bool,
     has_closed: Pair<bool>,
     /// What is read now does not come from a side, but from the tap.
     is_by_tap: bool,
@@ -74,13 +71,12 @@ impl Connection {
             budget: Budget::default(),
             ended: EndedStreams::default(),
             highest: 0,
-            between_calls: Vec::new(),
+            between_calls: BetweenCalls::default(),
             finished: Vec::new(),
             late: Vec::new(),
             is_lost: false,
             has_gaps: false,
             ended_at: None,
-            is_between_calls_cut: false,
             has_closed: Pair::default(),
             is_by_tap: false,
         }
@@ -213,6 +209,13 @@ impl Connection {
     #[must_use]
     pub fn has_open(&self, call: Option<u64>) -> bool {
         self.streams.values().any(|stream| stream.transcript.call == call)
+    }
+
+    /// What has passed since the last stream ended, or from the start if there was none.
+    #[must_use]
+    pub fn aside(&self) -> Aside {
+        let events = self.between_calls.events().cloned().collect();
+        Aside { connection: self.facts.number, events }
     }
 
     /// Whether calls may have passed that were not read.
@@ -366,8 +369,10 @@ impl Connection {
             return;
         }
         let before = mem::take(&mut self.between_calls);
+        let is_cut = before.is_cut();
+        let before = before.events().cloned();
         let mut stream = Stream::new(id, event.offset, before, &mut self.budget);
-        stream.transcript.is_whole &= !mem::take(&mut self.is_between_calls_cut);
+        stream.transcript.is_whole &= !is_cut;
         let entry = fields.list.iter().find(|field| field.name == CALL_ENTRY.as_bytes());
         stream.transcript.call = entry
             .and_then(|field| std::str::from_utf8(&field.value).ok())
@@ -421,11 +426,7 @@ impl Connection {
     fn share(&mut self, event: Event) {
         let event = Arc::new(event);
         if self.streams.is_empty() {
-            if self.between_calls.len() < MAX_BETWEEN_CALLS {
-                self.between_calls.push(event);
-            } else {
-                self.is_between_calls_cut = true;
-            }
+            self.between_calls.push(event);
             return;
         }
         let calls = self.streams.len();
@@ -473,6 +474,7 @@ impl Connection {
         let stream = self.streams.remove(&id)?;
         self.ended.add(id, &stream, &self.control);
         let is_finished = stream.is_closed();
+        let room = self.room(&stream);
         let debts = self.control.debts.clone();
         let announced = &self.control.announced;
         let takes_true_binary = Pair {
@@ -481,7 +483,18 @@ impl Connection {
         };
         let connection = ConnectionFacts { debts, takes_true_binary, ..self.facts.clone() };
         let transcript = stream.release(&mut self.budget);
-        Some(Transcript { connection, is_finished, ..transcript })
+        Some(Transcript { connection, is_finished, room, ..transcript })
+    }
+
+    fn room(&self, stream: &Stream) -> Pair<Room> {
+        let of = |side: Role| {
+            let initial = self.control.announced.of(other(side)).initial_window_bytes();
+            Room {
+                stream_bytes: stream.halves.of(side).granted_bytes + i64::from(initial),
+                connection_bytes: *self.control.windows.of(side),
+            }
+        };
+        Pair { client: of(Role::Client), server: of(Role::Server) }
     }
 
     fn note(&mut self, from: Role, at: Duration, text: String) {

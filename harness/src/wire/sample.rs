@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crosswire_http2::frame::{PREFACE, flag};
 
-use super::{connection::Connection, transcript::Transcript};
+use super::{
+    connection::Connection,
+    transcript::{Aside, Transcript},
+};
 use crate::role::Role;
 
 pub(crate) use crosswire_http2::{
@@ -104,6 +107,11 @@ impl Wire {
             call.expect("a frame comes late for a call that was there").late(event);
         }
         calls
+    }
+
+    /// What has passed since the last call ended.
+    pub(crate) fn asides(&self) -> Vec<Aside> {
+        vec![self.connection.aside()]
     }
 
     /// The text of every note.

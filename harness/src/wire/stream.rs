@@ -50,7 +50,7 @@ impl Stream {
     pub(super) fn new(
         id: u32,
         opened_at: u64,
-        before: Vec<Arc<Event>>,
+        before: impl Iterator<Item = Arc<Event>>,
         budget: &mut Budget,
     ) -> Self {
         let transcript = Transcript {
@@ -60,10 +60,11 @@ impl Stream {
             connection: ConnectionFacts::default(),
             is_whole: true,
             is_finished: false,
+            room: Pair::default(),
             kept_bytes: 0,
         };
         let mut stream = Self { transcript, halves: Pair::default(), opened_at };
-        before.into_iter().for_each(|event| stream.share(event, 1, budget));
+        before.for_each(|event| stream.share(event, 1, budget));
         stream
     }
 

@@ -30,8 +30,34 @@ pub struct Transcript {
     pub is_whole: bool,
     /// Whether the stream had ended for both sides.
     pub is_finished: bool,
+    /// How much more DATA each side may send on the stream.
+    pub room: Pair<Room>,
     /// About how much memory this takes, its share of shared events included.
     pub kept_bytes: usize,
+}
+
+/// The windows of the other side, as they stand when a transcript ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Room {
+    /// What is left of the stream's, in bytes; less than 0 if it was made smaller.
+    pub stream_bytes: i64,
+    /// What is left of the connection's.
+    pub connection_bytes: i64,
+}
+
+/// What passed on a connection while no stream was open on it, and is in no transcript.
+#[derive(Debug, Clone)]
+pub struct Aside {
+    /// The connection's number.
+    pub connection: u64,
+    pub(super) events: Vec<Arc<Event>>,
+}
+
+impl Aside {
+    /// What was seen, in order. Of very many events, the first and the last.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
+        self.events.iter().map(AsRef::as_ref)
+    }
 }
 
 /// Something that passed.

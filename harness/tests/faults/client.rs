@@ -47,6 +47,23 @@ fn dies() {
     assert!(culprits.all(|trial| trial.reason == words), "{run}");
 }
 
+const TRACE: &str =
+    "first words: Error: no such thing | at place 1 | at place 2 | at place 3 | at place 4;";
+const TRACE_END: &str = "last words: at place 18 | at place 19 | at place 20";
+
+/// Some say first what went wrong, and some last.
+#[test]
+fn dies_with_a_trace() {
+    let words = format!("the client exited with status 3; its {TRACE} its {TRACE_END}");
+    finds(&with_client("dies-with-a-trace").run(), "crashed", &words);
+}
+
+#[test]
+fn hangs_with_a_trace() {
+    let run = with_client_that_hangs("hangs-with-a-trace").run();
+    finds(&run, "hung", &format!("; the client's {TRACE} the client's {TRACE_END}"));
+}
+
 #[test]
 fn is_killed() {
     finds(&with_client("is-killed").run(), "crashed", "the client was killed by SIGKILL");

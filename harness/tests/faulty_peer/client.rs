@@ -3,6 +3,7 @@
 use std::{
     fs::OpenOptions,
     io::{self, Write as _},
+    process::exit,
     thread,
     time::Duration,
 };
@@ -66,6 +67,8 @@ enum Fault {
     DiesAndLeavesAGrandchild,
     IsKilled,
     Hangs,
+    HangsWithATrace,
+    DiesWithATrace,
     HangsOnce,
     HangsHavingAnswered,
     HangsWithoutAServer,
@@ -172,6 +175,14 @@ impl Client {
             }
             Fault::IsKilled => raise(Signal::SIGKILL).unwrap(),
             Fault::Hangs => hang(),
+            Fault::HangsWithATrace => {
+                print_a_trace();
+                hang();
+            }
+            Fault::DiesWithATrace => {
+                print_a_trace();
+                exit(3);
+            }
             Fault::HangsHavingAnswered => {
                 say(&connections.answer(call));
                 hang();
@@ -243,6 +254,14 @@ impl Client {
 
 fn refusal(id: u64, why: &str) -> Value {
     json!({ "unsupported": { "id": id, "why": why } })
+}
+
+/// What went wrong, and then where, in more lines than anybody quotes.
+fn print_a_trace() {
+    eprintln!("Error: no such thing\n");
+    for line in 1..=20 {
+        eprintln!("    at place {line}");
+    }
 }
 
 /// Lines that are not JSON, or not ours.

@@ -22,6 +22,7 @@ use crate::{
         Setting, StartError,
         protocol::{BadReply, Errand, Hello, Reply, VERSION, call_line, hello_line, read_reply},
     },
+    observe::{Death, Words},
     suite::Call,
     text::{self, count},
 };
@@ -76,13 +77,13 @@ impl Process {
                     Ok(status) => describe(status),
                     Err(_) => "closed its stdout".to_owned(),
                 };
-                return Err(StartError::Ended { how, last_words: child.last_words().await });
+                return Err(StartError::Ended { how, words: child.words().await });
             }
             Err(_) => {
                 return Err(StartError::NotReady {
                     limit: text::duration(limit),
                     waited_for: "no hello on stdout",
-                    last_words: child.last_words().await,
+                    words: child.words().await,
                 });
             }
         };
@@ -123,20 +124,28 @@ impl Process {
             Some(reply) => event_of(reply),
             None => {
                 let _ = timeout(LAST_REPLIES_LIMIT, self.child.ended()).await;
-                let how = match self.death().await {
-                    Some(how) => how,
-                    None => format!("closed its stdout{}", self.child.last_words().await),
+                let death = match self.death().await {
+                    Some(death) => death,
+                    None => {
+                        let how = "closed its stdout".to_owned();
+                        Death { how, words: self.words().await }
+                    }
                 };
-                ClientEvent::Ended { how }
+                ClientEvent::Ended { death }
             }
         }
     }
 
     /// How it ended, if it is known to have: what it may have said last is not
     /// waited for.
-    pub(super) async fn death(&mut self) -> Option<String> {
+    pub(super) async fn death(&mut self) -> Option<Death> {
         let status = self.child.status()?;
-        Some(format!("{}{}", describe(Some(status)), self.child.last_words().await))
+        Some(Death { how: describe(Some(status)), words: self.words().await })
+    }
+
+    /// What it has said beside its answers.
+    pub(super) async fn words(&mut self) -> Words {
+        self.child.words().await
     }
 
     /// What a silent client may have meant to say: lines that were no JSON, or one

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{BAD, Console, HEAD, blame_text, cells_of, shown, words};
+use super::{BAD, Console, HEAD, Rerun, blame_text, cells_of, shown, words};
 use crate::{
     finding::Side,
     results::{Cause, Record},
@@ -75,10 +75,13 @@ impl<W: Write> Console<'_, W> {
         }
         let logs = self.folder.join("logs").join(format!("{}+{}", first.server, first.client));
         self.line("logs", &logs.display().to_string())?;
-        let again = format!(
-            "{} --server {} --client {} -E 'case({})'",
-            self.rerun.command, first.server, first.client, case.name
-        );
+        let Rerun { command, selection } = &self.rerun;
+        let cell = format!("{command} --server {} --client {}", first.server, first.client);
+        let again = match judgement.is_answered_alone {
+            // It takes what ran beside it.
+            true => format!("{cell}{selection}"),
+            false => format!("{cell} -E 'case({})'", case.name),
+        };
         self.line("again", &again)
     }
 

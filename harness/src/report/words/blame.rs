@@ -6,15 +6,21 @@ use crate::{
     text::list,
 };
 
+const EVERY_CELL_FAILS: &str = "every cell fails it, so the case itself may be wrong";
+
 /// The evidence against one of these two.
 #[must_use]
 pub fn evidence(blame: &Blame, server: &str, client: &str) -> String {
     match &blame.evidence {
         Evidence::Wire => "seen on the wire".to_owned(),
+        Evidence::Bytes { seen, is_doubtful } => {
+            let doubt = if *is_doubtful { format!("; {EVERY_CELL_FAILS}") } else { String::new() };
+            format!("seen on the wire: {seen}{doubt}")
+        }
         Evidence::Script => "the other side is a script".to_owned(),
         Evidence::Process => "seen of that process itself".to_owned(),
         Evidence::NoOtherCell => "no other cell ran this case".to_owned(),
-        Evidence::EveryCell => "every cell fails it, so the case itself may be wrong".to_owned(),
+        Evidence::EveryCell => EVERY_CELL_FAILS.to_owned(),
         Evidence::Cells { server: of_server, client: of_client } => {
             let (server, client) = (format!("server {server}"), format!("client {client}"));
             let parts = match blame.side {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     any_of, bare, breach, field_value, of,
     outcome::{clauses, outcome, stalled},
-    shown,
+    process, shown,
 };
 use crate::{
     finding::{Finding, Kind, without_positions},
@@ -52,7 +52,12 @@ pub fn finding(finding: &Finding) -> String {
             "the client says that it does not support this, and announced all that the case needs: {}",
             why(got)
         ),
-        Kind::Breach | Kind::Hang | Kind::Crash | Kind::Blocked => why(got),
+        Kind::Breach | Kind::Hang => format!("{}{}", why(got), process::beside(got)),
+        Kind::Crash => {
+            let side = finding.side.map_or_else(String::new, |side| format!("the {side} "));
+            format!("{side}{}{}", why(got), process::beside(got))
+        }
+        Kind::Blocked => why(got),
         Kind::Unsupported if field == "memory" => {
             "nothing here tells how much memory the server holds".to_owned()
         }

@@ -1,0 +1,77 @@
+//! What processes say and how they end.
+
+use std::fmt;
+
+use crate::text::printable;
+
+/// What a process has written on its stderr, and on its stdout that was not meant for us:
+/// the first and the last lines of what it said last without a pause. Some libraries say
+/// first what went wrong, and some say it last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    /// The first lines; none if all of it is in the last.
+    pub first: Vec<String>,
+    /// The last lines.
+    pub last: Vec<String>,
+}
+
+/// How a process came to its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Death {
+    /// In words that follow its name: `exited with status 3`.
+    pub how: String,
+    /// What it said.
+    pub words: Words,
+}
+
+/// What is known of a crash, a hang or a breach of the peer protocol beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remark {
+    /// The case was answered when it ran again alone, and so was each of those that had been
+    /// in flight beside it.
+    AnsweredAlone {
+        /// How many those are.
+        beside: usize,
+    },
+    /// It came after the case was answered, which causes it alone, too.
+    AfterItsAnswer,
+    /// It came after the case was answered, and not again when it ran alone.
+    AfterItsAnswerAndNotAlone,
+}
+
+impl Remark {
+    /// Whether it does not come when the case runs alone.
+    #[must_use]
+    pub const fn is_not_alone(self) -> bool {
+        matches!(self, Self::AnsweredAlone { .. } | Self::AfterItsAnswerAndNotAlone)
+    }
+}
+
+impl Words {
+    /// Whether it has said nothing.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.last.is_empty()
+    }
+
+    /// In words that follow what is said of the process, whose they are named; nothing, if
+    /// it said nothing.
+    #[must_use]
+    pub fn of(&self, whose: &str) -> String {
+        let quoted = |lines: &[String]| {
+            let lines: Vec<String> = lines.iter().map(|line| printable(line)).collect();
+            lines.join(" | ")
+        };
+        let part = |name: &str, lines: &[String]| match lines {
+            [] => String::new(),
+            lines => format!("; {whose} {name} words: {}", quoted(lines)),
+        };
+        part("first", &self.first) + &part("last", &self.last)
+    }
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.of("its"))
+    }
+}
