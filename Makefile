@@ -22,7 +22,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 # Without a sanitizer, which would need a nightly compiler: nothing here is unsafe.
 FUZZ_OPTIONS := --fuzz-dir harness/fuzz --target-dir $(CURDIR)/target/fuzz -s none
 
-GENERATED = $(wildcard py/*_pb2*.py go/pb/*.go) harness/suites/vectors.jsonl
+GENERATED = $(wildcard py/*_pb2*.py go/pb/*.go docs/schema/*.json) harness/suites/vectors.jsonl
 
 # A first build takes a while and says so; later ones are quiet.
 QUIET := $(if $(wildcard $(CROSSWIRE)),-q)
@@ -75,7 +75,7 @@ lint: py ## Check formatting and lints, and that generated files and fixtures ar
 	if [ "$$before" != "$$(sha256sum $(GENERATED))" ]; then \
 		echo 'generated files were not up to date; they are now: commit them'; exit 1; fi
 
-generate: py go-tools ## Generate the Python and Go code from proto/
+generate: py go-tools harness ## Generate the Python and Go code from proto/, and the schemas
 	$(VENV)/bin/python -m grpc_tools.protoc -I proto \
 		--python_out=py --grpc_python_out=py \
 		--plugin=protoc-gen-go=go/bin/protoc-gen-go \
@@ -83,6 +83,7 @@ generate: py go-tools ## Generate the Python and Go code from proto/
 		--go_out=go --go_opt=module=crosswire/go \
 		--go-grpc_out=go --go-grpc_opt=module=crosswire/go \
 		proto/outliers.proto proto/fibonacci.proto
+	$(CROSSWIRE) schema docs/schema
 
 fixtures: py ## Write the detector's vectors anew, with the answers of NumPy
 	$(VENV)/bin/python py/oracle.py

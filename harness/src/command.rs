@@ -3,6 +3,7 @@
 mod known;
 mod list;
 mod run;
+mod schema;
 mod show;
 
 use std::{
@@ -58,13 +59,14 @@ impl CommandError {
 /// # Errors
 /// Bad input, or a failure that no exit code of a run stands for.
 pub fn execute(arguments: CommandLine) -> Result<Exit, CommandError> {
-    let project = Project::load(arguments.manifest.as_deref())?;
+    let project = || Project::load(arguments.manifest.as_deref());
     match arguments.command {
-        Command::Run(run) => run::run(&project, &run, arguments.manifest.as_deref()),
-        Command::List(arguments) => self::list::list(&project, &arguments),
-        Command::Show(show) => show::show(&project, &show),
-        Command::Known(KnownCommand::Add(add)) => known::add(&project, &add),
-        Command::Known(KnownCommand::Prune(prune)) => known::prune(&project, &prune),
+        Command::Schema(schema) => self::schema::schema(&schema.folder),
+        Command::Run(run) => run::run(&project()?, &run, arguments.manifest.as_deref()),
+        Command::List(arguments) => self::list::list(&project()?, &arguments),
+        Command::Show(show) => show::show(&project()?, &show),
+        Command::Known(KnownCommand::Add(add)) => known::add(&project()?, &add),
+        Command::Known(KnownCommand::Prune(prune)) => known::prune(&project()?, &prune),
     }
 }
 

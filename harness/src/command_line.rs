@@ -43,6 +43,8 @@ pub enum Command {
     /// Change the list of known failures
     #[command(subcommand)]
     Known(KnownCommand),
+    /// Write the JSON schemas of manifests, suites and known lists, for editors
+    Schema(SchemaArgs),
 }
 
 /// Which trials are meant.
@@ -116,6 +118,13 @@ pub enum Listed {
 pub struct ShowArgs {
     /// The case's name, such as outliers/detect/prose-example
     pub case: String,
+}
+
+/// `crosswire schema`
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The folder for manifest.json, suite.json and known.json; it is made if there is none
+    pub folder: PathBuf,
 }
 
 /// `crosswire known`

@@ -1,13 +1,17 @@
 //! What a user wrote and we cannot use: one error type, one shape of message.
 
+pub mod duration;
+
 use std::{
+    borrow::Cow,
     fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize, Serializer,
     de::{DeserializeOwned, Error as _},
 };
 use serde_json::Value;
@@ -27,6 +31,16 @@ impl BadInput {
     pub fn new(place: impl Into<Place>, problem: impl fmt::Display) -> Self {
         Self { place: place.into(), problem: problem.to_string() }
     }
+
+    /// What the reader of TOML says of a file's text.
+    #[must_use]
+    pub fn of_toml(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        let place = match error.span() {
+            Some(span) => Place::at_offset(path, text, span.start),
+            None => path.into(),
+        };
+        Self::new(place, with_suggestion(&error.message().replace('\n', ", ")))
+    }
 }
 
 /// Where something stands that a user wrote.
@@ -39,6 +53,12 @@ pub enum Place {
 }
 
 impl Place {
+    /// The place of what stands nowhere yet.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self::Argument("nowhere".to_owned())
+    }
+
     /// The line of `path` in which the byte `offset` of its text stands.
     #[must_use]
     pub fn at_offset(path: &Path, text: &str, offset: usize) -> Self {
@@ -104,6 +124,30 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMore<T> {
     }
 }
 
+impl<T: Serialize> Serialize for OneOrMore<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0[..] {
+            [one] => one.serialize(serializer),
+            several => several.serialize(serializer),
+        }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("OneOrMore_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    }
+}
+
 /// The text of a file that a user named.
 ///
 /// # Errors
@@ -118,13 +162,7 @@ pub fn read_text(path: &Path) -> Result<String, BadInput> {
 /// # Errors
 /// The text is not TOML, or not of `T`'s shape.
 pub fn parse_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, BadInput> {
-    toml::from_str(text).map_err(|error| {
-        let place = match error.span() {
-            Some(span) => Place::at_offset(path, text, span.start),
-            None => path.into(),
-        };
-        BadInput::new(place, with_suggestion(&error.message().replace('\n', ", ")))
-    })
+    toml::from_str(text).map_err(|error| BadInput::of_toml(path, text, &error))
 }
 
 /// That there is no such field, in serde's words.
@@ -142,17 +180,25 @@ pub fn with_suggestion(message: &str) -> String {
     let Some(word) = quoted.next().filter(|_| message.starts_with("unknown ")) else {
         return message.to_owned();
     };
-    // A word with a quote in it has broken the list up.
-    let distance = |name: &&str| match name.is_empty() {
-        true => usize::MAX,
-        false => strsim::damerau_levenshtein(word, name),
-    };
-    match quoted.min_by_key(distance).filter(|name| distance(name) <= 1 + word.len() / 4) {
+    let names: Vec<&str> = quoted.collect();
+    match nearest(word, &names) {
         None => message.to_owned(),
         Some(near) => {
             message.replacen(&format!("`{word}`"), &format!("`{word}` (did you mean `{near}`?)"), 1)
         }
     }
+}
+
+/// The name that was probably meant by a word that is none of them.
+#[must_use]
+pub fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
+    // A word with a quote in it has broken a list of serde's up.
+    let distance = |name: &str| match name.is_empty() {
+        true => usize::MAX,
+        false => strsim::damerau_levenshtein(word, name),
+    };
+    let near = names.iter().copied().min_by_key(|name| distance(name));
+    near.filter(|name| distance(name) <= 1 + word.len() / 4)
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ mod wire;
 
 use std::sync::Arc;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 pub use beliefs::{Beliefs, Waiver};
@@ -19,7 +18,7 @@ use crate::{
     finding::{Effect, Explanation, Finding, Kind, Side},
     observe::{Answer, Observation, Outcome},
     rules::Violation,
-    suite::{Call, Case, message_value},
+    suite::{Call, Case},
     text::shorten,
 };
 
@@ -302,49 +301,10 @@ fn judge_answers(case: &Case, answers: &[Answer]) -> Judgement {
         findings.extend(differences.into_iter().map(|finding| finding.in_call(index)));
     }
     Judgement {
-        expected: first.map(|(call, _)| expected_value(call)),
+        expected: first.map(|(call, _)| json!(call.expect)),
         actual: first.map(|(call, answer)| actual_value(call, answer)),
         ..Judgement::of(findings)
     }
-}
-
-/// What a case asks of a call, for the report.
-#[must_use]
-pub fn expected_value(call: &Call) -> Value {
-    let expect = &call.expect;
-    let codes: Vec<String> = expect.codes.iter().map(ToString::to_string).collect();
-    let mut value =
-        json!({ "code": if codes.len() == 1 { json!(codes[0]) } else { json!(codes) } });
-    if let Some(messages) = &expect.messages {
-        value["messages"] = messages.iter().map(message_value).collect();
-    }
-    if let Some(count) = expect.message_count {
-        value["message_count"] = count.into();
-    }
-    if let Some(message) = &expect.status_message {
-        value["status_message"] = message.as_str().into();
-    }
-    if let Some(text) = &expect.status_message_has {
-        value["status_message_has"] = text.as_str().into();
-    }
-    if let Some(text) = &expect.status_message_lacks {
-        value["status_message_lacks"] = text.as_str().into();
-    }
-    if let Some(details) = &expect.status_details {
-        value["status_details"] = STANDARD.encode(details).into();
-    }
-    if expect.is_partial {
-        value["partial"] = true.into();
-    }
-    if !expect.seen.is_empty() {
-        value["wire"] = expect.seen.iter().map(|seen| seen.name()).collect();
-    }
-    for (name, pairs) in [("headers", &expect.headers), ("trailers", &expect.trailers)] {
-        if !pairs.is_empty() {
-            value[name] = json!(pairs);
-        }
-    }
-    value
 }
 
 fn actual_value(call: &Call, answer: &Answer) -> Value {

@@ -24,6 +24,7 @@ use crate::{
 
 pub use built_in::built_in;
 pub use edit::{add, remove};
+pub use read::schema;
 pub use stale::{Met, Stale};
 
 /// A list, in the file's order.

@@ -11,13 +11,15 @@
 //! output; the runner sends events and never prints.
 
 pub mod exit;
+pub mod text;
+
 pub mod input;
 pub mod mark;
 pub mod pattern;
 pub mod role;
-pub mod text;
 
 pub mod contract;
+pub mod feature;
 pub mod identity;
 pub mod manifest;
 pub mod suite;
@@ -61,6 +63,7 @@ pub mod results;
 pub mod report;
 
 pub mod project;
+pub mod schema;
 
 pub mod command_line;
 

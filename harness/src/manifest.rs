@@ -7,11 +7,14 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
+    feature::ServerFeature,
     identity::Identity,
-    input::{BadInput, parse_duration, parse_toml, read_text},
+    input::{BadInput, parse_toml, read_text},
     pattern::Pattern,
 };
 
@@ -42,20 +45,23 @@ pub struct Manifest {
 }
 
 /// How long each kind of wait may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// From a peer's start until it is ready. Default 30 s: an interpreter with
     /// cold caches on a busy CI machine takes several.
-    #[serde(deserialize_with = "duration")]
+    #[serde(with = "crate::input::duration")]
+    #[schemars(with = "String")]
     pub start: Duration,
     /// What a client may take beyond a call's timeout to report it. Default 2 s:
     /// it has only a line to write, but its process may be waiting for a core.
-    #[serde(deserialize_with = "duration")]
+    #[serde(with = "crate::input::duration")]
+    #[schemars(with = "String")]
     pub answer_grace: Duration,
     /// From the request to stop until SIGKILL. Default 3 s: a graceful stop has
     /// nothing left in flight to wait for.
-    #[serde(deserialize_with = "duration")]
+    #[serde(with = "crate::input::duration")]
+    #[schemars(with = "String")]
     pub stop: Duration,
 }
 
@@ -70,7 +76,7 @@ impl Default for Limits {
 }
 
 /// One implementation under test.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Peer {
     /// Its name in reports, filters and the known list.
@@ -92,7 +98,7 @@ pub struct Peer {
     pub build: Option<Build>,
     /// The optional features that its server has; its client announces its own.
     #[serde(default)]
-    pub features: BTreeSet<String>,
+    pub features: BTreeSet<ServerFeature>,
     /// The full names of the services that it has, as server and as client; all of them,
     /// without it.
     pub services: Option<BTreeSet<String>>,
@@ -100,8 +106,10 @@ pub struct Peer {
     #[serde(default)]
     pub unsupported: Vec<Unsupported>,
     /// How to start its server, or where it runs.
+    #[schemars(with = "Option<RawServer>")]
     pub server: Option<ServerSpec>,
     /// How to start its client.
+    #[schemars(with = "Option<RawClient>")]
     pub client: Option<ClientSpec>,
 }
 
@@ -159,7 +167,7 @@ impl Peer {
 }
 
 /// A rule of the wire that a peer is not held to.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Waived {
     /// The rule's id, such as `WIRE-6`.
@@ -169,7 +177,7 @@ pub struct Waived {
 }
 
 /// A program that must be on PATH.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequiredProgram {
     /// Its name, looked up on PATH.
@@ -180,18 +188,19 @@ pub struct RequiredProgram {
 
 /// A command that builds a peer; it runs once a run and should be quick when
 /// nothing changed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
     /// The program and its arguments.
     pub cmd: Vec<String>,
     /// How long it may take. Default 10 min: a first build fetches and compiles.
-    #[serde(default = "default_build_timeout", deserialize_with = "duration")]
+    #[serde(default = "default_build_timeout", with = "crate::input::duration")]
+    #[schemars(with = "String")]
     pub timeout: Duration,
 }
 
 /// Cases that a peer does not support, and why.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unsupported {
     /// Which cases.
@@ -261,7 +270,7 @@ impl ServerSpec {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawServer {
     cmd: Option<Vec<String>>,
@@ -273,7 +282,7 @@ struct RawServer {
     mutual_tls: Vec<String>,
 }
 
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Deserialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 enum Ready {
     Line,
@@ -348,7 +357,7 @@ pub enum Serving {
 }
 
 /// A server's certificate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServerCertificate {
     /// Signed by the CA that clients should trust.
@@ -371,7 +380,7 @@ pub enum ClientSpec {
     Scripted,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawClient {
     cmd: Vec<String>,
@@ -401,7 +410,9 @@ fn check_address(address: &str) -> Result<(), String> {
     }
 }
 
-#[derive(Deserialize)]
+/// Which peers there are, and how each is built and started. Paths are relative to the
+/// manifest's folder.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawManifest {
     schema: u32,
@@ -415,7 +426,20 @@ struct RawManifest {
     peer: Vec<Peer>,
 }
 
+/// The schema of a manifest.
+#[must_use]
+pub fn schema(generator: SchemaGenerator) -> Value {
+    generator.into_root_schema_for::<RawManifest>().to_value()
+}
+
 impl Manifest {
+    /// Every feature that a server has here.
+    #[must_use]
+    pub fn features(&self) -> Vec<ServerFeature> {
+        let features: BTreeSet<_> = self.peers.iter().flat_map(|peer| &peer.features).collect();
+        features.into_iter().cloned().collect()
+    }
+
     /// Finds the manifest of `folder`: the first `crosswire.toml` in it or in a
     /// folder above it.
     ///
@@ -492,6 +516,9 @@ fn check_peers(peers: &[Peer]) -> Result<(), String> {
         if peer.waive.iter().any(|waived| waived.why.trim().is_empty()) {
             return Err(format!("peer `{name}` waives a rule without `why`; say why"));
         }
+        for feature in &peer.features {
+            feature.check_listed().map_err(|why| format!("peer `{name}`: {why}"))?;
+        }
         if let Some(build) = &peer.build {
             check_command("build", &build.cmd).map_err(|why| format!("peer `{name}`: {why}"))?;
         }
@@ -501,11 +528,6 @@ fn check_peers(peers: &[Peer]) -> Result<(), String> {
 
 const fn default_build_timeout() -> Duration {
     Duration::from_secs(600)
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse_duration(&text).map_err(D::Error::custom)
 }
 
 #[cfg(test)]
@@ -577,6 +599,10 @@ mod tests {
             ),
             ("[[peer]]\nname = \"a\"\nserver = { address = \"h\" }", "give HOST:PORT"),
             ("limits = { stop = \"soon\" }", "`soon` is no duration"),
+            (
+                "[[peer]]\nname = \"a\"\nclient = { cmd = [\"c\"] }\nfeatures = [\"gzpi\"]",
+                "peer `a`: no feature `gzpi` (did you mean `gzip`?)",
+            ),
             ("[[peer]]\nname = \"a\"\ncolour = 1", "crosswire.toml:7: unknown field `colour`"),
             ("peer = 3", "crosswire.toml:5: invalid type"),
         ] {

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A pattern of segments parted by `/`: `*` stands for one whole segment, `**`
 /// for any number of them, everything else for itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, schemars::JsonSchema)]
 pub struct Pattern(String);
 
 /// Why a text is no [`Pattern`].

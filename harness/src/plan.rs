@@ -162,7 +162,7 @@ fn why_unsupported(server: &Peer, client: &Peer, case: &Case) -> Option<String> 
         })
     };
     listed.or_else(not_served).or_else(without_service).or_else(|| {
-        let missing = case.server_features().find(|feature| !server.features.contains(*feature))?;
+        let missing = case.server_features().find(|feature| !server.features.contains(feature))?;
         Some(format!("the manifest does not list the feature `{missing}` for {}", server.name))
     })
 }
@@ -190,7 +190,8 @@ mod tests {
         let expect = Expect { message_count: Some(1), ..Expect::default() };
         let method = Method { path: "S/M".into(), descriptor: None };
         let timeout = Duration::from_secs(1);
-        let call = Call { compression, ..Call::new(method, vec![], timeout, expect) };
+        let mut call = Call::new(method, vec![], timeout, expect);
+        call.options.compression = compression;
         Arc::new(Case::new(name, "R-1", "w", Place::from(Path::new("x")), vec![call]))
     }
 
@@ -248,7 +249,7 @@ mod tests {
     #[test]
     fn a_peer_without_the_service_is_not_tried() {
         let mut call = crate::rules::samples::get_sequence();
-        call.compression = None;
+        call.options.compression = None;
         let place = Place::from(Path::new("x"));
         let cases = [Arc::new(Case::new("s/one", "R-1", "w", place, vec![call]))];
         let peer = |name: &str, services: &str| {

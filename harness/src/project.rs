@@ -47,7 +47,7 @@ impl Project {
         let contract = Contract::load(&manifest.contract)?;
         let protos = suite::load_protos(&manifest.protos)?;
         check_services(&path, &manifest, &protos)?;
-        let suites = suite::load(&manifest.suites, &protos, &contract)?;
+        let suites = suite::load(&manifest.suites, &protos, &contract, &manifest.features())?;
         let known = match &manifest.known {
             // `crosswire known add` makes the file.
             Some(path) if path.exists() => KnownList::load(path)?,

@@ -282,6 +282,17 @@ fn a_case_is_explained() {
 }
 
 #[test]
+fn schemas_are_written_without_a_project() {
+    let folder = tempfile::tempdir().unwrap();
+    crosswire(folder.path(), &["schema", "made/schema"]).success();
+    for name in ["manifest.json", "suite.json", "known.json"] {
+        let text = fs::read_to_string(folder.path().join("made/schema").join(name)).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(schema["type"], "object", "{name}");
+    }
+}
+
+#[test]
 fn a_missing_program_blocks_its_peer_and_is_said_in_one_line() {
     let assert = Project::new().run(&["run", "--server", "a"]).code(5);
     let output = assert.get_output();

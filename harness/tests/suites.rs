@@ -58,3 +58,13 @@ fn the_vectors_name_their_source() {
 fn the_known_list_is_consistent() {
     assert_eq!(project().stale_entries(), []);
 }
+
+/// `make generate` writes them.
+#[test]
+fn the_schemas_are_those_of_the_code() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/schema");
+    for (name, schema) in crosswire::schema::schemas() {
+        let written = std::fs::read_to_string(folder.join(name)).unwrap();
+        assert_eq!(written, format!("{schema:#}\n"), "{name}; run `make generate`");
+    }
+}

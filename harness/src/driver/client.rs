@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     child::Stopped,
+    feature::ClientFeature,
     manifest::ClientSpec,
     observe::{Answer, Played},
     suite::Call,
@@ -105,7 +106,9 @@ impl Client {
     #[must_use]
     pub fn closer(&self) -> Closer {
         match &self.0 {
-            Kind::Process(process) if self.has_feature("close") => Closer(Some(process.requests())),
+            Kind::Process(process) if self.has_feature(ClientFeature::Close) => {
+                Closer(Some(process.requests()))
+            }
             // A script closes its own.
             _ => Closer(None),
         }
@@ -113,8 +116,8 @@ impl Client {
 
     /// Whether the client announced a feature.
     #[must_use]
-    pub fn has_feature(&self, feature: &str) -> bool {
-        self.hello().features.iter().any(|known| known == feature)
+    pub fn has_feature(&self, feature: ClientFeature) -> bool {
+        self.hello().features.contains(&feature)
     }
 
     /// The next thing that the client does. Safe to cancel.

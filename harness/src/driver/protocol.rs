@@ -7,9 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
 use crate::{
+    feature::{ClientFeature, known_client_features},
     identity::Identity,
     observe::Answer,
-    suite::{Call, Case, Code},
+    suite::{Call, CallOptions, Case, Code},
     text::{printable, shorten},
 };
 
@@ -46,9 +47,9 @@ pub struct Hello {
     pub implementation: String,
     /// The library's version.
     pub version: String,
-    /// The optional parts of a call that it understands.
-    #[serde(default)]
-    pub features: Vec<String>,
+    /// The optional parts of a call that it understands, as far as the harness knows them.
+    #[serde(default, deserialize_with = "known_client_features")]
+    pub features: Vec<ClientFeature>,
     /// How many calls it takes at once.
     pub max_in_flight: usize,
 }
@@ -130,15 +131,9 @@ struct CallLine<'a> {
     target: &'a str,
     method: &'a str,
     request: String,
-    timeout_ms: u128,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    metadata: Vec<(&'a str, &'a str)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    compression: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cancel_after_messages: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    read_delay_ms: Option<u128>,
+    timeout_ms: u64,
+    #[serde(flatten)]
+    options: &'a CallOptions,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<&'a ClientTls>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -183,18 +178,17 @@ pub struct ClientTls {
 
 /// A call.
 pub(super) fn call_line(errand: Errand<'_>, call: &Call) -> String {
-    let own = call.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut options = call.options.clone();
+    let mark = errand.mark.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    options.metadata.extend(mark);
     line(&Request::Call(CallLine {
         id: errand.id,
         case: &errand.case.name,
         target: errand.target,
         method: &call.method.path,
         request: STANDARD.encode(&call.request),
-        timeout_ms: call.timeout.as_millis(),
-        metadata: own.chain(errand.mark).collect(),
-        compression: call.compression.map(crate::suite::Compression::name),
-        cancel_after_messages: call.cancel_after_messages,
-        read_delay_ms: call.read_delay.map(|delay| delay.as_millis()),
+        timeout_ms: u64::try_from(call.timeout.as_millis()).unwrap_or(u64::MAX),
+        options: &options,
         tls: errand.tls,
         raw: call.raw,
     }))

@@ -118,7 +118,7 @@ fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
         Code::OK => false,
         _ if !answer.messages.is_empty() => false,
         code if call.expect.codes.contains(&code) => true,
-        Code::CANCELLED => is_hindered || call.cancel_after_messages == Some(0),
+        Code::CANCELLED => is_hindered || call.options.cancel_after_messages == Some(0),
         Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE => is_hindered,
         _ => false,
     }

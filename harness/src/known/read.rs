@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,18 +15,22 @@ use crate::{
     role::Role,
 };
 
-#[derive(Deserialize)]
+/// Known failures: what is wrong, understood and not mended yet.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawList {
+    /// The entries.
     #[serde(default)]
+    #[schemars(with = "Vec<RawKnown>")]
     known: Vec<toml::Spanned<RawKnown>>,
 }
 
 /// An entry as it is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawKnown {
     implementation: Option<OneOrMore<String>>,
+    #[schemars(with = "Option<String>")]
     versions: Option<Versions>,
     peer: Option<OneOrMore<Pattern>>,
     role: Option<Role>,
@@ -37,6 +42,12 @@ struct RawKnown {
     rules: Vec<String>,
     reason: String,
     link: String,
+}
+
+/// The schema of a list.
+#[must_use]
+pub fn schema(generator: SchemaGenerator) -> Value {
+    generator.into_root_schema_for::<RawList>().to_value()
 }
 
 impl KnownList {

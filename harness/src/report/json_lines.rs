@@ -128,7 +128,7 @@ fn header(plan: &Plan, summary: Option<&Summary>, started: SystemTime) -> Value 
             }
         }
         if let Some(hello) = summary.and_then(|summary| summary.hellos.get(&peer.name)) {
-            value["features"] = json!(hello.features);
+            value["features"] = hello.features.iter().map(|feature| feature.name()).collect();
         }
         if let Some(why) = summary.and_then(|summary| summary.blocked.get(&peer.name)) {
             value["blocked"] = why.as_str().into();

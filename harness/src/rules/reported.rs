@@ -111,7 +111,7 @@ fn other_code(
     code: Code,
 ) -> Option<Breach> {
     let may_be_the_clients = match answer.code {
-        Code::CANCELLED => exchange.call.cancel_after_messages.is_some(),
+        Code::CANCELLED => exchange.call.options.cancel_after_messages.is_some(),
         Code::DEADLINE_EXCEEDED => may_be_late(exchange, trailers.event),
         // What has come of a message may announce one that is too long.
         Code::RESOURCE_EXHAUSTED => {
@@ -141,7 +141,7 @@ fn other_code(
 fn may_be_late(exchange: &Exchange<'_>, end: &Event) -> bool {
     let Some(request) = exchange.request() else { return true };
     let messages = exchange.transcript.messages(Role::Server).count();
-    let delay = exchange.call.read_delay.unwrap_or_default();
+    let delay = exchange.call.options.read_delay.unwrap_or_default();
     let delays = delay.saturating_mul(u32::try_from(messages + 1).unwrap_or(u32::MAX));
     let passed = end.at.saturating_sub(request.event.at);
     passed.saturating_add(delays).saturating_add(MOST_WAITED) >= exchange.timeout()

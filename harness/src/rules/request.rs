@@ -214,7 +214,8 @@ pub(super) fn giving_up_is_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
         return Vec::new();
     }
     let reported = answer.messages.len();
-    let cancels = call.cancel_after_messages.is_some_and(|count| reported >= count as usize);
+    let cancels =
+        call.options.cancel_after_messages.is_some_and(|count| reported >= count as usize);
     let is_late = answer.code == Code::DEADLINE_EXCEEDED && !exchange.has_status();
     if !cancels && !is_late {
         return Vec::new();

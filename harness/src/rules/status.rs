@@ -122,7 +122,7 @@ fn translated(
         return Vec::new();
     }
     let is_late = answer.code == Code::DEADLINE_EXCEEDED && has_timed_out(exchange);
-    let most = exchange.call.cancel_after_messages;
+    let most = exchange.call.options.cancel_after_messages;
     let is_cancelled = answer.code == Code::CANCELLED
         && most.is_some_and(|most| answer.messages.len() >= most as usize);
     // A connection may break behind what has passed, before the client has read it.

@@ -315,7 +315,7 @@ impl<'a> Pump<'a> {
 
     fn missing_feature(&self, trial: &Trial) -> Option<String> {
         let mut needed = trial.case.client_features();
-        if let Some(feature) = needed.find(|feature| !self.client.has_feature(feature)) {
+        if let Some(feature) = needed.find(|feature| !self.client.has_feature(*feature)) {
             return Some(format!("the client does not announce the feature `{feature}`"));
         }
         let (needs, takes) = (trial.case.calls.len(), self.client.hello().max_in_flight);

@@ -1,8 +1,9 @@
 //! gRPC status codes, by number and by name.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
 
 /// A gRPC status code. Numbers above 16 have no name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,6 +114,29 @@ impl<'de> Deserialize<'de> for Code {
                 "`{name}` is no status code; one of {}",
                 NAMES.join(", ")
             ))
+        })
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Code {
+    fn schema_name() -> Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A gRPC status code, by its name; one that has none by its number.",
+            "anyOf": [
+                { "enum": NAMES },
+                { "type": "string", "pattern": "^-?[0-9]+$" },
+                { "description": "A class of outcomes.", "type": "string", "pattern": "^[a-z-]+$" },
+            ],
         })
     }
 }

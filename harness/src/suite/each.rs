@@ -7,36 +7,38 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::problem::{Problem, Within as _};
+
 /// The shorthand of `expand`, which is no column.
 const REPEAT: &str = "$repeat";
 
 /// The cases that one stands for: one for each row of its `each`, or itself. With the
-/// place of the row, to be said with its errors.
+/// row's index, to be said with its errors.
 ///
 /// # Errors
 /// `each` is no list of rows, a column is missing or used nowhere, or two rows have one
 /// name; the text names the row.
-pub(super) fn each(case: Value) -> Result<Vec<(String, Value)>, String> {
-    let Value::Object(mut case) = case else { return Ok(vec![(String::new(), case)]) };
+pub(super) fn each(case: Value) -> Result<Vec<(Option<usize>, Value)>, Problem> {
+    let Value::Object(mut case) = case else { return Ok(vec![(None, case)]) };
     let rows = match case.shift_remove("each") {
-        None => return Ok(vec![(String::new(), Value::Object(case))]),
+        None => return Ok(vec![(None, Value::Object(case))]),
         Some(Value::Array(rows)) if !rows.is_empty() => rows,
-        Some(_) => return Err("each: give a list of rows, such as `[{ code = 1 }]`".to_owned()),
+        Some(_) => return Err("give a list of rows, such as `[{ code = 1 }]`").within("each"),
     };
     let case = Value::Object(case);
     let mut names = BTreeSet::new();
     let mut cases = Vec::with_capacity(rows.len());
     for (index, row) in rows.into_iter().enumerate() {
-        let place = format!("each[{index}]: ");
-        let filled = of_row(&case, row).map_err(|why| format!("{place}{why}"))?;
+        let filled = of_row(&case, row).within(index).within("each")?;
         if let Some(name) = filled.get("name").and_then(Value::as_str)
             && !names.insert(name.to_owned())
         {
-            return Err(format!(
-                "{place}an earlier row makes `{name}`, too; put a column that differs into `name`"
-            ));
+            let problem = format!(
+                "an earlier row makes `{name}`, too; put a column that differs into `name`"
+            );
+            return Err(problem).within(index).within("each");
         }
-        cases.push((place, filled));
+        cases.push((Some(index), filled));
     }
     Ok(cases)
 }
@@ -172,7 +174,7 @@ mod tests {
                 "each[1]: an earlier row makes `n`, too",
             ),
         ] {
-            let error = each(case.clone()).unwrap_err();
+            let error = each(case.clone()).unwrap_err().to_string();
             assert!(error.contains(expected), "{case}: {error}");
         }
     }

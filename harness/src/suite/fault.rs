@@ -1,8 +1,9 @@
 //! What a case asks the tap to do to the traffic.
 
-use std::{fmt, num::NonZeroU32, time::Duration};
+use std::{borrow::Cow, fmt, num::NonZeroU32, time::Duration};
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::http2::{ErrorCode, Settings};
 use crate::{input::parse_duration, role::Role, text::duration};
@@ -52,7 +53,7 @@ pub enum Action {
 }
 
 /// How a connection ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cut {
     /// In the ordinary way: FIN. All that passed before is received.
@@ -62,7 +63,7 @@ pub enum Cut {
 }
 
 /// The last stream that a GOAWAY names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LastStream {
     /// The call's own: it goes on, and nothing new begins.
@@ -156,10 +157,16 @@ impl fmt::Display for Fault {
     }
 }
 
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A fault as it is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawFault {
+pub(super) struct RawFault {
     delay: Option<String>,
     throttle_bytes_per_s: Option<NonZeroU32>,
     blackhole: Option<Set>,
@@ -178,7 +185,21 @@ struct RawFault {
 }
 
 /// `true`; whoever does not want it leaves it out.
-struct Set;
+pub(super) struct Set;
+
+impl JsonSchema for Set {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Set".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "const": true })
+    }
+}
 
 impl<'de> Deserialize<'de> for Set {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,11 +1,12 @@
 //! HTTP/2's numbers as people write them: by name, a setting's in small letters.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use crosswire_http2::{
     error::{self, error_name},
     settings,
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// An error code of HTTP/2. Shown by its name, if it has one.
@@ -92,6 +93,41 @@ fn setting(name: &str) -> Result<u16, String> {
         let known = known.join(", ");
         format!("`{name}` is no setting of HTTP/2; one of {known}, or a number such as \"0x99\"")
     })
+}
+
+impl JsonSchema for ErrorCode {
+    fn schema_name() -> Cow<'static, str> {
+        "ErrorCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = error::NAMES.iter().map(|(_, name)| *name).collect();
+        json_schema!({
+            "description": "An error code of HTTP/2, by name or number.",
+            "anyOf": [{ "enum": names }, { "type": "integer", "minimum": 0 }],
+        })
+    }
+}
+
+impl JsonSchema for Settings {
+    fn schema_name() -> Cow<'static, str> {
+        "Settings".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let number = json_schema!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
+        let named = settings::NAMES
+            .iter()
+            .map(|(_, name)| (name.to_ascii_lowercase(), number.clone().into()));
+        json_schema!({
+            "description": "Settings of HTTP/2, by name or number (\"0x99\").",
+            "type": "object",
+            "properties": named.collect::<serde_json::Map<_, serde_json::Value>>(),
+            "patternProperties": { "^0x[0-9a-fA-F]+$": number },
+            "additionalProperties": false,
+            "minProperties": 1,
+        })
+    }
 }
 
 #[cfg(test)]

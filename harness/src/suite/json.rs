@@ -1,25 +1,24 @@
 //! JSON, as cases and reports have it: protobuf's mapping, and our own shapes.
 
-use std::fmt;
-
 use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::problem::Problem;
 use crate::input::with_suggestion;
 
-/// A message from its JSON; the error starts with the path.
+/// A message from its JSON; the error has the path.
 pub(super) fn read_message(
     descriptor: &MessageDescriptor,
     value: &Value,
-) -> Result<DynamicMessage, String> {
+) -> Result<DynamicMessage, Problem> {
     // Only what is wrong is read again with its path: keeping track takes longer
     // than reading, and a suite may hold a million values.
     DynamicMessage::deserialize(descriptor.clone(), value).or_else(|_| {
         let mut track = serde_path_to_error::Track::new();
         let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
         DynamicMessage::deserialize(descriptor.clone(), tracked)
-            .map_err(|error| described(&track.path(), error, "."))
+            .map_err(|error| described(track, &error))
     })
 }
 
@@ -34,29 +33,24 @@ pub fn message_value(message: &DynamicMessage) -> Value {
         .unwrap_or_else(|error| json!({ "not shown": error.to_string() }))
 }
 
-/// An error with the path to what is wrong.
-fn described(
-    path: &serde_path_to_error::Path,
-    error: impl fmt::Display,
-    separator: &str,
-) -> String {
-    let error = with_suggestion(&error.to_string());
-    match path.iter().next() {
-        None if separator.is_empty() => error,
-        None => format!(": {error}"),
-        Some(_) => format!("{separator}{path}: {error}"),
-    }
-}
-
-/// A part of a case from its JSON; the error starts with the path.
-pub(super) fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+/// A part of a case from its JSON; the error has the path.
+pub(super) fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     let mut track = serde_path_to_error::Track::new();
     T::deserialize(serde_path_to_error::Deserializer::new(value, &mut track))
-        .map_err(|error| described(&track.path(), error, ""))
+        .map_err(|error| described(track, &error))
+}
+
+/// An error with the path to what is wrong.
+fn described(track: serde_path_to_error::Track, error: &serde_json::Error) -> Problem {
+    Problem::of_serde(&track.path(), with_suggestion(&error.to_string()))
 }
 
 /// Bytes in hexadecimal, with any ASCII white space.
-pub(super) fn read_hex(field: &str, text: &str) -> Result<Vec<u8>, String> {
+pub(super) fn read_hex(field: &str, text: &str) -> Result<Vec<u8>, Problem> {
+    hex(text).map_err(|what| Problem::of_field(field, format!("`{field}` has {what}")))
+}
+
+fn hex(text: &str) -> Result<Vec<u8>, &'static str> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut high = None;
     for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
@@ -64,7 +58,7 @@ pub(super) fn read_hex(field: &str, text: &str) -> Result<Vec<u8>, String> {
             b'0'..=b'9' => byte - b'0',
             b'a'..=b'f' => byte - b'a' + 10,
             b'A'..=b'F' => byte - b'A' + 10,
-            _ => return Err(format!("`{field}` has a character that is no hexadecimal digit")),
+            _ => return Err("a character that is no hexadecimal digit"),
         };
         match high.take() {
             None => high = Some(digit << 4),
@@ -73,6 +67,6 @@ pub(super) fn read_hex(field: &str, text: &str) -> Result<Vec<u8>, String> {
     }
     match high {
         None => Ok(bytes),
-        Some(_) => Err(format!("`{field}` has an odd number of digits")),
+        Some(_) => Err("an odd number of digits"),
     }
 }

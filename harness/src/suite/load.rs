@@ -2,8 +2,11 @@
 
 mod call;
 mod case;
+mod defaults;
+mod origin;
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     num::NonZero,
     path::{Path, PathBuf},
@@ -15,14 +18,27 @@ use std::{
 };
 
 use prost_reflect::DescriptorPool;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use toml::de::DeValue;
 
-use self::case::CaseReader;
-use super::{case::Suite, class::Classes};
+pub(super) use self::case::WrittenCalls;
+use self::{
+    case::CaseReader,
+    defaults::Defaults,
+    origin::{Origin, place_in},
+};
+use super::{
+    case::Suite,
+    class::Classes,
+    json::from_json,
+    problem::{Problem, Within as _},
+};
 use crate::{
     contract::Contract,
-    input::{BadInput, OneOrMore, Place, parse_toml, read_text},
+    feature::ServerFeature,
+    input::{BadInput, OneOrMore, Place, read_text, unknown_field},
 };
 
 /// Compiles every `.proto` file below a folder.
@@ -48,18 +64,20 @@ pub fn load_protos(folder: &Path) -> Result<DescriptorPool, BadInput> {
 ///
 /// # Errors
 /// A file cannot be read or is malformed, a case calls a method that the protos
-/// lack, names a rule that the contract lacks or allows other outcomes than its rule, or
-/// two have one name.
+/// lack, names a rule that the contract lacks, allows other outcomes than its rule or needs a
+/// feature that neither the harness knows nor the manifest lists, or two have one name.
 pub fn load(
     folder: &Path,
     protos: &DescriptorPool,
     contract: &Contract,
+    features: &[ServerFeature],
 ) -> Result<Vec<Suite>, BadInput> {
     let mut suites: Vec<Suite> = Vec::new();
     let mut places: BTreeMap<String, Place> = BTreeMap::new();
-    let classes = Classes::read(contract)?;
+    let classes = &Classes::read(contract)?;
     let paths = files_below(folder, &["toml", "jsonl"])?;
-    let read = side_by_side(&paths, |path| load_suite(path, protos, contract, &classes));
+    let read =
+        side_by_side(&paths, |path| Setting { path, protos, contract, classes, features }.read());
     for (path, suite) in paths.iter().zip(read) {
         let suite = suite?;
         if suites.iter().any(|other| other.name == suite.name) {
@@ -121,104 +139,151 @@ fn files_below(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, BadIn
     Ok(found)
 }
 
-#[derive(Deserialize)]
+/// The head of a suite.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct SuiteHead {
+pub(super) struct SuiteHead {
+    /// The first part of each case's name.
     name: String,
+    /// The file whose services it calls, or a list of them.
     proto: OneOrMore<String>,
+    /// Where the expectations come from.
     source: Option<String>,
+    /// Fields for each case that does not give them itself.
+    #[serde(default)]
+    defaults: Map<String, Value>,
 }
 
-fn load_suite(
-    path: &Path,
-    protos: &DescriptorPool,
-    contract: &Contract,
-    classes: &Classes,
-) -> Result<Suite, BadInput> {
-    let text = read_text(path)?;
-    let (head, values) = if path.extension().is_some_and(|extension| extension == "toml") {
-        read_toml(path, &text)?
-    } else {
-        read_json_lines(path, &text)?
-    };
-    check_name("suite", &head.name).map_err(|problem| BadInput::new(path, problem))?;
-    let mut methods = Vec::new();
-    for name in head.proto.0 {
-        let Some(file) = protos.get_file_by_name(&name) else {
-            let problem = format!("the suite's proto `{name}` is not among the .proto files");
-            return Err(BadInput::new(path, problem));
-        };
-        for service in file.services() {
-            methods.extend(service.methods());
+/// What reading a suite needs beside its text.
+struct Setting<'a> {
+    path: &'a Path,
+    protos: &'a DescriptorPool,
+    contract: &'a Contract,
+    classes: &'a Classes,
+    features: &'a [ServerFeature],
+}
+
+impl Setting<'_> {
+    fn read(&self) -> Result<Suite, BadInput> {
+        let text = read_text(self.path)?;
+        match self.path.extension().is_some_and(|extension| extension == "toml") {
+            true => self.read_toml(&text),
+            false => self.read_json_lines(&text),
         }
     }
-    let reader = CaseReader { suite: &head.name, methods, contract, classes };
-    let mut cases = Vec::new();
-    for (place, value) in values {
-        cases.extend(reader.read_all(&place, value)?);
-    }
-    Ok(Suite { name: head.name, source: head.source, cases })
-}
 
-type PlacedValues = Vec<(Place, Value)>;
-
-fn read_toml(path: &Path, text: &str) -> Result<(SuiteHead, PlacedValues), BadInput> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct File {
-        suite: SuiteHead,
-        #[serde(default)]
-        case: Vec<toml::Spanned<toml::Value>>,
+    fn read_toml(&self, text: &str) -> Result<Suite, BadInput> {
+        let path = self.path;
+        let file = toml::de::DeTable::parse(text)
+            .map_err(|error| BadInput::of_toml(path, text, &error))?
+            .into_inner();
+        let bad =
+            |problem: Problem| BadInput::new(place_in(path, text, &file, &problem.path), problem);
+        if let Some(field) = file.keys().find(|key| !["suite", "case"].contains(&&**key.get_ref()))
+        {
+            let problem = unknown_field(field.get_ref(), &["suite", "case"]);
+            return Err(BadInput::new(Place::at_offset(path, text, field.span().start), problem));
+        }
+        let Some(head) = file.get("suite") else {
+            return Err(BadInput::new(path, "no `[suite]` with its `name` and its `proto`"));
+        };
+        let defaults = head.get_ref().get("defaults");
+        let head: SuiteHead = from_json(json_of(head.get_ref())).within("suite").map_err(bad)?;
+        let cases = match file.get("case").map(toml::Spanned::get_ref) {
+            None => &toml::de::DeArray::new(),
+            Some(DeValue::Array(cases)) => cases,
+            Some(_) => return Err(bad(Problem::from("write `[[case]]`").within("case"))),
+        };
+        let cases = cases.iter().map(|case| {
+            Ok((Origin::Table { path, text, case, defaults }, json_of(case.get_ref())))
+        });
+        self.read_cases(head, cases, bad)
     }
-    let file: File = parse_toml(path, text)?;
-    let cases = file
-        .case
-        .into_iter()
-        .map(|case| {
-            let place = Place::at_offset(path, text, case.span().start);
-            (place, json_of(case.into_inner()))
-        })
-        .collect();
-    Ok((file.suite, cases))
-}
 
-fn read_json_lines(path: &Path, text: &str) -> Result<(SuiteHead, PlacedValues), BadInput> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct FirstLine {
-        suite: SuiteHead,
+    fn read_json_lines(&self, text: &str) -> Result<Suite, BadInput> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct FirstLine {
+            suite: SuiteHead,
+        }
+        let place = |index: usize| Place::File(self.path.to_owned(), Some(index + 1));
+        let mut lines = text.lines().enumerate();
+        let (_, first) = lines.next().unwrap_or_default();
+        let head: FirstLine = serde_json::from_str(first).map_err(|error| {
+            BadInput::new(place(0), format_args!("the first line names the suite: {error}"))
+        })?;
+        let cases = lines.filter(|(_, line)| !line.trim().is_empty()).map(|(index, line)| {
+            match serde_json::from_str(line) {
+                Ok(value) => Ok((Origin::Line(place(index)), value)),
+                Err(error) => Err(BadInput::new(place(index), error)),
+            }
+        });
+        self.read_cases(head.suite, cases, |problem| BadInput::new(place(0), problem))
     }
-    let place = |index: usize| Place::File(path.to_owned(), Some(index + 1));
-    let mut lines = text.lines().enumerate();
-    let (_, first) = lines.next().unwrap_or_default();
-    let head: FirstLine = serde_json::from_str(first).map_err(|error| {
-        BadInput::new(place(0), format_args!("the first line names the suite: {error}"))
-    })?;
-    let cases = lines
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(index, line)| match serde_json::from_str(line) {
-            Ok(value) => Ok((place(index), value)),
-            Err(error) => Err(BadInput::new(place(index), error)),
-        })
-        .collect::<Result<_, _>>()?;
-    Ok((head.suite, cases))
+
+    /// The suite of this head and these cases.
+    fn read_cases<'a>(
+        &self,
+        head: SuiteHead,
+        cases: impl Iterator<Item = Result<(Origin<'a>, Value), BadInput>>,
+        bad: impl Fn(Problem) -> BadInput,
+    ) -> Result<Suite, BadInput> {
+        check_name("suite", &head.name)
+            .map_err(|what| bad(Problem::of_field("name", what).within("suite")))?;
+        let defaults = Defaults::read(head.defaults).within("suite").map_err(&bad)?;
+        let mut methods = Vec::new();
+        for name in head.proto.0 {
+            let Some(file) = self.protos.get_file_by_name(&name) else {
+                let what = format!("the suite's proto `{name}` is not among the .proto files");
+                return Err(bad(Problem::of_field("proto", what).within("suite")));
+            };
+            for service in file.services() {
+                methods.extend(service.methods());
+            }
+        }
+        let reader = CaseReader {
+            suite: &head.name,
+            defaults: &defaults,
+            methods,
+            contract: self.contract,
+            classes: self.classes,
+            features: self.features,
+        };
+        let mut read = Vec::new();
+        for case in cases {
+            let (origin, value) = case?;
+            read.extend(reader.read_all(&origin, value)?);
+        }
+        Ok(Suite { name: head.name, source: head.source, cases: read })
+    }
 }
 
 /// TOML as the JSON that protobuf's mapping expects: what JSON has no number
 /// for becomes the mapping's string.
-fn json_of(value: toml::Value) -> Value {
+fn json_of(value: &DeValue<'_>) -> Value {
     match value {
-        toml::Value::String(text) => text.into(),
-        toml::Value::Integer(number) => number.into(),
-        toml::Value::Float(number) if number.is_nan() => "NaN".into(),
-        toml::Value::Float(f64::INFINITY) => "Infinity".into(),
-        toml::Value::Float(f64::NEG_INFINITY) => "-Infinity".into(),
-        toml::Value::Float(number) => number.into(),
-        toml::Value::Boolean(truth) => truth.into(),
-        toml::Value::Datetime(time) => time.to_string().into(),
-        toml::Value::Array(items) => items.into_iter().map(json_of).collect(),
-        toml::Value::Table(fields) => {
-            Value::Object(fields.into_iter().map(|(key, value)| (key, json_of(value))).collect())
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Integer(number) => {
+            match i64::from_str_radix(number.as_str(), number.radix()) {
+                Ok(number) => number.into(),
+                // Too large for TOML; whoever wants a number says what is wrong.
+                Err(_) => number.as_str().into(),
+            }
+        }
+        DeValue::Float(number) => match number.as_str().parse::<f64>() {
+            Ok(f64::INFINITY) => "Infinity".into(),
+            Ok(f64::NEG_INFINITY) => "-Infinity".into(),
+            Ok(number) if number.is_finite() => number.into(),
+            _ => "NaN".into(),
+        },
+        DeValue::Boolean(truth) => (*truth).into(),
+        DeValue::Datetime(time) => time.to_string().into(),
+        DeValue::Array(items) => items.iter().map(|item| json_of(item.get_ref())).collect(),
+        DeValue::Table(fields) => {
+            let field = |(key, value): (&toml::Spanned<Cow<'_, str>>, &toml::Spanned<_>)| {
+                (key.get_ref().to_string(), json_of(value.get_ref()))
+            };
+            Value::Object(fields.iter().map(field).collect())
         }
     }
 }

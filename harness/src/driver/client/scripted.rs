@@ -5,6 +5,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::ClientEvent;
 use crate::{
     driver::protocol::{Errand, Hello, VERSION},
+    feature::ClientFeature,
     script::play_client,
     suite::Call,
 };
@@ -29,7 +30,7 @@ impl Scripted {
             protocol: VERSION,
             implementation: "crosswire".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            features: vec!["raw".to_owned()],
+            features: vec![ClientFeature::Raw],
             max_in_flight: MAX_AT_ONCE,
         };
         Self { hello, running: JoinSet::new(), sender, played }

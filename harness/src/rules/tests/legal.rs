@@ -8,6 +8,7 @@ use flate2::{Compression, write::GzEncoder};
 use super::*;
 use crate::{
     role::Role,
+    suite::CallOptions,
     wire::sample::{block, frame, goaway, ping, reset, settings, settings_ack, window_update},
 };
 
@@ -224,7 +225,10 @@ fn a_call_with_its_answer() {
     let found = violations(&mut wire, &get_sequence(), Some(&answer(0, 1)));
     assert_violations("answer", &found, &[]);
     // Streams that the client cancelled: what crossed the reset is nobody's fault.
-    let cancels = Call { cancel_after_messages: Some(0), ..stream_sequence() };
+    let cancels = Call {
+        options: CallOptions { cancel_after_messages: Some(0), ..CallOptions::default() },
+        ..stream_sequence()
+    };
     wire.request(3, REQUEST).server(&headers(3, 0, RESPONSE)).client(&reset(3, 8));
     wire.send(Role::Server, &data(3, 0, &message(0, b"")));
     assert_violations("cancel", &violations(&mut wire, &cancels, Some(&answer(1, 0))), &[]);

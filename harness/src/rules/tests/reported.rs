@@ -7,7 +7,7 @@ use flate2::{Compression, write::GzEncoder};
 use super::*;
 use crate::{
     role::Role,
-    suite::Method,
+    suite::{CallOptions, Method},
     wire::{
         sample::{reset, window_update},
         transcript::Closing,
@@ -161,7 +161,10 @@ fn a_reset_of_a_call_that_was_to_be_cancelled_may_be_reported_as_such() {
         let mut wire = Wire::new();
         wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE));
         wire.server(&data(1, 0, &message(0, b"\x0a\x02\0\x01"))).server(&reset(1, 2));
-        let call = Call { cancel_after_messages: most, ..get_sequence() };
+        let call = Call {
+            options: CallOptions { cancel_after_messages: most, ..CallOptions::default() },
+            ..get_sequence()
+        };
         let found = violations(&mut wire, &call, Some(&answer(1, 1)));
         assert_violations(&format!("{most:?}"), &found, expected);
     }
@@ -327,9 +330,15 @@ fn messages_are_compared_as_they_inflate() {
 #[test]
 fn the_servers_code_is_reported() {
     let not_found = &[("grpc-status", "5")][..];
-    let cancels = Call { cancel_after_messages: Some(1), ..stream_sequence() };
+    let cancels = Call {
+        options: CallOptions { cancel_after_messages: Some(1), ..CallOptions::default() },
+        ..stream_sequence()
+    };
     let long = Call { timeout: Duration::from_secs(10), ..stream_sequence() };
-    let slow = Call { read_delay: Some(Duration::from_secs(3)), ..long.clone() };
+    let slow = Call {
+        options: CallOptions { read_delay: Some(Duration::from_secs(3)), ..CallOptions::default() },
+        ..long.clone()
+    };
     let other = "WIRE-44 client: grpc-status NOT_FOUND is reported as";
     for (name, call, code, expected) in [
         ("the same", &long, 5, &[][..]),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     role::Role,
+    suite::CallOptions,
     wire::{
         sample::{goaway, reset},
         transcript::Closing,
@@ -348,7 +349,10 @@ fn a_call_is_not_made_again_once_a_response_has_begun() {
 
 #[test]
 fn giving_up_is_a_reset() {
-    let cancels = Call { cancel_after_messages: Some(1), ..stream_sequence() };
+    let cancels = Call {
+        options: CallOptions { cancel_after_messages: Some(1), ..CallOptions::default() },
+        ..stream_sequence()
+    };
     let late = stream_sequence();
     let one = streamed(1, 1);
     let deadline = streamed(4, 1);

@@ -47,7 +47,7 @@ fn load_text(file: &str, text: &str) -> Result<Vec<Suite>, String> {
     fs::write(root.join("suites").join(file), text).unwrap();
     let contract = Contract::load(&root.join("contract.md")).unwrap();
     let protos = load_protos(root).unwrap();
-    load(&root.join("suites"), &protos, &contract)
+    load(&root.join("suites"), &protos, &contract, &[])
         .map_err(|error| error.to_string().replace(&format!("{}/suites/", root.display()), ""))
 }
 
@@ -141,7 +141,7 @@ fn what_is_wrong_is_named_with_its_place() {
         (format!("rule = \"R-1\"\nwhy = \"w\"\n{call}{fine}"), "a.toml:5: missing field `name`"),
         (
             format!("{}{call}{fine}", NAMED.replace("\"c\"", "\"C c\"")),
-            "a.toml:5: case `C c`: case name `C c`",
+            "a.toml:6: case `C c`: case name `C c`",
         ),
         (
             format!("{}{call}{fine}", NAMED.replace("R-1", "R-9")),
@@ -157,7 +157,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         (
             format!("{NAMED}{call}expect = {{ mesages = [] }}"),
-            "expect.mesages: unknown field `mesages` (did you mean `messages`?)",
+            "expect: unknown field `mesages` (did you mean `messages`?)",
         ),
         (
             format!("{NAMED}method = \"t.S/Nope\"\nrequest = {{}}\n{fine}"),
@@ -202,7 +202,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         (
             format!("{NAMED}{call}expect = {{ messages = [], trailers = [[\"K\", \"v\"]] }}"),
-            "expect.trailers: metadata `K`",
+            "expect.trailers: `K`",
         ),
         (
             format!("{NAMED}{call}expect = {{ messages = [{{ y = 1.5 }}] }}"),
@@ -210,10 +210,10 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         (format!("{NAMED}{call}expect = {{ messages = [], message_count = 1 }}"), "give one"),
         (format!("{NAMED}{call}timeout = \"soon\"\n{fine}"), "timeout: `soon` is no duration"),
-        (format!("{NAMED}{call}metadata = [[\"Upper\", \"v\"]]\n{fine}"), "metadata `Upper`"),
+        (format!("{NAMED}{call}metadata = [[\"Upper\", \"v\"]]\n{fine}"), "metadata: `Upper`"),
         (
             format!("{NAMED}{call}metadata = [[\"a-bin\", \"AA\"]]\n{fine}"),
-            "metadata `a-bin`: the value",
+            "metadata: `a-bin`: the value",
         ),
         (
             format!("{NAMED}{call}compression = \"zip\"\n{fine}"),
@@ -229,10 +229,190 @@ fn what_is_wrong_is_named_with_its_place() {
     }
 }
 
+/// A suite of one case, whose lines are numbered from its first.
+fn line_of(head: &str, case: &str) -> (usize, String) {
+    let text = format!("[suite]\nname = \"a\"\nproto = \"t.proto\"\n{head}\n[[case]]\n{case}");
+    let before = text[..text.find("[[case]]").unwrap()].lines().count();
+    let error = load_text("a.toml", &text).expect_err(&text);
+    let line = error.split(':').nth(1).and_then(|line| line.parse::<usize>().ok()).expect(&error);
+    (line.saturating_sub(before), error)
+}
+
+#[test]
+fn the_line_is_that_of_what_is_wrong() {
+    let scripted = "method = \"t.S/Unary\"\nscripted = \"client\"\nexpect = { closed = true }\n";
+    for (case, line, expected) in [
+        ("", 1, "missing field `name`"),
+        ("rule = \"R-9\"\nwhy = \"w\"\nname = \"c\"", 2, "case `c`: rule `R-9`"),
+        ("name = \"c\"\nrule = \"R-1\"\nwhy = \"w\"\ncolour = 1", 5, "unknown field `colour`"),
+        (
+            "name = \"c\"\nrule = \"R-1\"\nwhy = \"w\"\nneeds = [\n\"gzip\",\n\"gizp\",\n]",
+            5,
+            "needs: no feature `gizp` (did you mean `gzip`?)",
+        ),
+        (
+            &format!(
+                "{NAMED}method = \"t.S/Unary\"\nrequest = {{}}\n[case.expect]\ncode = \"OK\"\nmesages = []"
+            ),
+            9,
+            "expect: unknown field `mesages`",
+        ),
+        (
+            &format!(
+                "{NAMED}method = \"t.S/Unary\"\nexpect = {{ messages = [] }}\n[case.request]\nmany = [\n1,\n\"a\",\n]"
+            ),
+            10,
+            "request.many[1]: ",
+        ),
+        (
+            &format!(
+                "{NAMED}method = \"t.S/Unary\"\nexpect = {{ messages = [] }}\ncalls = [\n{{ request = {{}} }},\n{{ request = {{ x = \"y\" }} }},\n]"
+            ),
+            9,
+            "calls[1].request.x: ",
+        ),
+        (
+            &format!(
+                "{NAMED}method = \"t.S/Unary\"\nexpect = {{ messages = [] }}\ntimeout = \"soon\"\ncalls = [\n{{ request = {{}} }},\n]"
+            ),
+            7,
+            "calls[0].timeout: `soon`",
+        ),
+        (
+            &format!(
+                "{NAMED}{scripted}script = [\n{{ ping = \"x\" }},\n{{ ping = \"x\", count = 1 }},\n]"
+            ),
+            10,
+            "script[1]: `count` does not go with `ping`, which takes `stream`; it belongs to `wait_for`",
+        ),
+        // Written once, and sent ten times.
+        (
+            &format!(
+                "{NAMED}{scripted}script = [\n{{ \"$repeat\" = 10, of = [\n{{ ping = \"x\" }},\n{{ pause = \"1ms\" }} ] }},\n{{ pong = \"x\" }},\n]"
+            ),
+            12,
+            "script[20]: unknown field `pong` (did you mean `ping`?)",
+        ),
+        (
+            &format!(
+                "{NAMED}{scripted}script = [\n{{ \"$repeat\" = 10, of = [\n{{ ping = \"x\" }},\n{{ pause = \"never\" }} ] }},\n]"
+            ),
+            11,
+            "script[1].pause: `never` is no duration",
+        ),
+        // What a short step stands for counts as one.
+        (
+            &format!(
+                "{NAMED}method = \"t.S/Unary\"\nrequest = {{}}\nexpect = {{ code = \"INTERNAL\" }}\nscripted = \"server\"\nscript = [\n{{ wait_for = \"whole-request\" }},\n{{ answer = {{}} }},\n{{ wait_for = \"ping-ack\" }},\n]"
+            ),
+            12,
+            "script[2]: a wait for the answer to PING, and none was sent",
+        ),
+        // A value that comes from a row.
+        (
+            "name = \"c/$n\"\nrule = \"R-1\"\nwhy = \"w\"\nmethod = \"t.S/Unary\"\nrequest = {}\nexpect = { code = \"$code\" }\neach = [\n{ n = 1, code = \"INTERNAL\" },\n{ n = 2, code = \"FINE\" },\n]",
+            10,
+            "case `c/2`: each[1]: expect.code: `FINE` is no status code",
+        ),
+        // One that does not.
+        (
+            "name = \"c/$n\"\nrule = \"R-1\"\nwhy = \"w\"\nmethod = \"t.S/Unary\"\nrequest = { z = 1 }\nexpect = { code = \"$code\" }\neach = [\n{ n = 1, code = \"INTERNAL\" },\n]",
+            6,
+            "each[0]: request",
+        ),
+        (
+            "name = \"c\"\nrule = \"R-1\"\nwhy = \"w\"\neach = [\n{ x = 1 },\n]",
+            6,
+            "each[0]: `x` is used nowhere",
+        ),
+    ] {
+        let (found, error) = line_of("", case);
+        assert!(error.contains(expected), "{case}\ngot:  {error}\nwant: {expected}");
+        assert_eq!(found, line, "{case}\n{error}");
+    }
+}
+
+#[test]
+fn a_suite_says_at_its_head_what_its_cases_share() {
+    let suite = |head: &str, cases: &str| {
+        load_text("a.toml", &format!("[suite]\nname = \"a\"\nproto = \"t.proto\"\n{head}\n{cases}"))
+    };
+    let head = "[suite.defaults]\nrule = \"R-1\"\nmethod = \"t.S/Unary\"\nrequest = { x = 1 }\nmetadata = [[\"k\", \"v\"]]\nexpect = { code = \"INTERNAL\" }\n";
+    let suites = suite(
+        head,
+        "[[case]]\nname = \"c\"\nwhy = \"w\"\n[[case]]\nname = \"d\"\nwhy = \"w\"\nrequest_hex = \"00\"\nmetadata = []\n[[case]]\nname = \"e\"\nwhy = \"w\"\ncalls = [{ request = {} }, {}]\n",
+    )
+    .unwrap();
+    let cases = &suites[0].cases;
+    let request = |case: usize, call: usize| cases[case].calls[call].request.as_slice();
+    assert_eq!(cases[0].rule, "R-1");
+    assert_eq!(request(0, 0), [&[9][..], &1.0_f64.to_le_bytes()].concat());
+    assert_eq!((request(1, 0), cases[1].calls[0].raw), (&[0][..], true));
+    assert_eq!(cases[0].calls[0].options.metadata.len(), 1);
+    assert_eq!(cases[1].calls[0].options.metadata.len(), 0);
+    assert_eq!((request(2, 0), request(2, 1)), (&[][..], request(0, 0)));
+    for (head, expected) in [
+        (
+            "defaults = { rules = 1 }",
+            "a.toml:4: suite.defaults: unknown field `rules` (did you mean `rule`?)",
+        ),
+        (
+            "[suite.defaults]\n\nname = \"c\"",
+            "a.toml:6: suite.defaults: `name` among the defaults; each case has its own",
+        ),
+        (
+            "[suite.defaults]\nmethod = \"t.S/Nope\"\nrequest = {}\nexpect = { code = \"INTERNAL\" }\nrule = \"R-1\"",
+            "a.toml:5: case `c`: no method `t.S/Nope`",
+        ),
+        ("colour = 1", "a.toml:4: suite: unknown field `colour`"),
+    ] {
+        let error = suite(head, "[[case]]\nname = \"c\"\nwhy = \"w\"\n").unwrap_err();
+        assert!(error.starts_with(expected), "{head}\ngot:  {error}\nwant: {expected}");
+    }
+}
+
+/// A case with every field that a case and a call have: all of them are shown.
+#[test]
+fn no_field_is_left_out_when_a_case_is_shown() {
+    let suites = toml_suite(&format!(
+        "{NAMED}source = \"s\"\nneeds = [\"directions\"]\nalone = true\npristine = true\n\
+         sequential = true\nlinger = \"1s\"\nserver_memory_bytes = 1\n\
+         fault = {{ ping = true }}\ntls = {{ tap = \"ends\" }}\n\
+         method = \"t.S/Unary\"\nrequest = {{ x = 1 }}\ntimeout = \"3s\"\npause = \"2s\"\n\
+         metadata = [[\"k\", \"v\"]]\ncompression = \"gzip\"\ncancel_after_messages = 1\n\
+         read_delay = \"5ms\"\n\
+         [case.expect]\ncode = \"ABORTED\"\nmessages = [{{ y = 1 }}]\npartial = true\n\
+         unknown_fields = true\nstatus_message = \"a\"\nstatus_message_has = \"b\"\n\
+         status_message_lacks = \"c\"\nstatus_details = \"AA==\"\n\
+         approx = {{ relative = 1.0 }}\nheaders = [[\"h\", \"1\"]]\n\
+         trailers = [[\"t\", \"1\"]]\nwire = [\"ping-answered\"]\n"
+    ))
+    .unwrap();
+    let shown = serde_json::json!(*suites[0].cases[0]);
+    let call = &shown["calls"][0];
+    let is_shown = |value: &Value, field: &str| {
+        value.as_object().unwrap().keys().any(|key| key == field || key == &format!("{field}_ms"))
+    };
+    use crate::suite::{call::*, case::*, expect::*, table::fields_of};
+    for field in fields_of::<Case>() {
+        assert!(is_shown(&shown, field), "{field}: {shown:#}");
+    }
+    let of_call = [fields_of::<WrittenCall>(), fields_of::<CallOptions>()].concat();
+    // What is written instead of others.
+    let instead = ["unknown_method", "request_hex"];
+    for field in of_call.iter().filter(|field| !instead.contains(field)) {
+        assert!(is_shown(call, field), "{field}: {call:#}");
+    }
+    let instead = ["message_count", "any_messages"];
+    for field in fields_of::<Expect<Value>>().iter().filter(|field| !instead.contains(field)) {
+        assert!(is_shown(&call["expect"], field), "{field}: {call:#}");
+    }
+}
+
 #[test]
 fn a_bad_file_is_named() {
     for (file, text, expected) in [
-        ("a.toml", "suite = 1", "a.toml:1: invalid type"),
+        ("a.toml", "suite = 1", "a.toml:1: suite: invalid type"),
         ("a.toml", "[suite]\nname = \"a\"\nproto = \"no.proto\"", "proto `no.proto` is not among"),
         ("a.jsonl", "", "a.jsonl:1: the first line names the suite"),
         ("a.jsonl", "{\"suite\":{\"name\":\"a\",\"proto\":\"t.proto\"}}\n{", "a.jsonl:2: EOF"),

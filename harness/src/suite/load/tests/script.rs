@@ -109,11 +109,50 @@ fn every_step_is_read() {
     assert_eq!(fields("{ headers = \"trailers\" }"), "HEADERS: grpc-status=0, END_STREAM");
 }
 
+/// A short step is what it stands for.
+#[test]
+fn short_steps_are_several() {
+    let of_client = |script: &str| client(script, CLOSED).unwrap().steps;
+    assert_eq!(
+        of_client("{ request = { x = 1 } }"),
+        of_client("{ headers = \"request\" }, { message = { x = 1 }, end = true }"),
+    );
+    let of_server = |script: &str| server(script).unwrap().steps;
+    for (short, long) in [
+        ("{ wait_for = \"whole-request\" }", "{ wait_for = \"request\" }, { wait_for = \"end\" }"),
+        (
+            "{ wait_for = \"whole-request\", optional = true }",
+            "{ wait_for = \"request\", optional = true }, { wait_for = \"end\" }",
+        ),
+        (
+            "{ wait_for = \"request\" }, { answer = { y = 1 } }",
+            "{ wait_for = \"request\" }, { headers = \"response\" }, { message = { y = 1 } }, { headers = \"trailers\" }",
+        ),
+        (
+            "{ wait_for = \"request\" }, { answer = [{ y = 1 }, {}] }",
+            "{ wait_for = \"request\" }, { headers = \"response\" }, { message = { y = 1 } }, { message = {} }, { headers = \"trailers\" }",
+        ),
+        (
+            "{ wait_for = \"request\" }, { answer = [] }",
+            "{ wait_for = \"request\" }, { headers = \"response\" }, { headers = \"trailers\" }",
+        ),
+    ] {
+        assert_eq!(of_server(short), of_server(long), "{short}");
+    }
+    let error = server("{ wait_for = \"request\" }, { answer = [{}, { wrong = 1 }] }").unwrap_err();
+    assert!(error.contains("script[1].answer[1]: "), "{error}");
+    let error = server("{ request = {} }").unwrap_err();
+    assert!(
+        error.contains("script[0].request: a server sends no request; give `answer`"),
+        "{error}"
+    );
+}
+
 #[test]
 fn steps_that_make_no_sense_are_refused() {
     for (step, expected) in [
         ("{}", "nothing is done"),
-        ("{ preface = false }", "nothing is done"),
+        ("{ preface = false }", "preface: write `true`, or leave it out"),
         ("{ ping = \"x\", pause = \"1ms\" }", "a step does one thing; here are ping and pause"),
         ("{ pong = \"x\" }", "unknown field `pong`"),
         ("{ ping = \"123456789\" }", "more than 8 bytes; give `frame`"),
@@ -121,20 +160,29 @@ fn steps_that_make_no_sense_are_refused() {
         ("{ pause = \"11s\" }", "the script pauses for 11 s, and is over after 10 s"),
         ("{ rst_stream = \"WRONG\" }", "`WRONG` is no HTTP/2 error code"),
         ("{ settings = { wrong = 1 } }", "`wrong` is no setting of HTTP/2"),
-        ("{ settings = { \"0x1\" = 1 }, stream = 1 }", "give `frame` for SETTINGS on one"),
-        ("{ wait_for = \"end\", stream = 1 }", "`stream` belongs to frames of a stream"),
-        ("{ close = \"close\", stream = 1 }", "`stream` belongs to frames of a stream"),
+        ("{ settings = { \"0x1\" = 1 }, stream = 1 }", "`settings`, which takes nothing else"),
+        (
+            "{ wait_for = \"end\", stream = 1 }",
+            "takes `count`, `code`, `optional`; it belongs to `headers`, ",
+        ),
+        ("{ close = \"close\", stream = 1 }", "`stream` does not go with `close`"),
         ("{ wait_for = \"dinner\" }", "unknown variant `dinner`"),
         ("{ wait_for = \"request\" }", "a client is sent none"),
         ("{ wait_for = \"ping-ack\" }", "the answer to PING, and none was sent; send one"),
-        ("{ hold = true, stream = 1 }", "`stream` belongs to frames of a stream"),
+        ("{ hold = true, stream = 1 }", "`stream` does not go with `hold`"),
         ("{ wait_for = \"end\", count = 1 }", "`count` belongs to"),
         ("{ wait_for = \"end\", code = \"CANCEL\" }", "`code` belongs to"),
-        ("{ ping = \"x\", code = \"CANCEL\" }", "`count`, `code` and `optional` belong to"),
+        (
+            "{ ping = \"x\", code = \"CANCEL\" }",
+            "`code` does not go with `ping`, which takes `stream`; it belongs to `wait_for`",
+        ),
         ("{ message = { wrong = 1 } }", "message"),
-        ("{ message = {}, data_hex = \"\" }", "one of `message`, `message_hex` and `data_hex`"),
+        (
+            "{ message = {}, data_hex = \"\" }",
+            "a step does one thing; here are message and data_hex",
+        ),
         ("{ data_hex = \"0\" }", "odd number of digits"),
-        ("{ data_hex = \"\", flag = 1 }", "`flag`, `length` and `gzip` belong to `message`"),
+        ("{ data_hex = \"\", flag = 1 }", "`flag` does not go with `data_hex`"),
         ("{ data_hex = \"\", pieces = 0 }", "give 1 or more"),
         ("{ data_hex = \"\", pieces = [] }", "give 1 or more"),
         ("{ data_hex = \"\", pieces = [3, 0] }", "give 1 or more"),
@@ -142,17 +190,25 @@ fn steps_that_make_no_sense_are_refused() {
         ("{ headers = \"none\", pieces = 0 }", "give 1 or more"),
         ("{ headers = \"request\", drop = [\"x\"] }", "there is no field `x`"),
         ("{ headers = \"request\", set = { te = 1 } }", "a field's value is a text"),
-        ("{ headers = \"request\", overrun = true }", "`overrun` belongs to DATA"),
-        ("{ ping = \"\", end = true }", "`end`, `pieces` and `padding` belong to"),
-        ("{ ping = \"\", add = [[\"a\", \"b\"]] }", "belong to `headers`"),
-        ("{ ping = \"\", last_stream = 1 }", "`last_stream` and `debug` belong to `goaway`"),
+        (
+            "{ headers = \"request\", overrun = true }",
+            "it belongs to `message`, `message_hex`, `data_hex`",
+        ),
+        ("{ headers = \"request\", paddin = 1 }", "`paddin` does not go with `headers`"),
+        ("{ answer = {} }", "answer: a client sends no answer; give `request`"),
+        ("{ request = { wrong = 1 } }", "request: "),
+        ("3", "a step is a table"),
+        ("{ wait_for = [\"whole-request\", \"close\"] }", "`whole-request` stands alone"),
+        ("{ ping = \"\", end = true }", "`end` does not go with `ping`"),
+        ("{ ping = \"\", add = [[\"a\", \"b\"]] }", "belongs to `headers`"),
+        ("{ ping = \"\", last_stream = 1 }", "`last_stream` does not go with `ping`"),
         (
             "{ frame = { kind = 0, payload_hex = { \"$repeat\" = 16777216, of = \"00\" } } }",
             "more than a frame's length can say",
         ),
     ] {
         let error = client(step, CLOSED).expect_err(step);
-        assert!(error.contains("case `c`") && error.contains("a.toml:5"), "{step}: {error}");
+        assert!(error.contains("case `c`") && error.contains("a.toml:11"), "{step}: {error}");
         assert!(error.contains(expected), "{step}: {error}");
     }
 }
@@ -301,7 +357,7 @@ fn fields_of_a_script_belong_to_one_side() {
         ),
         (
             "scripted = \"server\"\nrequest = {}\nexpect = { code = \"INTERNAL\" }\nscript_again = [{ headers = \"response\" }]",
-            "script_again: step 0 of the script: a server has no stream before",
+            "script_again[0]: a server has no stream before",
         ),
         (
             "scripted = \"client\"\nexpect = { closed = true }\nbeside = { messages = [{ wrong = 1 }] }",
@@ -317,7 +373,7 @@ fn fields_of_a_script_belong_to_one_side() {
         ),
         (
             "scripted = \"server\"\nrequest = {}\nexpect = { code = \"INTERNAL\" }\nscript_again = [{}]",
-            "script_again: step 0",
+            "script_again[0]: nothing is done",
         ),
     ] {
         let error = script(fields).expect_err(fields);

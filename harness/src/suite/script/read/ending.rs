@@ -1,6 +1,9 @@
 //! How the outcomes of a script are written.
 
+use std::borrow::Cow;
+
 use prost_reflect::MessageDescriptor;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Value, json};
 
@@ -10,13 +13,14 @@ use crate::{
         Code, Codes, Ending, EndingKind, ErrorCode,
         class::Classes,
         json::{from_json, read_message},
+        problem::{Problem, Within as _, each_item},
     },
 };
 
 /// An outcome as it is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::suite) struct RawEnding {
+pub(in crate::suite) struct WrittenEnding {
     class: Option<String>,
     error: Option<OneOrMore<ErrorCode>>,
     status: Option<OneOrMore<Code>>,
@@ -39,7 +43,7 @@ pub(in crate::suite) struct RawEnding {
     stream: Option<u32>,
     max_frame_size: Option<u32>,
     #[serde(default)]
-    also: Vec<RawEnding>,
+    also: Vec<WrittenEnding>,
 }
 
 /// What the outcomes of a case are read with.
@@ -52,14 +56,14 @@ pub(super) struct EndingReader<'a> {
     pub(super) rule: &'a str,
 }
 
-impl RawEnding {
+impl WrittenEnding {
     /// An outcome as it is written: a table, or the name of a class.
-    pub(super) fn from_value(value: Value) -> Result<Self, String> {
+    pub(super) fn from_value(value: Value) -> Result<Self, Problem> {
         from_json(if value.is_string() { json!({ "class": value }) } else { value })
     }
 
     /// The outcome.
-    pub(super) fn read(self, reader: &EndingReader<'_>) -> Result<Ending, String> {
+    pub(super) fn read(self, reader: &EndingReader<'_>) -> Result<Ending, Problem> {
         let class = self.class.map(|name| {
             let mut extent = reader.classes.extent(&name, reader.rule)?;
             if let Some(errors) = &self.error {
@@ -69,7 +73,7 @@ impl RawEnding {
         });
         let class = class.transpose()?;
         if self.error.is_some() && class.is_none() {
-            return Err("`error` belongs to a `class`".to_owned());
+            return Err(Problem::of_field("error", "`error` belongs to a `class`"));
         }
         let output = reader.output;
         let kinds = [
@@ -85,31 +89,23 @@ impl RawEnding {
         let (Some(kind), None) = (kinds.next(), kinds.next()) else {
             return Err(
                 "an outcome is a class's name, or one of `class`, `status`, `http`, `rst_stream`, `goaway`, `closed`, `silence`"
-                    .to_owned(),
+                    .into(),
             );
         };
         if self.stream == Some(0) {
-            return Err("`stream` 0 is the connection; leave it out".to_owned());
+            return Err(Problem::of_field("stream", "`stream` 0 is the connection; leave it out"));
         }
-        let read_also = |(index, ending): (usize, Self)| {
-            ending.read(reader).map_err(|why| format!("also[{index}]: {why}"))
-        };
-        let also = self.also.into_iter().enumerate().map(read_also).collect::<Result<_, _>>()?;
+        let also = each_item(self.also, |ending| ending.read(reader)).within("also")?;
         let messages = match (self.messages, output) {
             (None, _) => None,
-            (Some(_), None) => return Err("messages: an unknown method has no type".to_owned()),
-            (Some(values), Some(output)) => Some(
-                values
-                    .iter()
-                    .enumerate()
-                    .map(|(index, value)| {
-                        read_message(output, value).map_err(|why| format!("messages[{index}]{why}"))
-                    })
-                    .collect::<Result<Vec<_>, _>>()?,
-            ),
+            (Some(_), None) => return Err("an unknown method has no type").within("messages"),
+            (Some(values), Some(output)) => {
+                let read = |value: Value| read_message(output, &value);
+                Some(each_item(values, read).within("messages")?)
+            }
         };
         if kind.extent().is_served && messages.is_none() && self.message_count.is_none() {
-            return Err("OK with nothing checked; give `messages` or `message_count`".to_owned());
+            return Err("OK with nothing checked; give `messages` or `message_count`".into());
         }
         Ok(Ending {
             kind,
@@ -135,5 +131,20 @@ impl<'de> Deserialize<'de> for Codes {
         let codes: OneOrMore<ErrorCode> =
             serde_json::from_value(value).map_err(D::Error::custom)?;
         Ok(Self::These(codes.0))
+    }
+}
+
+impl JsonSchema for Codes {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Codes".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let codes = generator.subschema_for::<OneOrMore<ErrorCode>>();
+        json_schema!({ "anyOf": [{ "const": "any" }, codes] })
     }
 }

@@ -1,0 +1,241 @@
+//! The optional features of peers: what a client announces, and what the manifest lists for
+//! a server. Each name has its one home here.
+
+use std::{borrow::Cow, fmt};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::input::nearest;
+
+/// An optional part of the peer protocol, which a client announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientFeature {
+    /// It cancels a call (`cancel_after_messages`).
+    Cancel,
+    /// It closes its connections to a target when it is told to.
+    Close,
+    /// It compresses a request (`compression`).
+    Gzip,
+    /// It sends bytes as they are, to any method.
+    Raw,
+    /// It reads messages slowly (`read_delay_ms`).
+    Slow,
+    /// It encrypts the connection.
+    Tls,
+}
+
+impl ClientFeature {
+    const ALL: [Self; 6] =
+        [Self::Cancel, Self::Close, Self::Gzip, Self::Raw, Self::Slow, Self::Tls];
+
+    /// The feature of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|feature| feature.name() == name)
+    }
+
+    /// Its name in the client's hello.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Close => "close",
+            Self::Gzip => "gzip",
+            Self::Raw => "raw",
+            Self::Slow => "slow",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+impl fmt::Display for ClientFeature {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Those of a client's features that the harness knows: a client may be newer than it.
+pub fn known_client_features<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<ClientFeature>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    Ok(names.iter().filter_map(|name| ClientFeature::from_name(name)).collect())
+}
+
+/// What a server may have, as the manifest lists it and cases need it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ServerFeature {
+    /// A request's metadata may say how it answers.
+    Directions,
+    /// It takes compressed requests.
+    Gzip,
+    /// It has the services of reflection.
+    Reflection,
+    /// One that a user's own cases need, by its name.
+    Own(String),
+}
+
+impl ServerFeature {
+    const KNOWN: [Self; 3] = [Self::Directions, Self::Gzip, Self::Reflection];
+
+    fn from_name(name: &str) -> Self {
+        let known = Self::KNOWN.into_iter().find(|feature| feature.name() == name);
+        known.unwrap_or_else(|| Self::Own(name.to_owned()))
+    }
+
+    /// Its name in the manifest and in `needs`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Directions => "directions",
+            Self::Gzip => "gzip",
+            Self::Reflection => "reflection",
+            Self::Own(name) => name,
+        }
+    }
+
+    /// Checks a name that the manifest gives to a server. Any is welcome that is not near
+    /// to a known one, and so a slip.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what there is.
+    pub fn check_listed(&self) -> Result<(), String> {
+        let Self::Own(name) = self else { return Ok(()) };
+        let known: Vec<&str> = Self::KNOWN.iter().map(Self::name).collect();
+        if ClientFeature::from_name(name).is_some() {
+            return Err(format!(
+                "the feature `{name}` is a client's, which announces it itself; of a server there are {}, or a name of your own",
+                known.join(", ")
+            ));
+        }
+        match nearest(name, &known) {
+            None => Ok(()),
+            Some(near) => Err(format!(
+                "no feature `{name}` (did you mean `{near}`?); there are {}, or a name of your own that is less like them",
+                known.join(", ")
+            )),
+        }
+    }
+
+    /// Checks a name that a case needs: one that is known, or that a peer of the manifest
+    /// lists.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what there is.
+    pub fn check_needed(&self, listed: &[Self]) -> Result<(), String> {
+        if !matches!(self, Self::Own(_)) || listed.contains(self) {
+            return Ok(());
+        }
+        let mut there: Vec<&str> = Self::KNOWN.iter().chain(listed).map(Self::name).collect();
+        there.sort_unstable();
+        there.dedup();
+        let name = self.name();
+        let meant = nearest(name, &there)
+            .map(|near| format!(" (did you mean `{near}`?)"))
+            .unwrap_or_default();
+        Err(format!(
+            "no feature `{name}`{meant}; there are {}, and what a peer of the manifest lists in its `features`",
+            there.join(", ")
+        ))
+    }
+}
+
+impl fmt::Display for ServerFeature {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl Serialize for ServerFeature {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for ServerFeature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "" => Err(D::Error::custom("a feature without a name")),
+            name => Ok(Self::from_name(name)),
+        }
+    }
+}
+
+impl JsonSchema for ServerFeature {
+    fn schema_name() -> Cow<'static, str> {
+        "ServerFeature".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let known: Vec<&str> = Self::KNOWN.iter().map(Self::name).collect();
+        json_schema!({
+            "description": "A feature of a server: one that is known, or a name of your own.",
+            "anyOf": [{ "enum": known }, { "type": "string", "minLength": 1 }],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(name: &str) -> ServerFeature {
+        ServerFeature::from_name(name)
+    }
+
+    #[test]
+    fn a_slip_in_the_manifest_is_told_from_a_name_of_ones_own() {
+        for (name, expected) in [
+            ("gzip", None),
+            ("reflection", None),
+            ("fast-lane", None),
+            ("gizp", Some("no feature `gizp` (did you mean `gzip`?); there are directions, gzip")),
+            ("direction", Some("did you mean `directions`?")),
+            ("cancel", Some("the feature `cancel` is a client's")),
+        ] {
+            let error = own(name).check_listed().err();
+            match expected {
+                None => assert_eq!(error, None, "{name}"),
+                Some(expected) => assert!(error.unwrap().contains(expected), "{name}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_case_needs_what_somebody_has_or_might() {
+        let listed = [own("fast-lane")];
+        for (name, expected) in [
+            ("directions", None),
+            ("fast-lane", None),
+            (
+                "fast-lnae",
+                Some(
+                    "no feature `fast-lnae` (did you mean `fast-lane`?); there are directions, fast-lane, gzip, reflection",
+                ),
+            ),
+            ("slow-lane", Some("no feature `slow-lane`; there are directions, fast-lane")),
+        ] {
+            let error = own(name).check_needed(&listed).err();
+            match expected {
+                None => assert_eq!(error, None, "{name}"),
+                Some(expected) => {
+                    let error = error.unwrap();
+                    assert!(error.contains(expected), "{name}: {error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_newer_client_announces_is_passed_over() {
+        #[derive(Deserialize)]
+        struct Hello {
+            #[serde(deserialize_with = "known_client_features")]
+            features: Vec<ClientFeature>,
+        }
+        let hello: Hello =
+            serde_json::from_str(r#"{"features":["slow","telepathy","tls"]}"#).unwrap();
+        assert_eq!(hello.features, [ClientFeature::Slow, ClientFeature::Tls]);
+    }
+}
