@@ -13,15 +13,20 @@ use super::{
     state::{Ended, State},
 };
 
+/// What a browser would show.
+const PAGE: &[u8] = b"<html><body>What is this?</body></html>";
+
 impl State {
     /// Refuses what came on a stream, because it is malformed.
     pub(super) fn refuse_malformed(&mut self, id: u32) {
+        // A page needs room, as all DATA does.
+        let has_room = self.send_window.min(self.streams.get(&id).map_or(0, |one| one.send_window))
+            >= PAGE.len() as i64;
         let field = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
         let (fields, page): (Fields, &[u8]) = match () {
-            () if planted(Mutant::MalformedGetsPage) => (
-                vec![field(":status", "403"), field("content-type", "text/html")],
-                b"<html><body>What is this?</body></html>",
-            ),
+            () if planted(Mutant::MalformedGetsPage) && has_room => {
+                (vec![field(":status", "403"), field("content-type", "text/html")], PAGE)
+            }
             () if planted(Mutant::MalformedGetsStatus) => (
                 vec![
                     field(":status", "200"),
