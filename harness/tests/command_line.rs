@@ -155,7 +155,7 @@ fn bad_input_is_one_line_that_names_the_place() {
             Project::new().changed("suites/s.toml", "R-1", "R-9"),
             &["run"],
             2,
-            "suites/s.toml:7: case `one`: rule `R-9` is not in the contract",
+            "suites/s.toml:9: case `one`: rule `R-9` is not in the contract",
         ),
         (
             Project::new().changed("suites/s.toml", "Echo/Say", "Echo/Shout"),
@@ -274,7 +274,7 @@ fn a_case_is_explained() {
         "R-1 (MUST) It answers.",
         "here",
         "the simplest",
-        "from thin air",
+        "source        thin air",
         "{\"text\":\"x\"}",
     ] {
         assert!(shown.contains(words), "{words}\n{shown}");

@@ -51,7 +51,8 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
         }
     }
     if let (None, Some(source)) = (&case.source, source) {
-        fields.insert("source".to_owned(), source.into());
+        let at = fields.keys().position(|field| field == "why").map_or(0, |why| why + 1);
+        fields.shift_insert(at, "source".to_owned(), source.into());
     }
     for (name, value) in fields {
         page.field(1, &name, value);

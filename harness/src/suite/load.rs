@@ -3,6 +3,7 @@
 mod call;
 mod case;
 mod defaults;
+mod fields;
 mod origin;
 
 use std::{
@@ -23,7 +24,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::de::DeValue;
 
-pub(super) use self::case::WrittenCalls;
+pub(super) use self::fields::WrittenCalls;
 use self::{
     case::CaseReader,
     defaults::Defaults,

@@ -11,6 +11,7 @@ use super::{
     call::{is_of_a_call, read_call},
     check_name,
     defaults::Defaults,
+    fields::{WrittenCalls, case_fields},
     origin::Origin,
 };
 use crate::{
@@ -46,27 +47,6 @@ pub(super) struct CaseReader<'a> {
     pub(super) classes: &'a Classes,
     /// The features that the manifest lists.
     pub(super) features: &'a [ServerFeature],
-}
-
-/// The calls of a case that makes several, or one with its fields apart.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::suite) struct WrittenCalls {
-    /// The calls, made at the same time on one connection. What stands on the case itself is
-    /// the default of each.
-    calls: Option<Vec<Map<String, Value>>>,
-}
-
-/// Every field that a case may have, beside `each`.
-pub(super) fn case_fields() -> Vec<&'static str> {
-    [
-        fields_of::<Case>(),
-        fields_of::<WrittenCalls>(),
-        fields_of::<WrittenCall>(),
-        fields_of::<CallOptions>(),
-        fields_of::<WrittenScript>(),
-    ]
-    .concat()
 }
 
 impl CaseReader<'_> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::case::case_fields;
+use super::fields::case_fields;
 use crate::{
     input::unknown_field,
     suite::{
