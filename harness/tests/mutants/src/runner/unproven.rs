@@ -145,3 +145,52 @@ fn script_of(trial: &Trial) -> Option<(Script, &str)> {
     };
     Some((Script { role, case: trial.case.clone() }, peer))
 }
+
+#[cfg(test)]
+mod tests {
+    use mutants::mutant;
+    use serde_json::json;
+
+    use super::*;
+
+    fn trial(client: &str, verdict: &str, reason: &str, has_expected: bool) -> Trial {
+        let expected = has_expected.then(|| json!({ "code": "OK" }));
+        let trial = json!({
+            "server": "scripted", "client": client, "case": "s/c", "rule": "R-1",
+            "verdict": verdict, "reason": reason, "expected": expected,
+        });
+        serde_json::from_value(trial).unwrap()
+    }
+
+    #[test]
+    fn a_script_is_proven_by_a_mutant_that_fails_its_own_outcomes() {
+        let script = || Script { role: Role::Client, case: "s/c".to_owned() };
+        let subjects: Vec<Subject> = ["reports-unknown", "even-streams", "strips-blanks"]
+            .iter()
+            .map(|name| Subject::Mutant(mutant::find(name).unwrap()))
+            .collect();
+        for (trial, is_proof) in [
+            (trial("reports-unknown", "fail", "expected NOT_FOUND, got UNKNOWN", true), true),
+            (trial("reports-unknown", "fail", "the script waited in vain", false), true),
+            (trial("reports-unknown", "hung", "no answer", false), true),
+            (trial("reports-unknown", "pass", "", false), false),
+            (trial("reports-unknown", "fail", "WIRE-3 (MUST): the client: x", false), false),
+            (trial("even-streams", "fail", "expected OK, got INTERNAL", true), false),
+            (trial("strips-blanks", "fail", "expected OK, got INTERNAL", true), false),
+        ] {
+            let mut left = BTreeSet::from([script()]);
+            strike(&mut left, &subjects, &[trial]);
+            assert_eq!(left.is_empty(), is_proof);
+        }
+    }
+
+    #[test]
+    fn a_group_meets_what_is_left_for_its_sides() {
+        let group = [Subject::Mutant(mutant::find("reports-unknown").unwrap())];
+        let script = |role, case: &str| Script { role, case: case.to_owned() };
+        let left = BTreeSet::from([script(Role::Client, "a/b"), script(Role::Server, "c/d")]);
+        let expected = "(server(scripted) & (client(reports-unknown)) & (case(a/b)))";
+        assert_eq!(filter(&group, &left).as_deref(), Some(expected));
+        assert_eq!(filter(&group, &BTreeSet::from([script(Role::Server, "c/d")])), None);
+    }
+}
