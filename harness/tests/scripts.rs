@@ -37,9 +37,12 @@ fn each_row_on_the_page_is_a_case() {
 #[test]
 fn a_script_that_expects_something_else_fails_and_blames_the_peer() {
     let wrong = scripts_on_the_page()
-        .replace("{ http = 405 }, { rst_stream = \"any\" }", "{ http = 599 }")
-        .replace("status = [\"INTERNAL\", \"UNIMPLEMENTED\"]", "status = \"ABORTED\"")
+        .replace(
+            "expect = [\"refused\", \"other-protocol\"]",
+            "source = \"nowhere: it is wrong\"\nexpect = { http = 599 }",
+        )
         .replace("code = [\"UNKNOWN\", \"INTERNAL\"]", "code = \"ABORTED\"");
+    assert_eq!(wrong.matches("ABORTED").count() + wrong.matches("599").count(), 2, "{wrong}");
     let project = Project::new(&wrong);
     let output = project.run();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));

@@ -3,8 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use prost_reflect::MethodDescriptor;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
@@ -20,7 +18,7 @@ use crate::{
     input::{BadInput, Place, unknown_field},
     role::Role,
     suite::{
-        call::{Call, CallOptions, WrittenCall},
+        call::Call,
         case::Case,
         class::{Classes, Extent},
         each::each,
