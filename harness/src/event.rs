@@ -55,7 +55,7 @@ pub enum Event {
         /// Which.
         trial: usize,
         /// What was seen.
-        observation: Observation,
+        observation: Box<Observation>,
     },
     /// A peer did something that decides no trial and should be known.
     Note {

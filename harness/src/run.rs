@@ -62,6 +62,7 @@ impl Context {
     }
 
     fn observed(&self, cell: usize, trial: usize, observation: Observation) {
+        let observation = Box::new(observation);
         self.send(Event::TrialObserved { cell, trial, observation });
     }
 

@@ -130,12 +130,10 @@ fn is_awaited(event: &Event, waited: Option<&Waited>) -> bool {
             }
             _ => false,
         }),
-        Some(Waited::ForRoom(_)) => match event.what {
-            What::Data { .. } | What::WindowUpdate { .. } | What::ConnectionWindowUpdate { .. } => {
-                true
-            }
-            _ => false,
-        },
+        Some(Waited::ForRoom(_)) => matches!(
+            event.what,
+            What::Data { .. } | What::WindowUpdate { .. } | What::ConnectionWindowUpdate { .. }
+        ),
         _ => false,
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn shut_windows(
             })
         };
         let sent_bytes: u64 = data().map(|(_, length)| length).sum();
-        let since = data().last().map(|(at, _)| at).or_else(|| transcript.opened_at());
+        let since = data().next_back().map(|(at, _)| at).or_else(|| transcript.opened_at());
         let since = millis(since.unwrap_or(start), start);
         let has_more = transcript.end(side).is_none();
         let whose = other(side);
