@@ -3,6 +3,7 @@
 mod call;
 mod directions;
 mod padding;
+mod refusal;
 mod request;
 mod response;
 mod unusual;

@@ -13,10 +13,7 @@ use crosswire_http2::{error, hpack::Field};
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
-    directions::Directions,
-    padding::pad,
-    request::{Head, Refusal},
-    response::Response,
+    directions::Directions, padding::pad, refusal::Refusal, request::Head, response::Response,
 };
 use crate::{
     grpc::status::{Status, code},

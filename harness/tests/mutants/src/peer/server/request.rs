@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crosswire_http2::hpack::Field;
 use mutants::{mutant::Mutant, planted::planted};
 
-use super::unusual::{self, OtherAnswer};
+use super::{refusal::Refusal, unusual};
 use crate::{
     grpc::{
         limit::too_long,
@@ -14,7 +14,7 @@ use crate::{
         status::{Status, code},
         timeout,
     },
-    http2::{Connection, Ended, Received, value},
+    http2::{Connection, Received, value},
 };
 
 /// The headers of a request.
@@ -25,32 +25,6 @@ pub(super) struct Head {
     encoding: Option<Vec<u8>>,
     /// How long it may take.
     pub(super) timeout: Option<Duration>,
-}
-
-/// Why a request is refused.
-pub(super) enum Refusal {
-    /// With a status.
-    Status(Status),
-    /// It is no gRPC: with an HTTP status.
-    Http(u16),
-    /// With both.
-    HttpAndStatus(u16, Status),
-    /// By another protocol's answer.
-    Other(OtherAnswer),
-    /// Nobody waits for an answer.
-    Ended(Ended),
-}
-
-impl From<Status> for Refusal {
-    fn from(status: Status) -> Self {
-        Self::Status(status)
-    }
-}
-
-impl From<Ended> for Refusal {
-    fn from(ended: Ended) -> Self {
-        Self::Ended(ended)
-    }
 }
 
 impl Head {

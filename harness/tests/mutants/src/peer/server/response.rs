@@ -5,7 +5,7 @@ use std::time::Instant;
 use crosswire_http2::error;
 use mutants::{mutant::Mutant, planted::planted};
 
-use super::unusual::OtherAnswer;
+use super::refusal::OtherAnswer;
 use crate::{
     grpc::{
         compression,

@@ -11,17 +11,11 @@ use std::{
 use crosswire_http2::{hpack::Field, write};
 use mutants::{mutant::Mutant, planted::planted};
 
-use super::request::Refusal;
+use super::refusal::{OtherAnswer, Refusal};
 use crate::http2::value;
 
 /// How long a client may be silent before it is taken for one of HTTP/2.
 const SILENCE: Duration = Duration::from_millis(200);
-
-/// A whole answer of another protocol than gRPC.
-pub(super) struct OtherAnswer {
-    pub(super) content_type: &'static str,
-    pub(super) body: Vec<u8>,
-}
 
 /// The refusal of a request that other servers may take, or refuse otherwise.
 pub(super) fn refusal(fields: &[Field]) -> Option<Refusal> {
