@@ -225,7 +225,7 @@ const OF_SERVERS: &[Misdeed] = &[
         "plain",
         "--trailer add:grpc-status-details-bin=CAA --trailer add:grpc-status-details-bin=CAA",
     ),
-    must("WIRE-21", "plain", "--header add:grpc-encoding=br"),
+    must("WIRE-21", "plain", "--header add:grpc-encoding=br --content 0100000000"),
     must("WIRE-22", "plain", "--header add:grpc-encoding=gzip --content 010000000178"),
     must("WIRE-23", "plain", "--content 0200000000"),
     must("WIRE-24", "plain", "--content 0000000000000000"),
