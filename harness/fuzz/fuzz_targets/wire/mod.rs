@@ -2,6 +2,8 @@
 
 #[path = "../../../src/wire/announced.rs"]
 mod announced;
+#[path = "../../../src/wire/between.rs"]
+mod between;
 #[path = "../../../src/wire/connection.rs"]
 pub(crate) mod connection;
 #[path = "../../../src/wire/control.rs"]
