@@ -259,20 +259,6 @@ impl Drop for Child {
     }
 }
 
-/// An exit status in words: `exited with status 3`, `was killed by SIGSEGV`.
-#[must_use]
-pub fn describe(status: Option<ExitStatus>) -> String {
-    let Some(status) = status else { return "ended".to_owned() };
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with status {code}"),
-        (None, Some(number)) => match Signal::try_from(number) {
-            Ok(signal) => format!("was killed by {signal}"),
-            Err(_) => format!("was killed by signal {number}"),
-        },
-        (None, None) => "ended".to_owned(),
-    }
-}
-
 /// A process's log file: what it wrote on stderr, and what it wrote on stdout
 /// that was not meant for us. Bounded.
 #[derive(Debug, Clone)]

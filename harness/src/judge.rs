@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 
 pub use beliefs::{Beliefs, Waiver};
 pub use blame::{Blame, CaseMatrix, Evidence, Tally, blame};
-pub use witness::Testimony;
+pub use witness::{Seen, Testimony};
 
 use crate::{
     contract::Level,
     finding::{Effect, Explanation, Finding, Kind, Side},
-    observe::{Answer, Observation, Outcome, Remark, Words},
+    observe::{Answer, Gone, Observation, Outcome, Remark, Words},
     rules::Violation,
     suite::{Call, Case},
     text::shorten,
@@ -298,7 +298,8 @@ fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {
             finding
         }
         Outcome::Crashed { role, death, .. } => {
-            let mut finding = of(Kind::Crash, &death.how).of_side(*role);
+            let how = gone_value(&death.how);
+            let mut finding = Finding::new(Kind::Crash, Value::Null, how).of_side(*role);
             if !death.words.is_empty() {
                 finding.got["words"] = words_value(&death.words);
             }
@@ -312,6 +313,16 @@ fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {
     }
     let is_answered_alone = remarks.iter().any(|remark| remark.is_not_alone());
     Judgement { is_answered_alone, ..Judgement::of(vec![finding]) }
+}
+
+fn gone_value(how: &Gone) -> Value {
+    match how {
+        Gone::Exited(code) => json!({ "exit_status": code }),
+        Gone::Killed(signal) => json!({ "signal": signal }),
+        Gone::Ended => json!({}),
+        Gone::ClosedStdout => json!({ "closed": "stdout" }),
+        Gone::Refuses { address, why } => json!({ "refuses_at": address, "why": why }),
+    }
 }
 
 fn words_value(Words { first, last }: &Words) -> Value {

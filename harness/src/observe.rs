@@ -5,7 +5,7 @@ mod scripted;
 
 use std::time::Duration;
 
-pub use process::{Death, Remark, Words};
+pub use process::{Death, Gone, Remark, Words};
 pub use scripted::{Answered, Instead, Played, ShutWindow, Stalled, StreamSeen, Waited};
 
 use crate::{

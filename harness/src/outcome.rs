@@ -8,7 +8,7 @@ use crosswire_http2::{error::error_name, message::Message};
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::{Map, Value, json};
 
-pub use unmet::{Unmet, allows, unmet};
+pub use unmet::{Unmet, allows, may_still_come, unmet};
 
 use crate::{
     observe::{Answered, Instead, Played, ShutWindow, Stalled, StreamSeen, Waited},

@@ -9,7 +9,7 @@
 //! - [`frame`]: bytes to frames
 //! - [`hpack`]: header blocks to fields and back
 //! - [`block`]: header blocks, put together from frames
-//! - [`message`]: gRPC's messages
+//! - [`codec`], [`message`]: gRPC's messages
 //! - [`write`]: frames to bytes
 //!
 //! Two things hold for all of it. Whoever reads is safe whatever comes: nothing panics,
@@ -26,6 +26,7 @@ pub mod hpack;
 
 pub mod block;
 
+pub mod codec;
 pub mod message;
 
 pub mod write;

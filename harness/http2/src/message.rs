@@ -1,11 +1,10 @@
 //! gRPC messages: a flag, four bytes of length, and that many bytes (gRPC,
 //! `PROTOCOL-HTTP2.md`, "Length-Prefixed-Message"), cut into DATA anywhere.
 
-use std::io::Read as _;
-
 use bytes::Bytes;
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use thiserror::Error;
+
+use crate::codec::Codec;
 
 /// The flag and the length.
 pub const PREFIX_BYTES: usize = 5;
@@ -128,17 +127,10 @@ impl Message {
 /// # Errors
 /// The encoding is not known, the bytes are not of it, or they inflate to too much.
 pub fn inflate(encoding: &[u8], payload: &[u8]) -> Result<Bytes, InflateError> {
-    let mut inflated = Vec::new();
-    let read = match encoding {
-        b"gzip" => {
-            MultiGzDecoder::new(payload).take(MAX_INFLATED_BYTES + 1).read_to_end(&mut inflated)
-        }
-        b"deflate" => {
-            ZlibDecoder::new(payload).take(MAX_INFLATED_BYTES + 1).read_to_end(&mut inflated)
-        }
-        other => return Err(InflateError::Unknown(String::from_utf8_lossy(other).into_owned())),
-    };
-    read.map_err(InflateError::Malformed)?;
+    let unknown = || InflateError::Unknown(String::from_utf8_lossy(encoding).into_owned());
+    let codec = Codec::from_name(encoding).ok_or_else(unknown)?;
+    let inflated =
+        codec.decompress(payload, MAX_INFLATED_BYTES + 1).map_err(InflateError::Malformed)?;
     if inflated.len() as u64 > MAX_INFLATED_BYTES {
         return Err(InflateError::TooLong);
     }
@@ -147,10 +139,6 @@ pub fn inflate(encoding: &[u8], payload: &[u8]) -> Result<Bytes, InflateError> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
-    use flate2::{Compression, write::GzEncoder};
-
     use super::*;
 
     fn read(bytes: &[u8], piece: usize) -> (Vec<Message>, Option<Fragment>) {
@@ -201,11 +189,7 @@ mod tests {
 
     #[test]
     fn inflation_is_bounded() {
-        let gzip = |bytes: &[u8]| {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-            encoder.write_all(bytes).unwrap();
-            encoder.finish().unwrap()
-        };
+        let gzip = |bytes: &[u8]| Codec::Gzip.compress(bytes);
         let inflate = |payload: &[u8]| inflate(b"gzip", payload).map_err(|error| error.to_string());
         assert_eq!(inflate(&gzip(b"abc")), Ok(Bytes::from("abc")));
         let bomb = gzip(&vec![0; (MAX_INFLATED_BYTES + 1) as usize]);

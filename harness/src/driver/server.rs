@@ -14,10 +14,10 @@ use super::{
     protocol::{Ready, ReadyLine},
 };
 use crate::{
-    child::{Child, Line, Lines, Log, MemoryMark, Pipes, StopRequest, Stopped, describe},
+    child::{Child, Line, Lines, Log, MemoryMark, Pipes, StopRequest, Stopped},
     identity::Identity,
     manifest::ServerStart,
-    observe::{Death, Words},
+    observe::{Death, Gone, Words},
     text::{self, printable, shorten},
 };
 
@@ -114,7 +114,7 @@ impl Server {
         match &mut self.process {
             Some(running) => {
                 let status = running.child.ended().await;
-                Death { how: describe(status), words: running.child.words().await }
+                Death { how: status.into(), words: running.child.words().await }
             }
             None => std::future::pending().await,
         }
@@ -156,7 +156,7 @@ impl Server {
             Some(error) => error,
             None => connect(&address).await.err()?,
         };
-        let how = format!("no longer accepts connections at {address}: {refusal}");
+        let how = Gone::Refuses { address, why: refusal.to_string() };
         Some(Death { how, words: self.words().await })
     }
 
@@ -222,8 +222,8 @@ impl Started {
                 Err(StartError::Announcement { why })
             }
             Ok(None) => match timeout(DYING_LIMIT, self.child.ended()).await {
-                Ok(status) => Err(self.ended(describe(status)).await),
-                Err(_) => Err(self.ended("closed its stdout".to_owned()).await),
+                Ok(status) => Err(self.ended(Gone::from(status).to_string()).await),
+                Err(_) => Err(self.ended(Gone::ClosedStdout.to_string()).await),
             },
             Err(_) => Err(self.not_ready(limit, "no ready line on stdout").await),
         }
@@ -238,7 +238,7 @@ impl Started {
             }
             let pause = sleep(CONNECT_POLL);
             tokio::select! {
-                status = self.child.ended() => return Err(self.ended(describe(status)).await),
+                status = self.child.ended() => return Err(self.ended(Gone::from(status).to_string()).await),
                 () = pause => {}
             }
             if Instant::now() >= deadline {

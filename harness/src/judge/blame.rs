@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Judgement, Testimony, Verdict};
+use super::{Judgement, Seen, Testimony, Verdict};
 use crate::{
     finding::{Finding, Side},
     manifest::SCRIPTED,
@@ -29,7 +29,7 @@ pub enum Evidence {
     /// What passed, and what the client made of it, shows it.
     Bytes {
         /// What they show.
-        seen: &'static str,
+        seen: Seen,
         /// Whether every cell fails the case, which may itself be wrong then.
         is_doubtful: bool,
     },
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn the_bytes_of_a_trial_count_first() {
         let of = |verdict| Judgement { verdict, ..Judgement::of(vec![]) };
-        let testimony = Testimony { side: Side::Server, seen: "it said so" };
+        let testimony = Testimony { side: Side::Server, seen: Seen::OwnStatus };
         let told = Judgement { testimony: Some(testimony), ..of(Verdict::Fail) };
         let (pass, fail) = (of(Verdict::Pass), of(Verdict::Fail));
         for (name, others, expected) in [
@@ -274,7 +274,7 @@ mod tests {
             let names = ["b", "c"];
             matrix.extend(names.iter().zip(others).map(|(name, other)| (("a", *name), other)));
             let Blame { side, evidence } = blame(&matrix, "a", "a").unwrap();
-            let bytes = Evidence::Bytes { seen: "it said so", is_doubtful: expected };
+            let bytes = Evidence::Bytes { seen: Seen::OwnStatus, is_doubtful: expected };
             assert_eq!((side, evidence), (Side::Server, bytes), "{name}");
         }
     }

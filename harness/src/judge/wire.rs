@@ -214,9 +214,10 @@ fn unseen(case: &Case, answers: &[Answer], wire: &Wire) -> Vec<Finding> {
         let before = index.checked_sub(1).and_then(|before| wire.calls.get(before)?.last());
         let last = transcripts.last();
         for seen in call.expect.seen.iter().filter(|seen| !is_seen(**seen, last, before, wire)) {
-            let (side, what) = debtor(*seen, case, last);
-            let finding = Finding::new(Kind::Unseen, what, Value::Null).of_side(side);
-            findings.push(finding.in_call(index));
+            let (side, what) = debtor(*seen, case, call, last);
+            let mut finding = Finding::new(Kind::Unseen, what, Value::Null).in_call(index);
+            finding.side = side;
+            findings.push(finding);
             if last.is_none() {
                 break;
             }
@@ -225,22 +226,28 @@ fn unseen(case: &Case, answers: &[Answer], wire: &Wire) -> Vec<Finding> {
     findings
 }
 
-/// Who owes what should have been seen, and what it is.
-fn debtor(seen: Seen, case: &Case, request: Option<&Transcript>) -> (Side, &'static str) {
+/// Who owes what should have been seen, if somebody does, and what it is.
+fn debtor(
+    seen: Seen,
+    case: &Case,
+    call: &Call,
+    request: Option<&Transcript>,
+) -> (Option<Side>, &'static str) {
     let side = match seen {
         // Nobody can answer what was never asked.
-        _ if request.is_none() => return (Side::Client, "call"),
+        _ if request.is_none() => return (Some(Side::Client), "call"),
         Seen::ResponseCompressed if !request.is_some_and(offers_gzip) => {
-            return (Side::Client, "offer-of-gzip");
+            return (Some(Side::Client), "offer-of-gzip");
         }
-        Seen::ResponseCompressed | Seen::ServerEnds => Side::Server,
+        Seen::ClientResets if request.is_some_and(|seen| has_ended_too_soon(call, seen)) => None,
+        Seen::ResponseCompressed | Seen::ServerEnds => Some(Side::Server),
         Seen::RequestCompressed
         | Seen::ClientResets
         | Seen::SameConnection
-        | Seen::NewConnection => Side::Client,
+        | Seen::NewConnection => Some(Side::Client),
         Seen::PingAnswered => {
             let asked = case.fault.as_ref().map(|fault| fault.of);
-            asked.map_or(Side::Unclear, |of| other(of).into())
+            asked.map(|of| other(of).into())
         }
     };
     (side, seen.name())
@@ -259,7 +266,7 @@ fn is_seen(
         Seen::RequestCompressed => is_compressed(Role::Client),
         Seen::ResponseCompressed => is_compressed(Role::Server),
         Seen::ClientResets => last.reset(Role::Client).is_some(),
-        Seen::ServerEnds => last.end(Role::Server).is_some() || last.reset(Role::Server).is_some(),
+        Seen::ServerEnds => server_has_ended(last),
         Seen::SameConnection => is_same() || before.is_some_and(|b| had_ended(b, last, wire)),
         Seen::NewConnection => before.is_some() && !is_same(),
         Seen::PingAnswered => last.events().any(|event| match event.what {
@@ -267,6 +274,17 @@ fn is_seen(
             _ => false,
         }),
     }
+}
+
+/// Whether the server has ended a call before its client was to cancel it.
+fn has_ended_too_soon(call: &Call, seen: &Transcript) -> bool {
+    let sent = seen.messages(Role::Server).count();
+    server_has_ended(seen)
+        && call.options.cancel_after_messages.is_some_and(|after| sent < after as usize)
+}
+
+fn server_has_ended(call: &Transcript) -> bool {
+    call.end(Role::Server).is_some() || call.reset(Role::Server).is_some()
 }
 
 /// Whether a side had ended a call's connection, as either may at any time, by when the

@@ -30,8 +30,39 @@ const OF_SERVERS_ALONE: [Code; 7] =
 pub struct Testimony {
     /// Whose failure it is.
     pub side: Side,
-    /// What was seen, in words that follow "seen on the wire: ".
-    pub seen: &'static str,
+    /// What was seen.
+    pub seen: Seen,
+}
+
+/// What the bytes show of the side that is to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// A client's request is not the one that it was asked to make.
+    AnotherRequest,
+    /// A client did not end its request, and had room to.
+    RequestNotEnded,
+    /// A server left the client no room for its request.
+    NoRoomForRequest,
+    /// A server had the whole request, and did not end the call in time.
+    NoAnswerInTime,
+    /// A client left the server no room for its answer.
+    NoRoomForAnswer,
+    /// A server's own status passed so, and the client reports it as it came.
+    OwnStatus,
+    /// A server's status message passed so.
+    OwnStatusMessage,
+    /// Another status message passed than a client reports.
+    AnotherStatusMessage,
+    /// A server's details of the status passed so.
+    OwnDetails,
+    /// Other details of the status passed than a client reports.
+    OtherDetails,
+    /// A server's own messages passed so, and the client reports them as they came.
+    OwnMessages,
+    /// A server did not send the metadata so.
+    MetadataNotSent,
+    /// All of the metadata passed, and a client does not report it so.
+    MetadataNotReported,
 }
 
 /// What the bytes say of a call that was not answered as it should be, if they do: what passed
@@ -46,9 +77,7 @@ pub(super) fn testimony(
     let last = transcripts.last().filter(|seen| is_plain && seen.is_whole && !is_altered(seen))?;
     match request(call, last) {
         Request::Unread => None,
-        Request::Another => {
-            Some(of(Side::Client, "its request is not the one that it was asked to make"))
-        }
+        Request::Another => Some(of(Side::Client, Seen::AnotherRequest)),
         Request::AsAsked if is_given_up(answer, last) => waited_for(call, last),
         // What of the request had not passed yet when the server ended the call, nobody knows.
         Request::AsAsked if last.end(Role::Client).is_none() => None,
@@ -59,7 +88,7 @@ pub(super) fn testimony(
     }
 }
 
-const fn of(side: Side, seen: &'static str) -> Testimony {
+const fn of(side: Side, seen: Seen) -> Testimony {
     Testimony { side, seen }
 }
 
@@ -154,29 +183,23 @@ fn waited_for(call: &Call, seen: &Transcript) -> Option<Testimony> {
     };
     if seen.end(Role::Client).is_none() {
         return match has_room(Role::Client) {
-            true => Some(of(Side::Client, "it did not end its request, and had room to")),
-            false => Some(of(Side::Server, "it left the client no room for its request")),
+            true => Some(of(Side::Client, Seen::RequestNotEnded)),
+            false => Some(of(Side::Server, Seen::NoRoomForRequest)),
         };
     }
     if has_room(Role::Server) {
-        return Some(of(
-            Side::Server,
-            "it had the whole request, and did not end the call in time",
-        ));
+        return Some(of(Side::Server, Seen::NoAnswerInTime));
     }
     // Of a client that was asked to read slowly, the window may be shut.
-    call.options
-        .read_delay
-        .is_none()
-        .then(|| of(Side::Client, "it left the server no room for its answer"))
+    call.options.read_delay.is_none().then(|| of(Side::Client, Seen::NoRoomForAnswer))
 }
 
 /// Whose it is that what passed and was reported is not what was expected.
 fn reported(call: &Call, answer: &Answer, seen: &Transcript) -> Option<Testimony> {
     let expect = &call.expect;
     if !expect.codes.contains(&answer.code) {
-        let what = "its own status passed so, and the client reports it as it came";
-        return is_the_servers_to_say(&expect.codes, answer.code).then(|| of(Side::Server, what));
+        return is_the_servers_to_say(&expect.codes, answer.code)
+            .then_some(of(Side::Server, Seen::OwnStatus));
     }
     let trailers = seen.blocks(Role::Server).find(|block| block.ends_stream)?;
     let decoded = percent_decoded(trailers.value("grpc-message").unwrap_or_default());
@@ -188,8 +211,8 @@ fn reported(call: &Call, answer: &Answer, seen: &Transcript) -> Option<Testimony
     if is_wrong(&answer.message) {
         let sent = std::str::from_utf8(&decoded).ok()?;
         return Some(match is_wrong(sent) {
-            true => of(Side::Server, "its status message passed so"),
-            false => of(Side::Client, "another status message passed than it reports"),
+            true => of(Side::Server, Seen::OwnStatusMessage),
+            false => of(Side::Client, Seen::AnotherStatusMessage),
         });
     }
     if let Some(expected) = &expect.status_details
@@ -198,8 +221,8 @@ fn reported(call: &Call, answer: &Answer, seen: &Transcript) -> Option<Testimony
         let name = "grpc-status-details-bin";
         let sent = entries(name, trailers.values(name)).map(|entries| entries.concat());
         return Some(match sent.unwrap_or_default() == *expected {
-            true => of(Side::Client, "other details of the status passed than it reports"),
-            false => of(Side::Server, "its details of the status passed so"),
+            true => of(Side::Client, Seen::OtherDetails),
+            false => of(Side::Server, Seen::OwnDetails),
         });
     }
     // A client may drop messages before an error; whether it should have had them, the bytes
@@ -211,8 +234,7 @@ fn reported(call: &Call, answer: &Answer, seen: &Transcript) -> Option<Testimony
     of_messages.expect.headers.clear();
     of_messages.expect.trailers.clear();
     if !compare::differences(&of_messages, answer).is_empty() {
-        let what = "its own messages passed so, and the client reports them as they came";
-        return Some(of(Side::Server, what));
+        return Some(of(Side::Server, Seen::OwnMessages));
     }
     metadata(call, seen)
 }
@@ -242,8 +264,8 @@ fn metadata(call: &Call, seen: &Transcript) -> Option<Testimony> {
     };
     pairs().next()?;
     Some(match pairs().all(|(name, _)| is_sent(name)) {
-        true => of(Side::Client, "all of the metadata passed, and it does not report it so"),
-        false => of(Side::Server, "it did not send the metadata so"),
+        true => of(Side::Client, Seen::MetadataNotReported),
+        false => of(Side::Server, Seen::MetadataNotSent),
     })
 }
 

@@ -1,6 +1,8 @@
 //! What processes say and how they end.
 
-use std::fmt;
+use std::{fmt, os::unix::process::ExitStatusExt as _, process::ExitStatus};
+
+use nix::sys::signal::Signal;
 
 use crate::text::printable;
 
@@ -18,10 +20,60 @@ pub struct Words {
 /// How a process came to its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Death {
-    /// In words that follow its name: `exited with status 3`.
-    pub how: String,
+    /// How it is gone.
+    pub how: Gone,
     /// What it said.
     pub words: Words,
+}
+
+/// How a process is gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Gone {
+    /// It exited with this status.
+    Exited(i32),
+    /// This signal killed it: its name, or its number where it has none.
+    Killed(String),
+    /// It ended, and the system does not say how.
+    #[default]
+    Ended,
+    /// It is there, and has closed its stdout.
+    ClosedStdout,
+    /// It is there, and no longer accepts connections.
+    Refuses {
+        /// Where it had accepted them.
+        address: String,
+        /// What came of one.
+        why: String,
+    },
+}
+
+impl From<Option<ExitStatus>> for Gone {
+    fn from(status: Option<ExitStatus>) -> Self {
+        let Some(status) = status else { return Self::Ended };
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Exited(code),
+            (None, Some(number)) => Self::Killed(match Signal::try_from(number) {
+                Ok(signal) => signal.to_string(),
+                Err(_) => format!("signal {number}"),
+            }),
+            (None, None) => Self::Ended,
+        }
+    }
+}
+
+/// In words that follow a process's name: `exited with status 3`, `was killed by SIGSEGV`.
+impl fmt::Display for Gone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(formatter, "exited with status {code}"),
+            Self::Killed(signal) => write!(formatter, "was killed by {signal}"),
+            Self::Ended => write!(formatter, "ended"),
+            Self::ClosedStdout => write!(formatter, "closed its stdout"),
+            Self::Refuses { address, why } => {
+                write!(formatter, "no longer accepts connections at {address}: {why}")
+            }
+        }
+    }
 }
 
 /// What is known of a crash, a hang or a breach of the peer protocol beside it.

@@ -10,8 +10,9 @@ use crate::{
 
 /// Whether what came of a stream, or of its connection, is one of these outcomes.
 pub(super) fn lies_within(seen: &StreamSeen, played: &Played, extent: &Extent) -> bool {
-    let is_served =
-        || seen.has_ended && http_status(seen) == Some("200") && status(seen) == Some(Code::OK);
+    if is_beyond(seen, extent) {
+        return false;
+    }
     // A refusal is one, whatever HTTP status it comes with.
     let has_status = || {
         let error = status(seen).filter(|code| *code != Code::OK);
@@ -34,7 +35,7 @@ pub(super) fn lies_within(seen: &StreamSeen, played: &Played, extent: &Extent) -
         let is_over = seen.has_ended || seen.reset.is_some() || !played.goaways.is_empty();
         played.is_late && !is_over && !played.is_closed
     };
-    extent.is_served && is_served()
+    extent.is_served && is_served(seen)
         || has_status()
         || has_http_status()
         || is_reset()
@@ -42,6 +43,16 @@ pub(super) fn lies_within(seen: &StreamSeen, played: &Played, extent: &Extent) -
         || extent.is_closed && played.is_closed
         || extent.is_foreign && is_foreign(seen, played)
         || extent.is_silent && is_silent()
+}
+
+/// Whether none of these outcomes can come any more, whatever becomes of the connection: they
+/// are of a call, which has been answered with status OK instead.
+pub(super) fn is_beyond(seen: &StreamSeen, extent: &Extent) -> bool {
+    extent.statuses != Allowed::Nothing && !extent.is_served && is_served(seen)
+}
+
+fn is_served(seen: &StreamSeen) -> bool {
+    seen.has_ended && http_status(seen) == Some("200") && status(seen) == Some(Code::OK)
 }
 
 /// Whether it is the answer of another protocol than gRPC, and whole. Of gRPC's content type

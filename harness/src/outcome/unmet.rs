@@ -9,7 +9,11 @@ use crosswire_http2::{
 use prost_reflect::{DynamicMessage, prost::Message as _};
 use serde_json::{Value, json};
 
-use super::{decoded, extent::lies_within, field, http_status, is_interim, status};
+use super::{
+    decoded,
+    extent::{is_beyond, lies_within},
+    field, http_status, is_interim, status,
+};
 use crate::{
     observe::{Played, StreamSeen},
     suite::{Code, Codes, Ending, EndingKind, Method, message_value},
@@ -40,6 +44,15 @@ const ANY_OF: &str = "any_of";
 #[must_use]
 pub fn allows(ending: &Ending, method: &Method, played: &Played) -> bool {
     unmet(ending, method, played).next().is_none()
+}
+
+/// Whether this can still come of a connection whose streams are over.
+#[must_use]
+pub fn may_still_come(ending: &Ending, played: &Played) -> bool {
+    let stream = ending.stream.unwrap_or(played.last_stream);
+    let extent = ending.kind.extent();
+    let is_beyond = played.streams.get(&stream).is_some_and(|seen| is_beyond(seen, &extent));
+    ending.is_of_the_connection() && !is_beyond
 }
 
 /// The clauses of an outcome that do not hold of what came, in the order of their weight:

@@ -10,7 +10,7 @@ use crate::{
     judge::{Beliefs, Strictness, judge},
     known::{Known, KnownList, Whose},
     manifest::Peer,
-    observe::{Answer, Death, Observation, Outcome, Remark, Words},
+    observe::{Answer, Death, Gone, Observation, Outcome, Remark, Words},
     pattern::Pattern,
     plan::{Cell, Plan, Trial},
     results::{Judged, Results},
@@ -34,7 +34,7 @@ fn run() -> (Arc<Plan>, Results, Summary) {
                 (_, "rust", "s/known") => answered(2, ""),
                 ("rust", "other", "s/two") => {
                     let words = Words { first: Vec::new(), last: vec!["a\u{1b}b".to_owned()] };
-                    let death = Death { how: "was killed by SIGSEGV".to_owned(), words };
+                    let death = Death { how: Gone::Killed("SIGSEGV".to_owned()), words };
                     Outcome::Crashed { role: Role::Client, death, remarks: Vec::new() }
                 }
                 _ => answered(0, ""),
@@ -176,7 +176,7 @@ fn the_console_shows_failures_then_the_matrix() {
 fn what_does_not_happen_alone_is_run_again_with_its_cell() {
     let (plan, mut results, summary) = run();
     let words = Words::default();
-    let death = Death { how: "exited with status 3".to_owned(), words };
+    let death = Death { how: Gone::Exited(3), words };
     let remarks = vec![Remark::AnsweredAlone { beside: 2 }];
     let outcome = Outcome::Crashed { role: Role::Client, death, remarks };
     let case = &plan.cells[1].trials[1].case;

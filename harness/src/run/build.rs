@@ -6,9 +6,10 @@ use tokio::time::{Instant, timeout};
 
 use super::Context;
 use crate::{
-    child::{Child, Log, Pipes, StopRequest, describe},
+    child::{Child, Log, Pipes, StopRequest},
     event::Event,
     manifest::{Build, Peer},
+    observe::Gone,
     text,
 };
 
@@ -64,7 +65,7 @@ async fn run_build(peer: &Peer, build: &Build, mut context: Context) -> Result<(
         }
         Ok(status) => {
             let words = child.words().await;
-            let how = describe(status);
+            let how = Gone::from(status);
             Err(format!("`{command}` {how}{words}; all of it is in {log_place}"))
         }
         Err(_) => {

@@ -14,11 +14,11 @@ use super::{
     watched::Tapped,
 };
 use crate::{
-    child::{Log, Stopped, describe},
+    child::{Log, Stopped},
     driver::{Client, Server, Setting, StartError},
     event::{Event, Times},
     manifest::Serving,
-    observe::{Observation, Outcome},
+    observe::{Gone, Observation, Outcome},
     plan::Cell,
     role::Role,
     text,
@@ -313,7 +313,7 @@ impl<'a> CellRun<'a> {
         } else if stopped.left_processes {
             format!("left processes behind that did not end within {limit}; they were killed")
         } else if stopped.has_died() {
-            format!("{} when asked to stop", describe(stopped.status))
+            format!("{} when asked to stop", Gone::from(stopped.status))
         } else {
             return;
         };

@@ -8,7 +8,7 @@ use tokio::{
 use super::{link::Link, play::play};
 use crate::{
     observe::{Played, Stalled, Waited},
-    outcome::allows,
+    outcome::{allows, may_still_come},
     suite::{Beside, Call, Ending, Script},
 };
 
@@ -50,7 +50,6 @@ async fn call_beside(target: &str, beside: &Beside, call: &Call) -> Played {
 
 /// Reads until one of these outcomes is there or none can come any more.
 async fn wait_for_end(link: &mut Link, endings: &[&Ending], call: &Call, until: Instant) {
-    let awaits_connection = endings.iter().any(|ending| ending.is_of_the_connection());
     loop {
         let is_enough = endings.iter().any(|ending| allows(ending, &call.method, &link.seen));
         let last_stream = link.seen.last_stream;
@@ -58,7 +57,8 @@ async fn wait_for_end(link: &mut Link, endings: &[&Ending], call: &Call, until: 
             let mut streams = endings.iter().flat_map(|ending| ending.streams(last_stream));
             streams.all(|stream| link.is_stream_over(stream))
         };
-        if is_enough || link.is_over() || (!awaits_connection && are_over()) {
+        let awaits_connection = || endings.iter().any(|ending| may_still_come(ending, &link.seen));
+        if is_enough || link.is_over() || (are_over() && !awaits_connection()) {
             return;
         }
         if timeout_at(until, link.read()).await.is_err() {

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crosswire_http2::codec::Codec;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
@@ -111,6 +112,16 @@ pub struct Method {
 pub enum Compression {
     /// gzip, RFC 1952.
     Gzip,
+}
+
+impl Compression {
+    /// What does it.
+    #[must_use]
+    pub const fn codec(self) -> Codec {
+        match self {
+            Self::Gzip => Codec::Gzip,
+        }
+    }
 }
 
 impl Call {

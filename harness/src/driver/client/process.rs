@@ -17,12 +17,12 @@ use tokio::{
 
 use super::ClientEvent;
 use crate::{
-    child::{Child, Line, Lines, Log, Pipes, StopRequest, Stopped, describe},
+    child::{Child, Line, Lines, Log, Pipes, StopRequest, Stopped},
     driver::{
         Setting, StartError,
         protocol::{BadReply, Errand, Hello, Reply, VERSION, call_line, hello_line, read_reply},
     },
-    observe::{Death, Words},
+    observe::{Death, Gone, Words},
     suite::Call,
     text::{self, count},
 };
@@ -74,8 +74,8 @@ impl Process {
             Ok(Some(Err(BadReply { why, .. }))) => return Err(StartError::Announcement { why }),
             Ok(None) => {
                 let how = match timeout(LAST_REPLIES_LIMIT, child.ended()).await {
-                    Ok(status) => describe(status),
-                    Err(_) => "closed its stdout".to_owned(),
+                    Ok(status) => Gone::from(status).to_string(),
+                    Err(_) => Gone::ClosedStdout.to_string(),
                 };
                 return Err(StartError::Ended { how, words: child.words().await });
             }
@@ -126,10 +126,7 @@ impl Process {
                 let _ = timeout(LAST_REPLIES_LIMIT, self.child.ended()).await;
                 let death = match self.death().await {
                     Some(death) => death,
-                    None => {
-                        let how = "closed its stdout".to_owned();
-                        Death { how, words: self.words().await }
-                    }
+                    None => Death { how: Gone::ClosedStdout, words: self.words().await },
                 };
                 ClientEvent::Ended { death }
             }
@@ -140,7 +137,7 @@ impl Process {
     /// waited for.
     pub(super) async fn death(&mut self) -> Option<Death> {
         let status = self.child.status()?;
-        Some(Death { how: describe(Some(status)), words: self.words().await })
+        Some(Death { how: Some(status).into(), words: self.words().await })
     }
 
     /// What it has said beside its answers.

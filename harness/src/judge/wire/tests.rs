@@ -276,6 +276,19 @@ fn what_a_case_wants_seen_must_be_seen() {
 }
 
 #[test]
+fn nobody_cancels_a_call_that_the_server_ended_before() {
+    for (after, side) in [(1, Some(Side::Client)), (2, None)] {
+        let mut call = get_sequence();
+        call.options.cancel_after_messages = Some(after);
+        call.expect.seen = vec![Seen::ClientResets];
+        let wire = Wire { calls: vec![exchange(REQUEST).calls()], ..Wire::default() };
+        let found = unseen(&case(vec![call]), &[], &wire);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].side, side, "cancelled after {after}");
+    }
+}
+
+#[test]
 fn a_deadline_that_nobody_else_kept_is_not_over_early() {
     let mut silent = Sample::new();
     silent.request(1, REQUEST).client(&reset(1, 8));

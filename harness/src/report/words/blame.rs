@@ -2,7 +2,7 @@
 
 use crate::{
     finding::Side,
-    judge::{Blame, Evidence, Tally},
+    judge::{Blame, Evidence, Seen, Tally},
     text::list,
 };
 
@@ -15,7 +15,7 @@ pub fn evidence(blame: &Blame, server: &str, client: &str) -> String {
         Evidence::Wire => "seen on the wire".to_owned(),
         Evidence::Bytes { seen, is_doubtful } => {
             let doubt = if *is_doubtful { format!("; {EVERY_CELL_FAILS}") } else { String::new() };
-            format!("seen on the wire: {seen}{doubt}")
+            format!("seen on the wire: {}{doubt}", shown(*seen))
         }
         Evidence::Script => "the other side is a script".to_owned(),
         Evidence::Process => "seen of that process itself".to_owned(),
@@ -32,6 +32,25 @@ pub fn evidence(blame: &Blame, server: &str, client: &str) -> String {
             };
             parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
         }
+    }
+}
+
+/// What the bytes show, said of the side that is to blame.
+const fn shown(seen: Seen) -> &'static str {
+    match seen {
+        Seen::AnotherRequest => "its request is not the one that it was asked to make",
+        Seen::RequestNotEnded => "it did not end its request, and had room to",
+        Seen::NoRoomForRequest => "it left the client no room for its request",
+        Seen::NoAnswerInTime => "it had the whole request, and did not end the call in time",
+        Seen::NoRoomForAnswer => "it left the server no room for its answer",
+        Seen::OwnStatus => "its own status passed so, and the client reports it as it came",
+        Seen::OwnStatusMessage => "its status message passed so",
+        Seen::AnotherStatusMessage => "another status message passed than it reports",
+        Seen::OtherDetails => "other details of the status passed than it reports",
+        Seen::OwnDetails => "its details of the status passed so",
+        Seen::OwnMessages => "its own messages passed so, and the client reports them as they came",
+        Seen::MetadataNotReported => "all of the metadata passed, and it does not report it so",
+        Seen::MetadataNotSent => "it did not send the metadata so",
     }
 }
 

@@ -55,7 +55,7 @@ pub fn finding(finding: &Finding) -> String {
         Kind::Breach | Kind::Hang => format!("{}{}", why(got), process::beside(got)),
         Kind::Crash => {
             let side = finding.side.map_or_else(String::new, |side| format!("the {side} "));
-            format!("{side}{}{}", why(got), process::beside(got))
+            format!("{side}{}{}", process::gone(got), process::beside(got))
         }
         Kind::Blocked => why(got),
         Kind::Unsupported if field == "memory" => {

@@ -3,7 +3,28 @@
 use serde_json::Value;
 
 use super::bare;
-use crate::{observe::Words, text::count};
+use crate::{
+    observe::{Gone, Words},
+    text::count,
+};
+
+/// How a process ended, in words that follow its name.
+#[must_use]
+pub(super) fn gone(got: &Value) -> String {
+    let code = got["exit_status"].as_i64().and_then(|code| i32::try_from(code).ok());
+    let how = if let Some(code) = code {
+        Gone::Exited(code)
+    } else if let Some(signal) = got.get("signal") {
+        Gone::Killed(bare(signal))
+    } else if let Some(address) = got.get("refuses_at") {
+        Gone::Refuses { address: bare(address), why: bare(&got["why"]) }
+    } else if got.get("closed").is_some() {
+        Gone::ClosedStdout
+    } else {
+        Gone::Ended
+    };
+    how.to_string()
+}
 
 /// What the processes said, and what came of it when it was tried again; each after a
 /// semicolon.

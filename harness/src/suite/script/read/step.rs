@@ -1,13 +1,10 @@
 //! What the steps of a script send, once they are read.
 
-use std::io::Write as _;
-
 use crosswire_http2::{
     frame::{PREFACE, flag, kind},
     hpack,
     write::prefixed,
 };
-use flate2::{Compression, write::GzEncoder};
 use prost_reflect::{MessageDescriptor, prost::Message as _};
 use serde_json::Value;
 
@@ -19,7 +16,7 @@ use crate::{
     mark::CALL_ENTRY,
     role::Role,
     suite::{
-        AnyOf, Awaited, Codes, Step, StreamRef,
+        AnyOf, Awaited, Codes, Compression, Step, StreamRef,
         json::{read_hex, read_message},
         problem::{Problem, Within as _, each_item},
     },
@@ -182,7 +179,7 @@ impl StepReader<'_> {
 
     fn message(&self, step: &MessageStep) -> Result<Step, Problem> {
         let payload = self.encoded(&step.message).within("message")?;
-        let content = with_prefix(payload, step.flag, step.length, step.gzip);
+        let content = with_prefix(payload, step.flag, step.length, step.compression);
         data(content, &step.sending())
     }
 
@@ -237,7 +234,7 @@ fn block_of(fields: &[(String, String)], opens: bool, flags: u8) -> Step {
 fn message_of(message: &[u8], ends_stream: bool) -> Step {
     Step::Data {
         stream: StreamRef::Current,
-        content: with_prefix(message.to_vec(), None, None, false),
+        content: with_prefix(message.to_vec(), None, None, None),
         ends_stream,
         pieces: Vec::new(),
         padding: None,
@@ -247,7 +244,7 @@ fn message_of(message: &[u8], ends_stream: bool) -> Step {
 
 fn message_hex(step: &MessageHexStep) -> Result<Step, Problem> {
     let payload = read_hex("message_hex", &step.message_hex)?;
-    data(with_prefix(payload, step.flag, step.length, step.gzip), &step.sending())
+    data(with_prefix(payload, step.flag, step.length, step.compression), &step.sending())
 }
 
 fn data_hex(step: &DataHexStep) -> Result<Step, Problem> {
@@ -272,11 +269,18 @@ fn with_prefix(
     payload: Vec<u8>,
     flag: Option<u8>,
     length: Option<u32>,
-    is_zipped: bool,
+    compression: Option<Compression>,
 ) -> Vec<u8> {
-    let payload = if is_zipped { gzip(&payload) } else { payload };
+    let payload = match compression {
+        Some(compression) => compression.codec().compress(&payload),
+        None => payload,
+    };
     let own_length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-    prefixed(flag.unwrap_or(u8::from(is_zipped)), length.unwrap_or(own_length), &payload)
+    prefixed(
+        flag.unwrap_or(u8::from(compression.is_some())),
+        length.unwrap_or(own_length),
+        &payload,
+    )
 }
 
 fn ping(step: PingStep) -> Result<Vec<u8>, Problem> {
@@ -368,10 +372,4 @@ fn sizes(pieces: Option<&Pieces>) -> Result<Vec<usize>, Problem> {
         return Err("more than a frame's length can say").within("pieces");
     }
     Ok(sizes)
-}
-
-fn gzip(payload: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing to memory does not fail.
-    encoder.write_all(payload).and_then(|()| encoder.finish()).unwrap_or_default()
 }

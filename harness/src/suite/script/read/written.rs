@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use crate::{
     input::{OneOrMore, nearest, unknown_field},
     suite::{
-        Codes, Cut, ErrorCode, Settings, fault::Set, json::from_json, problem::Problem,
-        table::fields_of,
+        Codes, Compression, Cut, ErrorCode, Settings, fault::Set, json::from_json,
+        problem::Problem, table::fields_of,
     },
 };
 
@@ -251,9 +251,8 @@ data_step! {
         flag: Option<u8>,
         /// The length in its prefix, true or not.
         length: Option<u32>,
-        /// Compressed, with flag 1.
-        #[serde(default)]
-        gzip: bool,
+        /// How it is compressed, with flag 1.
+        compression: Option<Compression>,
     }
 }
 
@@ -266,9 +265,8 @@ data_step! {
         flag: Option<u8>,
         /// The length in its prefix, true or not.
         length: Option<u32>,
-        /// Compressed, with flag 1.
-        #[serde(default)]
-        gzip: bool,
+        /// How it is compressed, with flag 1.
+        compression: Option<Compression>,
     }
 }
 
