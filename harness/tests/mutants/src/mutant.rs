@@ -261,6 +261,12 @@ mutants! {
         CancelsLate Grpc Client "cancels no call before its first message"
         AnyMethod Grpc Server "takes any HTTP method"
         AnyContentType Grpc Server "takes any content-type"
+        AnyPath Grpc Server "takes any path that it does not know for one of a method"
+        AnyFlag Grpc Both "takes every flag but 1 for 0"
+        IgnoresBadTimeout Grpc Server "takes a timeout that it cannot read for none"
+        IgnoresFragment Grpc Both "takes no notice of a message that is not whole"
+        NoMessageIsEmpty Grpc Server "takes a request without a message for an empty one"
+        RefusesInSilence Grpc Server "does not answer what it refuses"
 
         IgnoresStreamWindow Http2 Both "sends DATA beyond a stream's window"
         IgnoresConnectionWindow Http2 Both "sends DATA beyond the connection's window"
@@ -286,6 +292,7 @@ mutants! {
         GoawayEndsCalls Http2 Client "gives up all calls at a GOAWAY"
         NeverConnectsAgain Http2 Client "keeps to a connection that is lost"
         ConnectsForEachCall Http2 Client "makes a connection for each call"
+        AnyPreface Http2 Server "takes any bytes for the preface"
         GoesOnAfterErrors Http2 Both "goes on after what ends a connection"
         TakesMalformed Http2 Both "takes malformed messages for what they say"
     }

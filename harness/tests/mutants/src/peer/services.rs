@@ -52,6 +52,7 @@ impl Method {
             b"/pb.Outliers/Detect" => Some(Self::Detect),
             b"/FibonacciService/GetSequence" => Some(Self::GetSequence),
             b"/FibonacciService/StreamSequence" => Some(Self::StreamSequence),
+            _ if planted(Mutant::AnyPath) => Some(Self::GetSequence),
             _ => None,
         }
     }

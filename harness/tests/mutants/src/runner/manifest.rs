@@ -96,9 +96,12 @@ impl Subject {
 }
 
 /// The mutants to whom no well-behaved partner gives an occasion, or not for sure.
-const ONLY_SCRIPTS_TELL: [Mutant; 23] = [
+const ONLY_SCRIPTS_TELL: [Mutant; 29] = [
     Mutant::AnyContentType,
+    Mutant::AnyFlag,
     Mutant::AnyMethod,
+    Mutant::AnyPath,
+    Mutant::AnyPreface,
     Mutant::BlamesItself,
     Mutant::CancelsLate,
     Mutant::DeadlineForEachMessage,
@@ -107,12 +110,15 @@ const ONLY_SCRIPTS_TELL: [Mutant; 23] = [
     Mutant::HangsUpAtReset,
     Mutant::Http404IsNotFound,
     Mutant::HttpStatusIsInternal,
+    Mutant::IgnoresBadTimeout,
     Mutant::IgnoresConnectionWindow,
+    Mutant::IgnoresFragment,
     Mutant::IgnoresStreamWindow,
     Mutant::IgnoresTableSize,
     Mutant::InventsCodes,
     Mutant::KeepsFirstField,
     Mutant::LeaksWindowOfCancelled,
+    Mutant::NoMessageIsEmpty,
     Mutant::NoStatusIsSuccess,
     Mutant::ReadsOnlyPacked,
     Mutant::RefusesLongVarints,

@@ -68,7 +68,7 @@ impl Messages {
 
     /// Whether a message has begun and is not whole.
     pub(crate) fn has_fragment(&self) -> bool {
-        self.reader.fragment().is_some()
+        self.reader.fragment().is_some() && !planted(Mutant::IgnoresFragment)
     }
 
     /// Whether the message that has begun is going to be too long.
@@ -87,7 +87,11 @@ fn payload(message: Message, encoding: Option<&[u8]>) -> Result<Vec<u8>, Status>
         () => message.length as usize > MAX_MESSAGE_BYTES,
     };
     let Some(payload) = message.payload.filter(|_| !is_long) else { return Err(too_long()) };
-    match (message.flag, encoding) {
+    let flag = match message.flag {
+        2.. if planted(Mutant::AnyFlag) => 0,
+        flag => flag,
+    };
+    match (flag, encoding) {
         (0, _) => Ok(payload.to_vec()),
         (1, Some(b"gzip")) if planted(Mutant::RefusesGzip) || planted(Mutant::KnowsNoGzip) => {
             Err(Status::new(code::UNIMPLEMENTED, "gzip is not known here"))

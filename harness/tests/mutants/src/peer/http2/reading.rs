@@ -7,7 +7,7 @@ use crosswire::role::Role;
 use crosswire_http2::{
     block::{Block, BlockError, BlockReader, Taken},
     error,
-    frame::{Frame, FrameError, FrameReader, GoAway, flag, kind},
+    frame::{Frame, FrameError, FrameReader, GoAway, PREFACE, flag, kind},
     hpack::{Field, HeaderDecoder},
     settings::{
         DEFAULT_MAX_FRAME_BYTES, ENABLE_PUSH, GREATEST_WINDOW_BYTES, HEADER_TABLE_SIZE,
@@ -67,7 +67,9 @@ pub(super) fn read(
     mut socket: TcpStream,
     accept: impl Fn(&Arc<Connection>, u32, Vec<Field>),
 ) {
+    let mut preface = if planted(Mutant::AnyPreface) { PREFACE.len() } else { 0 };
     let mut frames = match connection.role {
+        Role::Server if preface > 0 => FrameReader::of_server(),
         Role::Server => FrameReader::of_client(),
         Role::Client => FrameReader::of_server(),
     };
@@ -87,7 +89,11 @@ pub(super) fn read(
     loop {
         match socket.read(&mut bytes) {
             Ok(0) | Err(_) => return,
-            Ok(length) => frames.push(&bytes[..length]),
+            Ok(length) => {
+                let skipped = preface.min(length);
+                preface -= skipped;
+                frames.push(&bytes[skipped..length]);
+            }
         }
         loop {
             let announced = frames.announced();

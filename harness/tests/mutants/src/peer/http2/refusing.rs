@@ -19,6 +19,9 @@ const PAGE: &[u8] = b"<html><body>What is this?</body></html>";
 impl State {
     /// Refuses what came on a stream, because it is malformed.
     pub(super) fn refuse_malformed(&mut self, id: u32) {
+        if planted(Mutant::RefusesInSilence) {
+            return;
+        }
         // A page needs room, as all DATA does.
         let has_room = self.send_window.min(self.streams.get(&id).map_or(0, |one| one.send_window))
             >= PAGE.len() as i64;

@@ -98,7 +98,7 @@ impl SequenceResponse {
         let mut element = Vec::new();
         read(message, |number, value| match (number, value) {
             (1, Value::Varint(_)) if planted(Mutant::ReadsOnlyPacked) => Ok(()),
-            (1, value) => read_integers(&mut element, value),
+            (1, value @ (Value::Varint(_) | Value::Bytes(_))) => read_integers(&mut element, value),
             _ if refuses_fields() => Err(Malformed),
             _ => Ok(()),
         })?;

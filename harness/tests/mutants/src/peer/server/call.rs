@@ -105,6 +105,9 @@ impl Call<'_> {
         });
         let (directions, method, request) = match answered {
             Ok(answered) => answered,
+            Err(refusal) if planted(Mutant::RefusesInSilence) && refusal.is_said() => {
+                return Ok(());
+            }
             Err(Refusal::Status(status)) => {
                 response.end(&status)?;
                 return stop_request(connection, stream);

@@ -15,6 +15,13 @@ pub(super) enum Refusal {
     Ended(Ended),
 }
 
+impl Refusal {
+    /// Whether the client is to be told.
+    pub(super) const fn is_said(&self) -> bool {
+        !matches!(self, Self::Ended(_))
+    }
+}
+
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
         Self::Status(status)

@@ -47,7 +47,10 @@ impl Head {
             || Status::new(bad_timeout(), "grpc-timeout is not 1 to 8 digits and a unit");
         let timeout = match value(fields, "grpc-timeout") {
             None => None,
-            Some(value) => Some(timeout::parse(value).ok_or_else(malformed)?),
+            Some(value) => match timeout::parse(value) {
+                None if planted(Mutant::IgnoresBadTimeout) => None,
+                timeout => Some(timeout.ok_or_else(malformed)?),
+            },
         };
         let offers = value(fields, "grpc-accept-encoding").unwrap_or_default();
         let encoding = value(fields, "grpc-encoding").map(<[u8]>::to_vec);
@@ -97,6 +100,9 @@ impl Head {
             && self.encoding.as_ref().is_some_and(is_unknown)
         {
             return Err(Status::new(code::INTERNAL, "an encoding that is not known here").into());
+        }
+        if planted(Mutant::NoMessageIsEmpty) {
+            return Ok(request.unwrap_or_default());
         }
         request.ok_or_else(|| Status::new(code::INTERNAL, "the request has no message").into())
     }
