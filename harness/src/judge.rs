@@ -7,7 +7,7 @@ mod script;
 mod wire;
 mod witness;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub use witness::{Seen, Testimony};
 use crate::{
     contract::Level,
     finding::{Effect, Explanation, Finding, Kind, Side},
-    observe::{Answer, Gone, Observation, Outcome, Remark, Words},
+    observe::{Answer, Gone, Misstep, Observation, Outcome, Remark, Words},
     rules::Violation,
     suite::{Call, Case},
     text::shorten,
@@ -289,9 +289,15 @@ fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {
         Outcome::Refused { why } => {
             of(Kind::RefusedFeature, &shorten(why, MOST_QUOTED)).of_side(Side::Client)
         }
-        Outcome::Malformed { why, .. } => of(Kind::Breach, why).of_side(Side::Client),
-        Outcome::Hung { why, words, .. } => {
-            let mut finding = of(Kind::Hang, why);
+        Outcome::Malformed { misstep, .. } => {
+            Finding::new(Kind::Breach, Value::Null, misstep_value(misstep)).of_side(Side::Client)
+        }
+        Outcome::Hung { timeout, grace, stray, words, .. } => {
+            let waited = json!({ "timeout_ms": millis(*timeout), "grace_ms": millis(*grace) });
+            let mut finding = Finding::new(Kind::Hang, Value::Null, waited);
+            if let Some(stray) = stray {
+                finding.got["stray"] = stray.as_str().into();
+            }
             for (role, words) in words.iter().filter(|(_, words)| !words.is_empty()) {
                 finding.got["words"][role.to_string()] = words_value(words);
             }
@@ -323,6 +329,21 @@ fn gone_value(how: &Gone) -> Value {
         Gone::ClosedStdout => json!({ "closed": "stdout" }),
         Gone::Refuses { address, why } => json!({ "refuses_at": address, "why": why }),
     }
+}
+
+fn misstep_value(misstep: &Misstep) -> Value {
+    match misstep {
+        Misstep::BadLine { problem, line } => {
+            json!({ "breach": "bad-line", "problem": problem, "line": line })
+        }
+        Misstep::UnknownCall(call) => json!({ "breach": "unknown-call", "call": call }),
+        Misstep::AnsweredTwice(call) => json!({ "breach": "answered-twice", "call": call }),
+        Misstep::HelloTwice => json!({ "breach": "hello-twice" }),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn words_value(Words { first, last }: &Words) -> Value {

@@ -5,7 +5,7 @@ mod scripted;
 
 use std::time::Duration;
 
-pub use process::{Death, Gone, Remark, Words};
+pub use process::{Death, Gone, Misstep, Remark, Words};
 pub use scripted::{Answered, Instead, Played, ShutWindow, Stalled, StreamSeen, Waited};
 
 use crate::{
@@ -85,14 +85,18 @@ pub enum Outcome {
     /// A peer broke the peer protocol.
     Malformed {
         /// How.
-        why: String,
+        misstep: Misstep,
         /// What came of it when it was tried again.
         remarks: Vec<Remark>,
     },
     /// There was no answer in time.
     Hung {
-        /// How long was waited, and what was seen meanwhile.
-        why: String,
+        /// How long the calls might take.
+        timeout: Duration,
+        /// How long was waited beyond that.
+        grace: Duration,
+        /// What the client has said meanwhile that is no answer.
+        stray: Option<String>,
         /// What the processes say that run.
         words: Vec<(Role, Words)>,
         /// What came of it when it was tried again.
@@ -117,8 +121,8 @@ pub enum Outcome {
 impl Outcome {
     /// A breach of the peer protocol, of which nothing else is known.
     #[must_use]
-    pub const fn malformed(why: String) -> Self {
-        Self::Malformed { why, remarks: Vec::new() }
+    pub const fn malformed(misstep: Misstep) -> Self {
+        Self::Malformed { misstep, remarks: Vec::new() }
     }
 
     /// What is known of it beside it.

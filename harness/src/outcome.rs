@@ -13,7 +13,7 @@ pub use unmet::{Unmet, allows, may_still_come, unmet};
 use crate::{
     observe::{Answered, Instead, Played, ShutWindow, Stalled, StreamSeen, Waited},
     suite::{Code, Method, Step, message_value},
-    text::shorten,
+    text::{percent_decoded, shorten},
 };
 
 /// How much of a text is kept.
@@ -27,7 +27,7 @@ const MOST_MESSAGES: usize = 3;
 pub fn stalled_value(stalled: &Stalled, steps: &[Step]) -> Value {
     let mut value = match &stalled.waited {
         Waited::Connection(why) => json!({ "awaited": "connection", "why": why }),
-        Waited::ForOne(awaited) => json!({ "awaited": awaited.to_string() }),
+        Waited::ForOne(awaited) => json!({ "awaited": awaited }),
         Waited::ForRoom(windows) => {
             let windows: Value = windows.iter().map(window_value).collect();
             json!({ "awaited": "room", "windows": windows })
@@ -51,8 +51,13 @@ pub fn stalled_value(stalled: &Stalled, steps: &[Step]) -> Value {
 }
 
 fn window_value(window: &ShutWindow) -> Value {
-    let ShutWindow { stream, left_bytes, sent_bytes, .. } = window;
-    json!({ "stream": stream, "left_bytes": left_bytes, "sent_bytes": sent_bytes })
+    let ShutWindow { stream, left_bytes, sent_bytes, since } = window;
+    json!({
+        "stream": stream,
+        "left_bytes": left_bytes,
+        "sent_bytes": sent_bytes,
+        "since_ms": u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+    })
 }
 
 fn instead_value(instead: &Instead) -> Value {
@@ -126,7 +131,8 @@ fn stream_value(method: &Method, seen: &StreamSeen) -> Map<String, Value> {
             None => add("grpc_status", short(text).into()),
         };
         if let Some(message) = field(seen, "grpc-message").filter(|message| !message.is_empty()) {
-            add("message", short(message).into());
+            let decoded = percent_decoded(message.as_bytes());
+            add("message", short(&String::from_utf8_lossy(&decoded)).into());
         }
     } else if seen.has_ended {
         add("end", "without-status".into());

@@ -17,7 +17,7 @@ use crate::{
     child::Stopped,
     feature::ClientFeature,
     manifest::ClientSpec,
-    observe::{Answer, Death, Played, Words},
+    observe::{Answer, Death, Misstep, Played, Words},
     suite::Call,
 };
 
@@ -60,7 +60,7 @@ pub enum ClientEvent {
         /// The id in its line, if there is one.
         id: Option<u64>,
         /// How.
-        why: String,
+        misstep: Misstep,
     },
     /// It is gone, or cannot be heard any more.
     Ended {

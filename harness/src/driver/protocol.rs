@@ -75,8 +75,14 @@ pub(super) enum Reply {
 pub(super) struct BadReply {
     /// The id in it, if it has one.
     pub(super) id: Option<u64>,
-    pub(super) why: String,
+    /// What is wrong with it.
+    pub(super) problem: String,
+    /// Its beginning.
+    pub(super) line: String,
 }
+
+/// How much of a bad line is quoted, in characters.
+const MOST_QUOTED: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -100,19 +106,23 @@ struct RawResult {
 #[derive(Deserialize)]
 struct RawStatus {
     #[serde(deserialize_with = "code")]
-    code: i32,
+    code: Code,
     #[serde(default)]
     message: String,
     #[serde(default)]
     details: String,
 }
 
-/// A library may hold a code without a sign: then 2^32 - 1 is what came as -1.
-fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
-    let number = i64::deserialize(deserializer)?;
+/// A library may hold a code without a sign: then 2^32 - 1 is what came as -1. And it may give
+/// what is no number at all, which is its finding and no breach of its adapter's: `null`.
+fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
+    let Some(number) = Option::<i64>::deserialize(deserializer)? else {
+        return Ok(Code::NO_NUMBER);
+    };
     let signed = i32::try_from(number).ok();
     signed
         .or_else(|| u32::try_from(number).ok().map(u32::cast_signed))
+        .map(Code)
         .ok_or_else(|| D::Error::custom(format!("a status code of 32 bits, not {number}")))
 }
 
@@ -214,23 +224,24 @@ pub(super) fn read_reply(line: &[u8]) -> Option<Result<Reply, BadReply>> {
         Ok(reply) => read_parts(reply),
         Err(error) => {
             let value: Value = serde_json::from_slice(line).ok()?;
-            let why = shorten(&printable(&error.to_string()), 200);
-            Err(BadReply { id: find_id(&value), why })
+            Err((find_id(&value), error.to_string()))
         }
     };
-    Some(reply.map_err(|BadReply { id, why }| {
-        let quoted = shorten(&printable(&String::from_utf8_lossy(line)), 200);
-        BadReply { id, why: format!("the client's line is no valid answer: {why}: {quoted}") }
+    Some(reply.map_err(|(id, problem)| BadReply {
+        id,
+        problem: shorten(&printable(&problem), MOST_QUOTED),
+        line: shorten(&printable(&String::from_utf8_lossy(line)), MOST_QUOTED),
     }))
 }
 
-fn read_parts(reply: RawReply) -> Result<Reply, BadReply> {
+/// The parts of a reply; or the id of what cannot be read, and what is wrong with it.
+fn read_parts(reply: RawReply) -> Result<Reply, (Option<u64>, String)> {
     match reply {
         RawReply::Hello(hello) => Ok(Reply::Hello(hello)),
         RawReply::Unsupported { id, why } => Ok(Reply::Unsupported { id, why }),
         RawReply::Result(raw) => {
             let id = raw.id;
-            let answer = read_answer(raw).map_err(|why| BadReply { id: Some(id), why })?;
+            let answer = read_answer(raw).map_err(|problem| (Some(id), problem))?;
             Ok(Reply::Result { id, answer })
         }
     }
@@ -248,7 +259,7 @@ fn read_answer(raw: RawResult) -> Result<Answer, String> {
         .collect::<Result<_, _>>()?;
     Ok(Answer {
         messages,
-        code: Code(raw.status.code),
+        code: raw.status.code,
         message: raw.status.message,
         details: decode("status.details", &raw.status.details)?,
         headers: raw.headers,
@@ -287,7 +298,7 @@ mod tests {
         ] {
             let error = read_reply(line.as_bytes()).unwrap().unwrap_err();
             assert_eq!(error.id, id, "{line}");
-            assert!(error.why.contains(expected), "{line}: {}", error.why);
+            assert!(error.problem.contains(expected), "{line}: {}", error.problem);
         }
     }
 

@@ -185,7 +185,7 @@ mod tests {
         };
         assert_eq!(stalled(Waited::ForOne(awaited.clone()), false), [Value::Null; 0]);
         let late = json!({
-            "awaited": "WINDOW_UPDATE", "step": 2, "instead": ["connection-ended"], "late": true,
+            "awaited": ["window-update"], "step": 2, "instead": ["connection-ended"], "late": true,
         });
         assert_eq!(stalled(Waited::ForOne(awaited), true), [late]);
         let unreached = stalled(Waited::Connection(Some("refused".to_owned())), false);

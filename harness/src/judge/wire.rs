@@ -27,6 +27,12 @@ pub(super) fn judge(
     wire: &Wire,
     strictness: Strictness,
 ) {
+    // A script that stopped at a limit of ours shows nothing of its client.
+    if let Some(Waited::ForLess(limit)) = wire.stalled.as_ref().map(|stalled| &stalled.waited) {
+        judgement.findings =
+            vec![Finding::new(Kind::Unsupported, Value::Null, json!({ "beyond": limit }))];
+        return;
+    }
     let outcome = &observation.outcome;
     let answers = match outcome {
         Outcome::Answered(answers) => &answers[..],
@@ -176,7 +182,7 @@ fn fault_that_never_struck(case: &Case, wire: &Wire) -> Option<Finding> {
 /// too long is nobody's.
 fn script_in_vain(case: &Case, wire: &Wire) -> Option<Finding> {
     let stalled = wire.stalled.as_ref()?;
-    let side = match stalled.waited {
+    let side = match &stalled.waited {
         Waited::ForNothing | Waited::ForLess(_) => Side::Unclear,
         Waited::Connection(_) | Waited::ForOne(_) | Waited::ForRoom(_) => Side::Client,
     };

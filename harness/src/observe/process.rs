@@ -76,6 +76,24 @@ impl fmt::Display for Gone {
     }
 }
 
+/// How a client broke the peer protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Misstep {
+    /// A line is no valid answer.
+    BadLine {
+        /// What is wrong with it.
+        problem: String,
+        /// Its beginning.
+        line: String,
+    },
+    /// It answered a call that it was not given.
+    UnknownCall(u64),
+    /// It answered a call again.
+    AnsweredTwice(u64),
+    /// It introduced itself again.
+    HelloTwice,
+}
+
 /// What is known of a crash, a hang or a breach of the peer protocol beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remark {

@@ -4,8 +4,10 @@ use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde_json::{Value, json};
 
 use super::{
-    Breach, Exchange, RULES, malformed::is_malformed_http2, request::MOST_WAITED,
-    response::status_of,
+    Breach, Exchange, RULES,
+    malformed::is_malformed_http2,
+    request::MOST_WAITED,
+    response::{message_not_offered, status_of},
 };
 use crate::{
     contract::Level,
@@ -132,6 +134,8 @@ fn other_code(
                 || exchange.ends_within_a_message()
         }
         Code::INTERNAL if has_large_fields(exchange) => true,
+        // A client cannot read what it did not offer (gRPC, `compression.md`).
+        Code::INTERNAL if message_not_offered(exchange).is_some() => true,
         // What is left of a message says nothing, and how to say that is nowhere written;
         // nor is what to make of a status in a response that is not gRPC's.
         Code::INTERNAL | Code::UNKNOWN => {

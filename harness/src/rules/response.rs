@@ -154,21 +154,29 @@ pub(super) fn details_agree_with_the_status(exchange: &Exchange<'_>) -> Vec<Brea
 /// A response's message is compressed with what the request offered. Of a client that
 /// offers nothing, nobody knows what it lacks; and to name an encoding compresses nothing.
 pub(super) fn encoding_was_offered(exchange: &Exchange<'_>) -> Vec<Breach> {
-    let offers: Vec<&[u8]> = exchange
+    if offers(exchange).next().is_none() {
+        return Vec::new();
+    }
+    let Some((event, encoding)) = message_not_offered(exchange) else { return Vec::new() };
+    vec![Breach::of(event, "encoding-not-offered").but_got(text(encoding))]
+}
+
+/// The first message of a response that is compressed with what the request did not offer.
+pub(super) fn message_not_offered<'a>(exchange: &Exchange<'a>) -> Option<(&'a Event, &'a [u8])> {
+    let encoding = exchange.transcript.encoding(Role::Server)?;
+    let is_offered = encoding.eq_ignore_ascii_case(b"identity")
+        || offers(exchange).any(|offer| offer.eq_ignore_ascii_case(encoding));
+    let mut messages = exchange.transcript.messages(Role::Server);
+    let (event, _) = messages.find(|(_, message)| message.flag == 1)?;
+    (!is_offered).then_some((event, encoding))
+}
+
+/// What a request offers to read.
+fn offers<'a>(exchange: &Exchange<'a>) -> impl Iterator<Item = &'a [u8]> {
+    exchange
         .values(Role::Client, "grpc-accept-encoding")
         .flat_map(|(_, value)| value.split(|byte| *byte == b','))
         .map(<[u8]>::trim_ascii)
-        .collect();
-    let Some(encoding) = exchange.transcript.encoding(Role::Server) else { return Vec::new() };
-    let is_offered = encoding.eq_ignore_ascii_case(b"identity")
-        || offers.iter().any(|offer| offer.eq_ignore_ascii_case(encoding));
-    if offers.is_empty() || is_offered {
-        return Vec::new();
-    }
-    let mut messages = exchange.transcript.messages(Role::Server);
-    let compressed = messages.find(|(_, message)| message.flag == 1);
-    let breach = |event| Breach::of(event, "encoding-not-offered").but_got(text(encoding));
-    compressed.map(|(event, _)| breach(event)).into_iter().collect()
 }
 
 /// A status that comes while the request goes on is followed by

@@ -258,8 +258,8 @@ impl<'a> CellRun<'a> {
             if let Some(stopped) = stopped {
                 self.note_stop(Role::Client, &stopped);
             }
-            for (trial, why) in breaches {
-                self.observed((trial, Observation::of(Outcome::malformed(why))));
+            for (trial, misstep) in breaches {
+                self.observed((trial, Observation::of(Outcome::malformed(misstep))));
             }
             tapped = Some(its_tapped);
         }

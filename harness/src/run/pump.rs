@@ -20,11 +20,10 @@ use crate::{
     driver::{Client, ClientEvent, Errand},
     event::Event,
     mark::CALL_ENTRY,
-    observe::{Answer, Death, Observation, Outcome, Wire},
+    observe::{Answer, Death, Misstep, Observation, Outcome, Wire},
     plan::{Cell, Trial},
     role::Role,
     suite::Code,
-    text,
 };
 
 /// Status codes that a library gives when its connection is lost. After one of them, if
@@ -349,10 +348,10 @@ impl<'a> Pump<'a> {
             ClientEvent::Refused { id, why } => {
                 self.heard(id, Err(Outcome::Refused { why }), observe)
             }
-            ClientEvent::Malformed { id: Some(id), why } => {
-                self.heard(id, Err(Outcome::malformed(why)), observe)
+            ClientEvent::Malformed { id: Some(id), misstep } => {
+                self.heard(id, Err(Outcome::malformed(misstep)), observe)
             }
-            ClientEvent::Malformed { id: None, why } => Some(self.unattributed(why)),
+            ClientEvent::Malformed { id: None, misstep } => Some(self.unattributed(misstep)),
             ClientEvent::Ended { death } => Some(self.died(Role::Client, death)),
         }
     }
@@ -366,7 +365,7 @@ impl<'a> Pump<'a> {
         observe: &mut impl FnMut(Observed),
     ) -> Option<Incident> {
         let Some(given) = self.given.get_mut(&id) else {
-            return Some(self.unattributed(unknown_id(id)));
+            return Some(self.unattributed(Misstep::UnknownCall(id)));
         };
         let (trial, call) = (given.trial, given.call);
         if std::mem::replace(&mut given.is_answered, true) {
@@ -405,7 +404,7 @@ impl<'a> Pump<'a> {
         trial: usize,
         observe: &mut impl FnMut(Observed),
     ) -> Option<Incident> {
-        let outcome = Outcome::malformed(repeated_id(id));
+        let outcome = Outcome::malformed(Misstep::AnsweredTwice(id));
         self.decided(trial, outcome.clone(), observe);
         self.repetitions += 1;
         if self.repetitions < MOST_REPETITIONS {
@@ -470,8 +469,8 @@ impl<'a> Pump<'a> {
     }
 
     /// A breach of the protocol that names no call.
-    fn unattributed(&mut self, why: String) -> Incident {
-        self.incident(Outcome::malformed(why), true)
+    fn unattributed(&mut self, misstep: Misstep) -> Incident {
+        self.incident(Outcome::malformed(misstep), true)
     }
 
     fn died(&mut self, role: Role, death: Death) -> Incident {
@@ -501,20 +500,13 @@ impl<'a> Pump<'a> {
             until_suspect.rotate_right(1);
         }
         let waited = self.in_flight.first().map_or(Duration::ZERO, |f| f.deadline - f.started);
-        let stray =
-            self.client.stray_output().map(|stray| format!("; {stray}")).unwrap_or_default();
-        let why = format!(
-            "no answer within {} (the call's timeout of {} and {} of grace){stray}",
-            text::duration(waited),
-            text::duration(waited.saturating_sub(grace)),
-            text::duration(grace),
-        );
+        let (timeout, stray) = (waited.saturating_sub(grace), self.client.stray_output());
         let words = vec![
             (Role::Client, self.client.words().await),
             (Role::Server, self.tapped.server.words().await),
         ];
         let words = words.into_iter().filter(|(_, words)| !words.is_empty()).collect();
-        self.incident(Outcome::Hung { why, words, remarks: Vec::new() }, false)
+        self.incident(Outcome::Hung { timeout, grace, stray, words, remarks: Vec::new() }, false)
     }
 
     fn incident(&mut self, outcome: Outcome, server_is_fine: bool) -> Incident {
@@ -542,26 +534,28 @@ impl<'a> Pump<'a> {
     pub(super) async fn finish(
         self,
         limit: Duration,
-    ) -> (Tapped, Vec<(usize, String)>, Option<Stopped>) {
+    ) -> (Tapped, Vec<(usize, Misstep)>, Option<Stopped>) {
         let (late, stopped) = self.client.finish(limit).await;
         let breaches = late
             .into_iter()
             .filter_map(|event| {
                 let given = |id: &u64| self.given.get(id);
-                let (trial, why) = match &event {
+                let (trial, misstep) = match &event {
                     ClientEvent::Answered { id, .. }
                     | ClientEvent::Played { id, .. }
                     | ClientEvent::Refused { id, .. } => match given(id) {
-                        Some(call) if call.is_answered => (Some(call.trial), repeated_id(*id)),
+                        Some(call) if call.is_answered => {
+                            (Some(call.trial), Misstep::AnsweredTwice(*id))
+                        }
                         Some(_) => return None,
-                        None => (None, unknown_id(*id)),
+                        None => (None, Misstep::UnknownCall(*id)),
                     },
-                    ClientEvent::Malformed { id, why } => {
-                        (id.as_ref().and_then(given).map(|call| call.trial), why.clone())
+                    ClientEvent::Malformed { id, misstep } => {
+                        (id.as_ref().and_then(given).map(|call| call.trial), misstep.clone())
                     }
                     ClientEvent::Ended { .. } => return None,
                 };
-                Some((trial.or(self.last_decided)?, why))
+                Some((trial.or(self.last_decided)?, misstep))
             })
             .collect();
         (self.tapped, breaches, stopped)
@@ -579,12 +573,4 @@ async fn until(time: Option<Instant>) {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
-}
-
-fn unknown_id(id: u64) -> String {
-    format!("the client answered a call {id} that it was not given")
-}
-
-fn repeated_id(id: u64) -> String {
-    format!("the client answered call {id} more than once")
 }

@@ -152,7 +152,7 @@ impl<'a> CellRun<'a> {
         let late = || came_after(&incident.outcome);
         let explanation = match &incident.outcome {
             Outcome::Malformed { .. } => {
-                breaches.into_iter().next().map(|(_, why)| Outcome::malformed(why))
+                breaches.into_iter().next().map(|(_, misstep)| Outcome::malformed(misstep))
             }
             Outcome::Crashed { role: Role::Client, .. } => {
                 client.is_some_and(|client| client.has_died()).then(late)

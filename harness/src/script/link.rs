@@ -579,6 +579,9 @@ impl Link {
         let reader = self.readers.entry(frame.stream).or_default();
         reader.push(frame.content_offset(), content, |_, message| complete.push(message));
         self.keep(content.len() + complete.len() * OVERHEAD_BYTES);
+        if let Some(long) = complete.iter().find(|message| message.payload.is_none()) {
+            self.exceed(format!("a message of {} bytes", long.length));
+        }
         if let Some(seen) = self.stream(frame.stream) {
             seen.messages.extend(complete);
         }

@@ -49,6 +49,9 @@ impl Code {
     pub const INTERNAL: Self = Self(13);
     /// The server cannot be reached.
     pub const UNAVAILABLE: Self = Self(14);
+    /// What a library gave that is no number of 32 bits. No peer can mean it: gRPC's codes are
+    /// not negative.
+    pub const NO_NUMBER: Self = Self(i32::MIN);
     /// It is not known who the caller is.
     pub const UNAUTHENTICATED: Self = Self(16);
 
@@ -97,6 +100,7 @@ impl fmt::Display for Code {
         let name = usize::try_from(self.0).ok().and_then(|number| NAMES.get(number));
         match name {
             Some(name) => formatter.write_str(name),
+            None if *self == Self::NO_NUMBER => formatter.write_str("no number"),
             None => write!(formatter, "code {}", self.0),
         }
     }

@@ -7,7 +7,7 @@ use crosswire_http2::{
     settings,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// An error code of HTTP/2. Shown by its name, if it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,16 @@ impl ErrorCode {
 impl fmt::Display for ErrorCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&error_name(self.0))
+    }
+}
+
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = error_name(self.0);
+        match Self::from_name(&name) {
+            Some(_) => serializer.serialize_str(&name),
+            None => serializer.serialize_u32(self.0),
+        }
     }
 }
 

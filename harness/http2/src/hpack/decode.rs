@@ -21,8 +21,9 @@ const MAX_FIELDS_BYTES: usize = 1 << 20;
 /// side allows it; whoever fills it beyond this is not followed any more.
 const MAX_TABLE_BYTES: usize = 1 << 20;
 
-/// How many bytes may follow the first of a number: as many as 32 bits need.
-const MAX_NUMBER_BYTES: u32 = 5;
+/// How many bytes may follow the first of a number. As many as 32 bits need are 5; a sender
+/// may write more, which add nothing (RFC 7541, section 5.1, leaves the limit to who reads).
+const MAX_NUMBER_BYTES: u32 = 9;
 
 /// A block cannot be decoded. No later block of its direction can be, either.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -33,13 +34,13 @@ impl HeaderError {
     /// Whether the block may be right, and is only more than is followed here.
     #[must_use]
     pub const fn is_our_limit(&self) -> bool {
-        matches!(self.0, Malformed::LongTable)
+        matches!(self.0, Malformed::LongTable | Malformed::LongNumber)
     }
 }
 
 const fn how(wrong: &Malformed) -> &'static str {
     match wrong {
-        Malformed::LongTable => "cannot be followed",
+        Malformed::LongTable | Malformed::LongNumber => "cannot be followed",
         _ => "is no HPACK",
     }
 }
@@ -51,6 +52,8 @@ pub(super) enum Malformed {
     Cut,
     #[error("a number has more than 32 bits")]
     Number,
+    #[error("a number has more than {MAX_NUMBER_BYTES} bytes after the first")]
+    LongNumber,
     #[error("there is no entry {0} in the table")]
     Index(u32),
     #[error("a string has no such Huffman code, or the wrong padding")]
@@ -176,7 +179,10 @@ impl<'a> Reader<'a> {
                 return u32::try_from(number).map_err(|_| Malformed::Number);
             }
         }
-        Err(Malformed::Number)
+        Err(match u32::try_from(number) {
+            Ok(_) => Malformed::LongNumber,
+            Err(_) => Malformed::Number,
+        })
     }
 
     /// A string, as it is or with Huffman's code (section 5.2).

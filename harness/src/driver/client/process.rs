@@ -22,7 +22,7 @@ use crate::{
         Setting, StartError,
         protocol::{BadReply, Errand, Hello, Reply, VERSION, call_line, hello_line, read_reply},
     },
-    observe::{Death, Gone, Words},
+    observe::{Death, Gone, Misstep, Words},
     suite::Call,
     text::{self, count},
 };
@@ -71,7 +71,10 @@ impl Process {
                 let why = "it answered before it said hello".to_owned();
                 return Err(StartError::Announcement { why });
             }
-            Ok(Some(Err(BadReply { why, .. }))) => return Err(StartError::Announcement { why }),
+            Ok(Some(Err(BadReply { problem, line, .. }))) => {
+                let why = format!("the line is no valid answer: {problem}: {line}");
+                return Err(StartError::Announcement { why });
+            }
             Ok(None) => {
                 let how = match timeout(LAST_REPLIES_LIMIT, child.ended()).await {
                     Ok(status) => Gone::from(status).to_string(),
@@ -188,10 +191,10 @@ fn event_of(reply: Result<Reply, BadReply>) -> ClientEvent {
     match reply {
         Ok(Reply::Result { id, answer }) => ClientEvent::Answered { id, answer },
         Ok(Reply::Unsupported { id, why }) => ClientEvent::Refused { id, why },
-        Ok(Reply::Hello(_)) => {
-            ClientEvent::Malformed { id: None, why: "the client said hello twice".to_owned() }
+        Ok(Reply::Hello(_)) => ClientEvent::Malformed { id: None, misstep: Misstep::HelloTwice },
+        Err(BadReply { id, problem, line }) => {
+            ClientEvent::Malformed { id, misstep: Misstep::BadLine { problem, line } }
         }
-        Err(BadReply { id, why }) => ClientEvent::Malformed { id, why },
     }
 }
 

@@ -52,7 +52,8 @@ pub fn finding(finding: &Finding) -> String {
             "the client says that it does not support this, and announced all that the case needs: {}",
             why(got)
         ),
-        Kind::Breach | Kind::Hang => format!("{}{}", why(got), process::beside(got)),
+        Kind::Breach => format!("{}{}", process::misstep(got), process::beside(got)),
+        Kind::Hang => format!("{}{}", process::hang(got), process::beside(got)),
         Kind::Crash => {
             let side = finding.side.map_or_else(String::new, |side| format!("the {side} "));
             format!("{side}{}{}", process::gone(got), process::beside(got))

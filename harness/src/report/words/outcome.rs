@@ -1,9 +1,14 @@
 //! What came of a scripted client's stream, in words.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{any_of, of, shown};
-use crate::text::count;
+use crate::{
+    suite::AnyOf,
+    text::{count, duration},
+};
 
 /// What came: `HTTP 415, status OK, 1 message [{}]`.
 pub(super) fn outcome(got: &Value) -> String {
@@ -139,12 +144,16 @@ pub fn stalled(got: &Value) -> String {
             let windows = windows.collect::<Vec<_>>().join(", ");
             format!("waited in vain for room for the DATA{of}: {windows}")
         }
-        Some(awaited) => format!("waited in vain for {awaited}{step}{how}"),
-        None => match &got["doing"] {
-            Value::Null => "did not come to its end".to_owned(),
-            doing => format!("did not come to its end: {}{step}", shown(doing)),
+        _ => match (awaited(got), &got["doing"]) {
+            (Some(awaited), _) => format!("waited in vain for {awaited}{step}{how}"),
+            (None, Value::Null) => "did not come to its end".to_owned(),
+            (None, doing) => format!("did not come to its end: {}{step}", shown(doing)),
         },
     }
+}
+
+fn awaited(got: &Value) -> Option<AnyOf> {
+    serde_json::from_value(got.get("awaited")?.clone()).ok()
 }
 
 fn window(window: &Value) -> String {
@@ -154,7 +163,10 @@ fn window(window: &Value) -> String {
     };
     let sent = window["sent_bytes"].as_u64().unwrap_or_default();
     let sent = count(usize::try_from(sent).unwrap_or(usize::MAX), "byte");
-    format!("{whose} is shut at {}, after {sent}", of(window, "left_bytes"))
+    let since = window["since_ms"].as_u64().map(Duration::from_millis);
+    let since = since.map(|since| format!(", {} after the connection's start", duration(since)));
+    let (left, since) = (of(window, "left_bytes"), since.unwrap_or_default());
+    format!("{whose} is shut at {left}, after {sent}{since}")
 }
 
 fn came_instead(instead: &Value) -> String {

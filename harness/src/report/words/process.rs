@@ -1,11 +1,13 @@
 //! What is known of a crash, a hang or a breach of the peer protocol beside it, in words.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::bare;
 use crate::{
     observe::{Gone, Words},
-    text::count,
+    text::{count, duration},
 };
 
 /// How a process ended, in words that follow its name.
@@ -24,6 +26,36 @@ pub(super) fn gone(got: &Value) -> String {
         Gone::Ended
     };
     how.to_string()
+}
+
+/// How a client broke the peer protocol.
+#[must_use]
+pub(super) fn misstep(got: &Value) -> String {
+    let call = &got["call"];
+    match got["breach"].as_str() {
+        Some("bad-line") => format!(
+            "the client's line is no valid answer: {}: {}",
+            bare(&got["problem"]),
+            bare(&got["line"])
+        ),
+        Some("unknown-call") => format!("the client answered a call {call} that it was not given"),
+        Some("answered-twice") => format!("the client answered call {call} more than once"),
+        _ => "the client said hello twice".to_owned(),
+    }
+}
+
+/// How long an answer was waited for.
+#[must_use]
+pub(super) fn hang(got: &Value) -> String {
+    let millis = |key: &str| Duration::from_millis(got[key].as_u64().unwrap_or_default());
+    let (timeout, grace) = (millis("timeout_ms"), millis("grace_ms"));
+    let stray = got.get("stray").map(|stray| format!("; {}", bare(stray))).unwrap_or_default();
+    format!(
+        "no answer within {} (the call's timeout of {} and {} of grace){stray}",
+        duration(timeout + grace),
+        duration(timeout),
+        duration(grace),
+    )
 }
 
 /// What the processes said, and what came of it when it was tried again; each after a

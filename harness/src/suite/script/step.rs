@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use super::Codes;
 use crate::suite::{Cut, Settings};
 
@@ -102,8 +104,9 @@ pub enum StreamRef {
     Number(u32),
 }
 
-/// What the other side is to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the other side is to do. As data, it has the names that suites give it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Awaited {
     /// One more request begins, which the next steps are about.
     Request,
@@ -116,6 +119,7 @@ pub enum Awaited {
     /// Its END_STREAM.
     End,
     /// Its RST_STREAM, with one of these codes.
+    #[serde(rename = "rst-stream")]
     Reset(Codes),
     /// Its first SETTINGS.
     Settings,
@@ -126,13 +130,14 @@ pub enum Awaited {
     /// A WINDOW_UPDATE.
     WindowUpdate,
     /// Its GOAWAY, likewise.
+    #[serde(rename = "goaway")]
     GoAway(Codes),
     /// The end of the connection.
     Close,
 }
 
 /// One of these, whichever comes first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnyOf(pub Vec<Awaited>);
 
 impl From<Awaited> for AnyOf {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use prost_reflect::MessageDescriptor;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::{Value, json};
 
 use crate::{
@@ -131,6 +131,15 @@ impl<'de> Deserialize<'de> for Codes {
         let codes: OneOrMore<ErrorCode> =
             serde_json::from_value(value).map_err(D::Error::custom)?;
         Ok(Self::These(codes.0))
+    }
+}
+
+impl Serialize for Codes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Any => serializer.serialize_str("any"),
+            Self::These(codes) => serializer.collect_seq(codes),
+        }
     }
 }
 
