@@ -301,6 +301,8 @@ impl<'a> Session<'a> {
     ) -> Result<Exit, CommandError> {
         let Self { plan, results, lines, hellos, blocked, mut notes, build, times, .. } = self;
         notes.sort();
+        // A peer that is started again may earn its note again.
+        notes.dedup();
         let mut identities = BTreeMap::new();
         for (index, cell) in plan.cells.iter().enumerate() {
             for (role, peer) in [(Role::Server, &cell.server), (Role::Client, &cell.client)] {

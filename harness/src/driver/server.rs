@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    Setting, StartError,
+    Setting, StartError, loopback,
     protocol::{Ready, ReadyLine},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     identity::Identity,
     manifest::ServerStart,
     observe::{Death, Gone, Words},
-    text::{self, printable, shorten},
+    text,
 };
 
 /// How often to try whether a server that says nothing accepts connections.
@@ -46,6 +46,9 @@ pub struct Server {
     pub address: Option<String>,
     /// What it says it is made of.
     pub identity: Option<Identity>,
+    /// Whether other machines reach it too, as far as the system tells. Not asked of one
+    /// that runs elsewhere.
+    pub is_open_to_all: bool,
     process: Option<Running>,
     /// Whether it says something on a new connection before its client does, as HTTP/2
     /// without TLS wants it.
@@ -77,7 +80,9 @@ impl Server {
                 let limit = setting.limits.start;
                 let ready = started.ready_line(limit).await?;
                 let identity = ready.identity();
-                Ok(Self { identity, ..started.ready(ready.address, tls, setting.log) })
+                let address = loopback::announced(&ready.address)
+                    .map_err(|why| StartError::Announcement { why })?;
+                Ok(Self { identity, ..started.ready(address.to_string(), tls, setting.log) })
             }
             ServerStart::AcceptsOnFreePort { cmd } => {
                 let address = free_address()
@@ -105,7 +110,7 @@ impl Server {
 
     /// One that is no process of this run's, without TLS.
     const fn elsewhere(address: Option<String>) -> Self {
-        Self { address, identity: None, process: None, speaks_first: true }
+        Self { address, identity: None, is_open_to_all: false, process: None, speaks_first: true }
     }
 
     /// Waits until the server's process ends, and says how. One that runs
@@ -215,12 +220,7 @@ impl Started {
         })
         .await;
         match found {
-            Ok(Some(ready)) if is_address(&ready.address) => Ok(ready),
-            Ok(Some(ready)) => {
-                let address = shorten(&printable(&ready.address), 80);
-                let why = format!("`{address}` is no HOST:PORT");
-                Err(StartError::Announcement { why })
-            }
+            Ok(Some(ready)) => Ok(ready),
             Ok(None) => match timeout(DYING_LIMIT, self.child.ended()).await {
                 Ok(status) => Err(self.ended(Gone::from(status).to_string()).await),
                 Err(_) => Err(self.ended(Gone::ClosedStdout.to_string()).await),
@@ -255,8 +255,13 @@ impl Started {
                 log.write(&format!("stdout: {line}"));
             }
         });
-        let process = Some(Running { child, stdin });
-        Server { address: Some(address), identity: None, process, speaks_first: tls.is_empty() }
+        Server {
+            is_open_to_all: port(&address).parse().is_ok_and(loopback::is_open_to_all),
+            address: Some(address),
+            identity: None,
+            process: Some(Running { child, stdin }),
+            speaks_first: tls.is_empty(),
+        }
     }
 
     async fn ended(&mut self, how: String) -> StartError {
@@ -270,9 +275,12 @@ impl Started {
 }
 
 fn fill(cmd: &[String], tls: &[String], address: &str) -> Vec<String> {
-    let port = address.rsplit_once(':').map_or("", |(_, port)| port);
-    let filled = |word: &String| word.replace("{listen}", address).replace("{port}", port);
+    let filled = |word: &String| word.replace("{listen}", address).replace("{port}", port(address));
     cmd.iter().map(filled).chain(tls.iter().cloned()).collect()
+}
+
+fn port(address: &str) -> &str {
+    address.rsplit_once(':').map_or("", |(_, port)| port)
 }
 
 /// A loopback address with a port that was free a moment ago. Somebody may take
@@ -297,10 +305,4 @@ async fn is_held(mut stream: TcpStream) -> bool {
         Ok(Err(_)) => false,
         Err(_) => true,
     }
-}
-
-fn is_address(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
-    })
 }

@@ -221,6 +221,9 @@ impl<'a> CellRun<'a> {
                 return Err(self.cannot_start(Role::Client, &error));
             }
         };
+        if tapped.server.is_open_to_all {
+            self.note(Role::Server, "listens on all interfaces; 127.0.0.1 is enough".to_owned());
+        }
         let server = tapped.server.identity.clone();
         let hello = client.hello().clone();
         self.context.send(Event::CellReady { cell: self.index, hello, server });
@@ -303,7 +306,7 @@ impl<'a> CellRun<'a> {
         let path = String::from_utf8_lossy(path.unwrap_or_default()).into_owned();
         let calls = text::count(strays.len(), "call");
         let text = format!("made {calls} that no case asked for, such as of {path}");
-        self.context.send(Event::Note { cell: self.index, role: Role::Client, text });
+        self.note(Role::Client, text);
     }
 
     fn note_stop(&self, role: Role, stopped: &Stopped) {
@@ -317,6 +320,10 @@ impl<'a> CellRun<'a> {
         } else {
             return;
         };
+        self.note(role, text);
+    }
+
+    fn note(&self, role: Role, text: String) {
         self.context.send(Event::Note { cell: self.index, role, text });
     }
 

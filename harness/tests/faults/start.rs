@@ -43,11 +43,60 @@ fn servers_that_announce_themselves() {
             "server exited with status 3 before it was ready; its last words: these are my last words",
         ),
         ("closes-stdout", "server closed its stdout before it was ready"),
-        ("announces-no-address", "server announced itself wrongly: `here` is no HOST:PORT"),
         ("announces-hostile-text", r"server announced itself wrongly: `\u{1b}[31mred"),
     ];
     let project = faults.iter().fold(project(), |project, (fault, _)| project.server(fault, fault));
     blocks(&project, &faults);
+}
+
+/// Nobody is asked for a name, and nobody is called who is not on loopback.
+#[test]
+fn servers_that_announce_themselves_elsewhere() {
+    let announced = [
+        ("word", "here", "is no IP address with a port"),
+        ("localhost", "localhost:50051", "is no IP address with a port"),
+        ("name", "example.com:80", "is no IP address with a port"),
+        ("test-net", "192.0.2.7:8000", "is not on loopback"),
+        ("any", "0.0.0.0:8000", "is not on loopback"),
+        ("any-6", "[::]:8000", "is not on loopback"),
+        ("documentation-6", "[2001:db8::7]:8000", "is not on loopback"),
+        ("mapped", "[::ffff:192.0.2.7]:8000", "is not on loopback"),
+        ("no-port", "127.0.0.1:0", "has no port"),
+        ("unix", "unix:/run/server.sock", "is a Unix socket, which is not supported yet"),
+    ];
+    let mut project = project();
+    let mut blocked = Vec::new();
+    for (peer, address, problem) in announced {
+        project = project.server(peer, &format!("none --announce {address}"));
+        blocked.push((
+            peer,
+            format!(
+                "server announced itself wrongly: `{address}` {problem}; a ready line names \
+                 loopback by number, 127.0.0.0/8 or [::1], such as 127.0.0.1:50051"
+            ),
+        ));
+    }
+    let blocked: Vec<_> = blocked.iter().map(|(peer, words)| (*peer, words.as_str())).collect();
+    blocks(&project, &blocked);
+}
+
+/// Which the harness does not do itself, so it cannot know why.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_that_listens_on_all_interfaces_is_noted() {
+    let at = |address: &str| {
+        let cmd = faulty(&format!("server none --silent --listen {address}"));
+        format!("server = {{ ready = \"connect\", cmd = {cmd} }}")
+    };
+    let run = project()
+        .peer("open", &at("0.0.0.0:{port}"))
+        .peer("closed", &at("127.0.0.1:{port}"))
+        .run_with(&["--client", "good-too"]);
+    run.passes();
+    let notes = run.report.notes.iter();
+    let notes: Vec<_> = notes.map(|note| (&*note.server, &*note.role, &*note.text)).collect();
+    let words = "listens on all interfaces; 127.0.0.1 is enough";
+    assert_eq!(notes, [("open", "server", words)], "{run}");
 }
 
 #[test]

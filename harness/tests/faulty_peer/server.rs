@@ -50,6 +50,9 @@ pub(crate) struct Server {
     on: Option<String>,
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: String,
+    /// Say that it listens there.
+    #[arg(long, value_name = "ADDRESS")]
+    announce: Option<String>,
     /// Print no ready line.
     #[arg(long)]
     silent: bool,
@@ -67,7 +70,6 @@ enum Fault {
     NeverReady,
     ExitsAtStart,
     ClosesStdout,
-    AnnouncesNoAddress,
     AnnouncesHostileText,
     PrintsGarbage,
 
@@ -120,9 +122,11 @@ impl Server {
 
     fn announce(&self, listener: &TcpListener) {
         let address = match self.fault {
-            Fault::AnnouncesNoAddress => "here".to_owned(),
             Fault::AnnouncesHostileText => HOSTILE.to_owned(),
-            _ => listener.local_addr().unwrap().to_string(),
+            _ => match &self.announce {
+                Some(address) => address.clone(),
+                None => listener.local_addr().unwrap().to_string(),
+            },
         };
         println!("{}", json!({ "ready": { "address": address } }));
     }
