@@ -57,6 +57,15 @@ fn describe(project: &Project, case: &Case, source: Option<&str>) -> String {
     for (name, value) in fields {
         page.field(1, &name, value);
     }
+    let names = |features: Vec<String>| features.join(", ");
+    for (side, features) in [
+        ("of server", names(case.server_features().map(|one| one.to_string()).collect())),
+        ("of client", names(case.client_features().map(|one| one.to_string()).collect())),
+    ] {
+        if !features.is_empty() {
+            page.line(1, side, &format!("needs {features}"));
+        }
+    }
     if let Some(script) = &case.script {
         let names = |name: &str| script.endings.iter().any(|ending| ending.class() == Some(name));
         for class in project.contract.classes.iter().filter(|class| names(&class.name)) {
