@@ -2,6 +2,7 @@
 
 mod build;
 mod cell;
+mod core;
 mod pump;
 mod settle;
 mod tls;

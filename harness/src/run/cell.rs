@@ -8,8 +8,10 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Context, log_path,
-    pump::{Incident, Interruption, Observed, Pump},
+    Context,
+    core::TrialId,
+    log_path,
+    pump::{Caught, Interruption, Observed, Pump},
     tls::server_words,
     watched::Tapped,
 };
@@ -55,11 +57,11 @@ pub(super) async fn run(cell: &Cell, index: usize, context: Context) {
 
 /// The trials that share processes, in the plan's order: each way of serving needs
 /// its own.
-fn queues(cell: &Cell) -> BTreeMap<Serving, VecDeque<usize>> {
-    let mut queues: BTreeMap<Serving, VecDeque<usize>> = BTreeMap::new();
+fn queues(cell: &Cell) -> BTreeMap<Serving, VecDeque<TrialId>> {
+    let mut queues: BTreeMap<Serving, VecDeque<TrialId>> = BTreeMap::new();
     for (index, trial) in cell.trials.iter().enumerate() {
         if trial.unsupported.is_none() {
-            queues.entry(trial.case.serving()).or_default().push_back(index);
+            queues.entry(trial.case.serving()).or_default().push_back(TrialId(index));
         }
     }
     queues
@@ -88,7 +90,7 @@ pub(super) struct CellRun<'a> {
 
 impl<'a> CellRun<'a> {
     /// Runs the queue. What is left in it at an error was not tried.
-    async fn trials(&mut self, queue: &mut VecDeque<usize>) -> Result<(), Ending> {
+    async fn trials(&mut self, queue: &mut VecDeque<TrialId>) -> Result<(), Ending> {
         let mut at_hand = AtHand::default();
         let result = self.work_off(queue, &mut at_hand).await;
         match result {
@@ -100,14 +102,14 @@ impl<'a> CellRun<'a> {
 
     async fn work_off(
         &mut self,
-        queue: &mut VecDeque<usize>,
+        queue: &mut VecDeque<TrialId>,
         at_hand: &mut AtHand<'a>,
     ) -> Result<(), Ending> {
         while !queue.is_empty() {
             let mut pump = self.pump(at_hand).await?;
             let result = self.run(&mut pump, queue, usize::MAX, self.observer()).await;
-            if let Some(incident) = self.put_back(pump, result, at_hand).await? {
-                self.settle(incident, queue, at_hand).await?;
+            if let Some(caught) = self.put_back(pump, result, at_hand).await? {
+                self.settle(caught, queue, at_hand).await?;
             }
         }
         Ok(())
@@ -117,7 +119,7 @@ impl<'a> CellRun<'a> {
     pub(super) async fn run(
         &mut self,
         pump: &mut Pump<'a>,
-        queue: &mut VecDeque<usize>,
+        queue: &mut VecDeque<TrialId>,
         most_trials: usize,
         mut observe: impl FnMut(Observed),
     ) -> Result<(), Interruption> {
@@ -142,7 +144,7 @@ impl<'a> CellRun<'a> {
         pump: Pump<'a>,
         result: Result<(), Interruption>,
         at_hand: &mut AtHand<'a>,
-    ) -> Result<Option<Incident>, Ending> {
+    ) -> Result<Option<Caught>, Ending> {
         match result {
             Ok(()) => {
                 at_hand.pump = Some(pump);
@@ -152,9 +154,9 @@ impl<'a> CellRun<'a> {
                 self.abandon(pump, false).await;
                 Err(Ending::Stopped)
             }
-            Err(Interruption::Incident(incident)) => {
-                at_hand.tapped = self.abandon(pump, incident.server_is_fine).await;
-                Ok(Some(incident))
+            Err(Interruption::Incident(caught)) => {
+                at_hand.tapped = self.abandon(pump, caught.incident.server_is_fine).await;
+                Ok(Some(caught))
             }
         }
     }
@@ -341,7 +343,7 @@ impl<'a> CellRun<'a> {
     /// What sends what is seen.
     pub(super) fn observer(&self) -> impl Fn(Observed) + use<> {
         let (context, cell) = (self.context.clone(), self.index);
-        move |(trial, observation)| context.observed(cell, trial, observation)
+        move |(trial, observation)| context.observed(cell, trial.0, observation)
     }
 }
 

@@ -4,7 +4,10 @@ use std::{io, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::tls::{client_tls, tap_tls};
+use super::{
+    core::CallId,
+    tls::{client_tls, tap_tls},
+};
 use crate::{
     certificates::Certificates,
     driver::{ClientTls, Server},
@@ -26,7 +29,9 @@ pub(super) struct Tapped {
     pub(super) server: Server,
     /// What trials share; `None` before scripts, each of which has its own.
     tap: Option<Arc<Tap>>,
-    next_id: u64,
+    /// The id of the next call. It is never used again while the tap lives, for the tap
+    /// knows calls by it.
+    pub(super) next_id: CallId,
 }
 
 impl Tapped {
@@ -35,7 +40,7 @@ impl Tapped {
             Some(address) => Some(Arc::new(Tap::start(address, Behaviour::default()).await?)),
             None => None,
         };
-        Ok(Self { server, tap, next_id: 1 })
+        Ok(Self { server, tap, next_id: CallId(1) })
     }
 
     /// What has passed without a call's mark so far, on the connections that trials
@@ -45,14 +50,6 @@ impl Tapped {
             Some(tap) => tap.take(Key::Pristine, Duration::ZERO).await.transcripts,
             None => Vec::new(),
         }
-    }
-
-    /// The id of the next call. It is never used again while the tap lives, for the
-    /// tap knows calls by it.
-    pub(super) fn next_id(&mut self) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
-        id
     }
 
     /// The server that plays a case's script, if it has one.

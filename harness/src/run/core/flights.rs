@@ -1,0 +1,397 @@
+//! The trials between their start and their observation.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use super::{CallId, Incident, Started, TrialId};
+use crate::{
+    driver::ClientEvent,
+    feature::ClientFeature,
+    observe::{Answer, Misstep, Observation, Outcome, Wire},
+    plan::Trial,
+    role::Role,
+    suite::Case,
+};
+
+/// How many answers a client may repeat before it is killed. One that never stops
+/// repeating itself answers nothing else.
+const MOST_REPETITIONS: usize = 100;
+
+/// How many trials may wait for their streams' ends before more are started. Reading the
+/// wire can fall behind a fast client on a busy machine; then the calls must wait for it,
+/// or what is not read yet would grow with the run.
+const MOST_ENDING: usize = 256;
+
+/// How many trials with a scripted server may be in flight. Each makes a connection of its
+/// own, which costs a client far more than a call; with hundreds at once their deadlines
+/// would pass before they are connected.
+const MOST_SCRIPTED: usize = 8;
+
+/// What a client takes.
+#[derive(Debug, Clone)]
+pub(in crate::run) struct Taking {
+    /// How many calls at once.
+    pub(in crate::run) most_calls: usize,
+    /// What it announced.
+    pub(in crate::run) features: Vec<ClientFeature>,
+}
+
+/// What may be started next.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::run) enum Next {
+    /// This trial.
+    Start(TrialId),
+    /// Nothing of this one: the client lacks what it needs.
+    Skip(TrialId, Outcome),
+    /// Nothing yet.
+    Wait,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(in crate::run) enum Action {
+    /// Hand the client this call of a trial.
+    Call {
+        /// What its answer will repeat.
+        id: CallId,
+        /// Whose it is.
+        trial: TrialId,
+        /// Its position in the case.
+        call: usize,
+    },
+    /// A trial is decided: collect what passed on its streams until they have ended.
+    AwaitStreams(TrialId),
+    /// A trial was observed.
+    Observe(TrialId, Observation),
+}
+
+/// What an answer of the client's belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::run) struct Answering {
+    /// Whose it is.
+    pub(in crate::run) trial: TrialId,
+    /// Whether it was answered before.
+    pub(in crate::run) is_answered: bool,
+    call: usize,
+}
+
+/// The trials of a cell that its processes are at.
+pub(in crate::run) struct Flights<'a> {
+    trials: &'a [Trial],
+    taking: Taking,
+    grace: Duration,
+    /// The id of the next call.
+    next_id: CallId,
+    /// Every call that was given to this client.
+    given: HashMap<CallId, Answering>,
+    /// In the order of their start.
+    in_flight: Vec<Flight>,
+    /// Trials that are decided, and what they came to, while their streams end.
+    ending: BTreeMap<TrialId, Observation>,
+    last_decided: Option<TrialId>,
+    repetitions: usize,
+}
+
+#[derive(Debug)]
+struct Flight {
+    trial: TrialId,
+    started: Instant,
+    deadline: Instant,
+    /// How many of its calls were made.
+    made: usize,
+    answers: Vec<Option<Answer>>,
+    /// When the next call is due, in a case whose calls come one after another.
+    next_call: Option<Instant>,
+}
+
+impl<'a> Flights<'a> {
+    /// None yet, of these trials, with a client that takes so much and may answer so long
+    /// after a call's timeout. Ids go on from `next_id`.
+    pub(in crate::run) fn new(
+        trials: &'a [Trial],
+        taking: Taking,
+        grace: Duration,
+        next_id: CallId,
+    ) -> Self {
+        Self {
+            trials,
+            taking,
+            grace,
+            next_id,
+            given: HashMap::new(),
+            in_flight: Vec::new(),
+            ending: BTreeMap::new(),
+            last_decided: None,
+            repetitions: 0,
+        }
+    }
+
+    /// The id of the next call.
+    pub(in crate::run) const fn next_id(&self) -> CallId {
+        self.next_id
+    }
+
+    /// Whether nothing is in flight or coming to its end.
+    pub(in crate::run) fn is_idle(&self) -> bool {
+        self.in_flight.is_empty() && self.ending.is_empty()
+    }
+
+    /// What a call belongs to, if it was given to the client.
+    pub(in crate::run) fn given(&self, id: CallId) -> Option<Answering> {
+        self.given.get(&id).copied()
+    }
+
+    /// What may become of the first in the queue, with so many trials at once.
+    pub(in crate::run) fn next(&self, queue: &VecDeque<TrialId>, most_trials: usize) -> Next {
+        let Some(&trial) = queue.front() else { return Next::Wait };
+        let case = self.case(trial);
+        if let Some(why) = self.missing_feature(case) {
+            return Next::Skip(trial, Outcome::FeatureMissing { why });
+        }
+        let runs_alone = || self.in_flight.iter().any(|flight| self.case(flight.trial).is_alone);
+        let free = self.taking.most_calls.saturating_sub(self.calls_in_flight());
+        let is_scripted = case.scripted() == Some(Role::Server);
+        let must_wait = self.in_flight.len() >= most_trials
+            || self.ending.len() >= MOST_ENDING
+            || case.calls.len() > free
+            || (case.is_alone && !self.is_idle())
+            || (is_scripted && self.in_flight.len() >= MOST_SCRIPTED)
+            || runs_alone();
+        if must_wait { Next::Wait } else { Next::Start(trial) }
+    }
+
+    /// A trial begins now: its first call is made, or all of them if they need not wait for
+    /// each other.
+    pub(in crate::run) fn start(&mut self, trial: TrialId, now: Instant) -> Vec<Action> {
+        let case = self.case(trial);
+        let calls = case.calls.len();
+        let at_once = if case.is_sequential { 1 } else { calls };
+        self.in_flight.push(Flight {
+            trial,
+            started: now,
+            deadline: now + case.longest() + self.grace,
+            made: 0,
+            answers: vec![None; calls],
+            next_call: None,
+        });
+        let position = self.in_flight.len() - 1;
+        (0..at_once).filter_map(|_| self.make_next_call(position)).collect()
+    }
+
+    /// When something is to be done though nothing happens.
+    pub(in crate::run) fn next_time(&self) -> Option<Instant> {
+        let times = |flight: &Flight| [Some(flight.deadline), flight.next_call];
+        self.in_flight.iter().flat_map(times).flatten().min()
+    }
+
+    /// The calls that are due.
+    pub(in crate::run) fn due_calls(&mut self, now: Instant) -> Vec<Action> {
+        let is_due = |flight: &Flight| flight.next_call.is_some_and(|due| due <= now);
+        (0..self.in_flight.len())
+            .filter_map(|position| {
+                is_due(&self.in_flight[position]).then(|| self.make_next_call(position)).flatten()
+            })
+            .collect()
+    }
+
+    /// Whether a trial's time is over.
+    pub(in crate::run) fn is_late(&self, now: Instant) -> bool {
+        self.in_flight.iter().any(|flight| flight.deadline <= now)
+    }
+
+    /// The client did something.
+    ///
+    /// # Errors
+    /// It did what ends its work.
+    pub(in crate::run) fn heard(
+        &mut self,
+        event: ClientEvent,
+        now: Instant,
+    ) -> Result<Vec<Action>, Incident> {
+        let (id, answer) = match event {
+            ClientEvent::Answered { id, answer } => (id, Ok(answer)),
+            ClientEvent::Played { id, played } => (id, Err(Outcome::Played(played))),
+            ClientEvent::Refused { id, why } => (id, Err(Outcome::Refused { why })),
+            ClientEvent::Malformed { id: Some(id), misstep } => {
+                (id, Err(Outcome::malformed(misstep)))
+            }
+            ClientEvent::Malformed { id: None, misstep } => {
+                return Err(self.incident(Outcome::malformed(misstep), true, now));
+            }
+            ClientEvent::Ended { death } => {
+                let outcome = Outcome::Crashed { role: Role::Client, death, remarks: Vec::new() };
+                return Err(self.incident(outcome, true, now));
+            }
+        };
+        let Some(given) = self.given.get_mut(&CallId(id)) else {
+            let outcome = Outcome::malformed(Misstep::UnknownCall(id));
+            return Err(self.incident(outcome, true, now));
+        };
+        if std::mem::replace(&mut given.is_answered, true) {
+            let trial = given.trial;
+            return self.repeated(id, trial, now);
+        }
+        let Answering { trial, call, .. } = *given;
+        Ok(self.answered(trial, call, answer, now))
+    }
+
+    /// A call was answered, or what decides the whole trial came: then whatever comes of the
+    /// trial's other calls is ignored.
+    fn answered(
+        &mut self,
+        trial: TrialId,
+        call: usize,
+        answer: Result<Answer, Outcome>,
+        now: Instant,
+    ) -> Vec<Action> {
+        let case = self.case(trial);
+        let flight = self.in_flight.iter_mut().find(|flight| flight.trial == trial);
+        let Some(flight) = flight else { return Vec::new() };
+        let outcome = match answer {
+            Ok(answer) => {
+                flight.answers[call] = Some(answer);
+                if flight.answers.iter().any(Option::is_none) {
+                    flight.next_call = case.calls.get(flight.made).map(|call| now + call.pause);
+                    return Vec::new();
+                }
+                Outcome::Answered(flight.answers.drain(..).flatten().collect())
+            }
+            Err(outcome) => outcome,
+        };
+        self.decided(trial, outcome, now)
+    }
+
+    fn repeated(&mut self, id: u64, trial: TrialId, now: Instant) -> Result<Vec<Action>, Incident> {
+        let outcome = Outcome::malformed(Misstep::AnsweredTwice(id));
+        let actions = self.decided(trial, outcome.clone(), now);
+        self.repetitions += 1;
+        if self.repetitions < MOST_REPETITIONS {
+            return Ok(actions);
+        }
+        // Those in flight are not to blame for it, and must not wait for it. The breach itself
+        // costs the trial that it came for, which its earlier repetitions have decided.
+        Err(Incident {
+            suspect: None,
+            last_decided: None,
+            is_certain: false,
+            ..self.incident(outcome, true, now)
+        })
+    }
+
+    /// A trial came to this. It is observed when its streams have ended too.
+    fn decided(&mut self, trial: TrialId, outcome: Outcome, now: Instant) -> Vec<Action> {
+        self.last_decided = Some(trial);
+        if let Some(observation) = self.ending.get_mut(&trial) {
+            observation.outcome = outcome;
+            return Vec::new();
+        }
+        let Some(position) = self.in_flight.iter().position(|flight| flight.trial == trial) else {
+            return vec![Action::Observe(trial, Observation::of(outcome))];
+        };
+        let flight = self.in_flight.remove(position);
+        let duration = now.saturating_duration_since(flight.started);
+        self.ending.insert(trial, Observation { duration, ..Observation::of(outcome) });
+        vec![Action::AwaitStreams(trial)]
+    }
+
+    /// The streams of a decided trial have ended: this passed.
+    pub(in crate::run) fn streams_ended(
+        &mut self,
+        trial: TrialId,
+        wire: Wire,
+        server_growth_bytes: Option<u64>,
+    ) -> Vec<Action> {
+        let Some(observation) = self.ending.remove(&trial) else { return Vec::new() };
+        let observation = Observation { wire: Some(wire), server_growth_bytes, ..observation };
+        vec![Action::Observe(trial, observation)]
+    }
+
+    /// How long the trial whose time is over was waited for, the grace included. It is the
+    /// suspect, and the first to be run again; any of the others may be the one that keeps
+    /// the client busy.
+    pub(in crate::run) fn suspect_the_late(&mut self, now: Instant) -> Duration {
+        let late = self.in_flight.iter().position(|flight| flight.deadline <= now);
+        if let Some(until_suspect) = self.in_flight.get_mut(..=late.unwrap_or_default()) {
+            until_suspect.rotate_right(1);
+        }
+        let first = self.in_flight.first();
+        first.map_or(Duration::ZERO, |flight| flight.deadline - flight.started)
+    }
+
+    /// What was in flight is over, because this happened.
+    pub(in crate::run) fn incident(
+        &mut self,
+        outcome: Outcome,
+        server_is_fine: bool,
+        now: Instant,
+    ) -> Incident {
+        let started = |flight: Flight| Started {
+            trial: flight.trial,
+            elapsed: now.saturating_duration_since(flight.started),
+        };
+        let in_flight: Vec<Started> = self.in_flight.drain(..).map(started).collect();
+        Incident {
+            outcome,
+            suspect: in_flight.first().map(|started| started.trial).or(self.last_decided),
+            last_decided: self.last_decided,
+            is_certain: in_flight.len() == 1 && self.last_decided.is_none(),
+            in_flight,
+            server_is_fine,
+        }
+    }
+
+    /// The breach of the protocol in what a client says while it finishes, and whose it is.
+    pub(in crate::run) fn late_breach(&self, event: &ClientEvent) -> Option<(TrialId, Misstep)> {
+        let (trial, misstep) = match event {
+            ClientEvent::Answered { id, .. }
+            | ClientEvent::Played { id, .. }
+            | ClientEvent::Refused { id, .. } => match self.given(CallId(*id)) {
+                Some(call) if call.is_answered => (Some(call.trial), Misstep::AnsweredTwice(*id)),
+                Some(_) => return None,
+                None => (None, Misstep::UnknownCall(*id)),
+            },
+            ClientEvent::Malformed { id, misstep } => {
+                let given = id.and_then(|id| self.given(CallId(id)));
+                (given.map(|call| call.trial), misstep.clone())
+            }
+            ClientEvent::Ended { .. } => return None,
+        };
+        Some((trial.or(self.last_decided)?, misstep))
+    }
+
+    fn case(&self, trial: TrialId) -> &'a Case {
+        &self.trials[trial.0].case
+    }
+
+    fn make_next_call(&mut self, position: usize) -> Option<Action> {
+        let flight = &mut self.in_flight[position];
+        let (trial, call) = (flight.trial, flight.made);
+        flight.next_call = None;
+        self.trials[trial.0].case.calls.get(call)?;
+        flight.made += 1;
+        let id = self.next_id;
+        self.next_id = CallId(id.0 + 1);
+        self.given.insert(id, Answering { trial, call, is_answered: false });
+        Some(Action::Call { id, trial, call })
+    }
+
+    fn calls_in_flight(&self) -> usize {
+        let waiting = |flight: &Flight| flight.answers.iter().filter(|a| a.is_none()).count();
+        self.in_flight.iter().map(waiting).sum()
+    }
+
+    fn missing_feature(&self, case: &Case) -> Option<String> {
+        let mut needed = case.client_features();
+        if let Some(feature) = needed.find(|feature| !self.taking.features.contains(feature)) {
+            return Some(format!("the client does not announce the feature `{feature}`"));
+        }
+        let (needs, takes) = (case.calls.len(), self.taking.most_calls);
+        (needs > takes)
+            .then(|| format!("the client takes {takes} calls at once, and the case makes {needs}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

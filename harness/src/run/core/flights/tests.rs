@@ -1,0 +1,198 @@
+use std::{path::Path, sync::Arc};
+
+use super::*;
+use crate::{
+    input::Place,
+    suite::{Call, Expect, Method},
+};
+
+const GRACE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+fn case(calls: usize, change: impl Fn(&mut Case)) -> Trial {
+    let method = || Method { path: "S/M".into(), descriptor: None };
+    let call = || Call::new(method(), vec![], TIMEOUT, Expect::default());
+    let calls = (0..calls).map(|_| call()).collect();
+    let mut case = Case::new("s/c", "R-1", "w", Place::from(Path::new("x")), calls);
+    change(&mut case);
+    Trial { case: Arc::new(case), unsupported: None }
+}
+
+fn plain() -> Trial {
+    case(1, |_| ())
+}
+
+fn flights(trials: &[Trial], most_calls: usize) -> Flights<'_> {
+    let taking = Taking { most_calls, features: vec![] };
+    Flights::new(trials, taking, GRACE, CallId(1))
+}
+
+fn answered(id: u64) -> ClientEvent {
+    ClientEvent::Answered { id, answer: Answer::default() }
+}
+
+/// What is to be done, in short: `call 1 of 0.0`, `await 0`, `observe 0`.
+fn told(actions: Vec<Action>) -> Vec<String> {
+    let short = |action| match action {
+        Action::Call { id, trial, call } => format!("call {} of {}.{call}", id.0, trial.0),
+        Action::AwaitStreams(trial) => format!("await {}", trial.0),
+        Action::Observe(trial, _) => format!("observe {}", trial.0),
+    };
+    actions.into_iter().map(short).collect()
+}
+
+fn queue(trials: &[usize]) -> VecDeque<TrialId> {
+    trials.iter().copied().map(TrialId).collect()
+}
+
+#[test]
+fn a_trial_is_called_then_awaited_then_observed() {
+    let trials = [plain()];
+    let (mut flights, now) = (flights(&trials, 8), Instant::now());
+    assert_eq!(flights.next(&queue(&[0]), usize::MAX), Next::Start(TrialId(0)));
+    assert_eq!(told(flights.start(TrialId(0), now)), ["call 1 of 0.0"]);
+    let later = now + Duration::from_millis(7);
+    assert_eq!(told(flights.heard(answered(1), later).unwrap()), ["await 0"]);
+    assert!(!flights.is_idle(), "its streams have not ended");
+    let actions = flights.streams_ended(TrialId(0), Wire::default(), Some(3));
+    let [Action::Observe(TrialId(0), seen)] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!((seen.duration, seen.server_growth_bytes), (later - now, Some(3)));
+    assert!(seen.wire.is_some() && flights.is_idle());
+}
+
+#[test]
+fn what_may_start_next() {
+    let alone = || case(1, |case| case.is_alone = true);
+    let many = |calls| case(calls, |_| ());
+    for (name, trials, most_calls, most_trials, started, expected) in [
+        ("room", vec![plain(), plain()], 8, 9, 1, Next::Start(TrialId(1))),
+        ("no call is free", vec![plain(), plain()], 1, 9, 1, Next::Wait),
+        ("no trial is free", vec![plain(), plain()], 8, 1, 1, Next::Wait),
+        ("two calls and one is free", vec![plain(), many(2)], 2, 9, 1, Next::Wait),
+        ("alone beside another", vec![plain(), alone()], 8, 9, 1, Next::Wait),
+        ("another beside one alone", vec![alone(), plain()], 8, 9, 1, Next::Wait),
+        ("alone", vec![alone()], 8, 9, 0, Next::Start(TrialId(0))),
+        (
+            "more calls than the client takes",
+            vec![many(3)],
+            2,
+            9,
+            0,
+            Next::Skip(
+                TrialId(0),
+                Outcome::FeatureMissing {
+                    why: "the client takes 2 calls at once, and the case makes 3".to_owned(),
+                },
+            ),
+        ),
+    ] {
+        let mut flights = flights(&trials, most_calls);
+        for trial in 0..started {
+            flights.start(TrialId(trial), Instant::now());
+        }
+        assert_eq!(flights.next(&queue(&[started]), most_trials), expected, "{name}");
+    }
+    assert_eq!(flights(&[], 1).next(&queue(&[]), 1), Next::Wait);
+}
+
+#[test]
+fn a_sequence_makes_each_call_when_it_is_due() {
+    let pause = Duration::from_secs(3);
+    let trials = [case(2, |case| {
+        case.is_sequential = true;
+        case.calls[1].pause = pause;
+    })];
+    let (mut flights, now) = (flights(&trials, 8), Instant::now());
+    assert_eq!(told(flights.start(TrialId(0), now)), ["call 1 of 0.0"]);
+    assert!(flights.heard(answered(1), now).unwrap().is_empty());
+    assert_eq!(flights.next_time(), Some(now + pause));
+    assert!(flights.due_calls(now + pause / 2).is_empty(), "it is early");
+    assert_eq!(told(flights.due_calls(now + pause)), ["call 2 of 0.1"]);
+    assert!(flights.due_calls(now + pause).is_empty(), "it is made once");
+    assert_eq!(told(flights.heard(answered(2), now + pause).unwrap()), ["await 0"]);
+}
+
+#[test]
+fn a_trial_is_late_after_its_timeout_and_the_grace() {
+    let trials = [plain(), case(1, |case| case.calls[0].timeout = TIMEOUT / 2)];
+    let (mut flights, now) = (flights(&trials, 8), Instant::now());
+    flights.start(TrialId(0), now);
+    flights.start(TrialId(1), now);
+    let late = now + TIMEOUT / 2 + GRACE;
+    assert_eq!(flights.next_time(), Some(late));
+    assert!(!flights.is_late(late - Duration::from_millis(1)));
+    assert!(flights.is_late(late));
+    assert_eq!(flights.suspect_the_late(late), TIMEOUT / 2 + GRACE);
+    let incident = flights.incident(Outcome::Blocked { why: String::new() }, false, late);
+    let order: Vec<usize> = incident.in_flight.iter().map(|started| started.trial.0).collect();
+    assert_eq!(order, [1, 0], "the late one is the first to be tried again");
+    assert_eq!(incident.suspect, Some(TrialId(1)));
+    assert!(!incident.is_certain, "either may have caused it");
+}
+
+#[test]
+fn an_incident_is_certain_with_one_in_flight_and_nothing_before() {
+    let died = || ClientEvent::Ended { death: crate::observe::Death::default() };
+    let trials = [plain(), plain()];
+    for (name, answered_before, started, is_certain, suspect) in [
+        ("one, and nothing before", false, 1, true, Some(0)),
+        ("two", false, 2, false, Some(0)),
+        ("one, after another", true, 2, false, Some(1)),
+        ("none, after one", true, 1, false, Some(0)),
+        ("none at all", false, 0, false, None),
+    ] {
+        let (mut flights, now) = (flights(&trials, 8), Instant::now());
+        for trial in 0..started {
+            flights.start(TrialId(trial), now);
+        }
+        if answered_before {
+            flights.heard(answered(1), now).unwrap();
+        }
+        let incident = flights.heard(died(), now).unwrap_err();
+        assert_eq!(incident.is_certain, is_certain, "{name}");
+        assert_eq!(incident.suspect, suspect.map(TrialId), "{name}");
+        assert!(incident.server_is_fine, "{name}: it was the client");
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_ends_the_clients_work() {
+    let trials = [plain()];
+    let mut flights = flights(&trials, 8);
+    let incident = flights.heard(answered(4711), Instant::now()).unwrap_err();
+    assert_eq!(incident.outcome, Outcome::malformed(Misstep::UnknownCall(4711)));
+}
+
+#[test]
+fn an_answer_again_costs_its_trial_and_in_the_end_the_client() {
+    let trials = [plain()];
+    let (mut flights, now) = (flights(&trials, 8), Instant::now());
+    flights.start(TrialId(0), now);
+    flights.heard(answered(1), now).unwrap();
+    assert!(flights.heard(answered(1), now).unwrap().is_empty(), "its streams have not ended");
+    let actions = flights.streams_ended(TrialId(0), Wire::default(), None);
+    let [Action::Observe(_, seen)] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(seen.outcome, Outcome::malformed(Misstep::AnsweredTwice(1)));
+    let again = (0..MOST_REPETITIONS).map(|_| flights.heard(answered(1), now));
+    let ends: Vec<bool> = again.map(|heard| heard.is_err()).collect();
+    assert_eq!(ends.iter().position(|is_end| *is_end), Some(MOST_REPETITIONS - 2));
+}
+
+#[test]
+fn what_a_client_says_while_it_finishes() {
+    let trials = [plain(), plain()];
+    let (mut flights, now) = (flights(&trials, 8), Instant::now());
+    flights.start(TrialId(0), now);
+    flights.start(TrialId(1), now);
+    flights.heard(answered(1), now).unwrap();
+    let misstep = Misstep::HelloTwice;
+    for (event, expected) in [
+        (answered(1), Some((0, Misstep::AnsweredTwice(1)))),
+        (answered(2), None),
+        (answered(9), Some((0, Misstep::UnknownCall(9)))),
+        (ClientEvent::Malformed { id: Some(2), misstep: misstep.clone() }, Some((1, misstep))),
+    ] {
+        let expected = expected.map(|(trial, misstep)| (TrialId(trial), misstep));
+        assert_eq!(flights.late_breach(&event), expected, "{event:?}");
+    }
+}
