@@ -156,7 +156,7 @@ impl<'a> CellRun<'a> {
             }
             Err(Interruption::Incident(caught)) => {
                 at_hand.tapped = self.abandon(pump, caught.incident.server_is_fine).await;
-                Ok(Some(caught))
+                Ok(Some(*caught))
             }
         }
     }

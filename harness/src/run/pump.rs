@@ -40,7 +40,7 @@ const CLOSE_GRACE: Duration = Duration::from_millis(50);
 
 /// An incident, with the wire of the trials that were in flight.
 pub(super) struct Caught {
-    pub(super) incident: Incident,
+    pub(super) incident: Box<Incident>,
     watched: HashMap<TrialId, Watched>,
 }
 
@@ -63,7 +63,7 @@ impl Caught {
 /// Why a pump ended early.
 pub(super) enum Interruption {
     /// A peer misbehaved.
-    Incident(Caught),
+    Incident(Box<Caught>),
     /// The run is to stop.
     Stopped,
 }
@@ -166,7 +166,7 @@ impl<'a> Pump<'a> {
                 Ok(actions) => self.act(actions, observe),
                 Err(incident) => {
                     let watched = std::mem::take(&mut self.watched);
-                    return Err(Interruption::Incident(Caught { incident, watched }));
+                    return Err(Interruption::Incident(Box::new(Caught { incident, watched })));
                 }
             }
         }
@@ -221,7 +221,7 @@ impl<'a> Pump<'a> {
             match action {
                 Action::Call { id, trial, call } => self.call(id, trial, call),
                 Action::AwaitStreams(trial) => self.await_streams(trial),
-                Action::Observe(trial, observation) => observe((trial, observation)),
+                Action::Observe(trial, observation) => observe((trial, *observation)),
             }
         }
     }
@@ -271,7 +271,7 @@ impl<'a> Pump<'a> {
     }
 
     /// The client did something. A server that has died explains it better.
-    async fn heard(&mut self, event: ClientEvent) -> Result<Vec<Action>, Incident> {
+    async fn heard(&mut self, event: ClientEvent) -> Result<Vec<Action>, Box<Incident>> {
         let has_lost = match &event {
             ClientEvent::Answered { id, answer } => {
                 LOST_CONNECTION_CODES.contains(&answer.code) && self.has_server_left(CallId(*id))
@@ -293,14 +293,14 @@ impl<'a> Pump<'a> {
         watched.is_some_and(Watched::has_server_left)
     }
 
-    fn died(&mut self, role: Role, death: Death) -> Incident {
+    fn died(&mut self, role: Role, death: Death) -> Box<Incident> {
         let outcome = Outcome::Crashed { role, death, remarks: Vec::new() };
         self.flights.incident(outcome, role == Role::Client, now())
     }
 
     /// A process that has died explains it better. It may not have been told yet:
     /// while others hold its pipes open, they are listened to for a while.
-    async fn time_is_over(&mut self) -> Incident {
+    async fn time_is_over(&mut self) -> Box<Incident> {
         if let Some(death) = self.client.death().await {
             return self.died(Role::Client, death);
         }

@@ -20,7 +20,7 @@ impl<'a> CellRun<'a> {
         queue: &mut VecDeque<TrialId>,
         at_hand: &mut AtHand<'a>,
     ) -> Result<(), Ending> {
-        let mut settling = Settling::of(caught.incident.clone());
+        let mut settling = Settling::of(*caught.incident.clone());
         let mut result = self.count_incident();
         if result.is_ok() {
             result = self.try_again(&mut settling, at_hand).await;
@@ -44,7 +44,7 @@ impl<'a> CellRun<'a> {
                 Want::Do(effects) => (effects, None),
                 Want::RunAlone(trial) => {
                     let again = self.run_alone(trial, at_hand, self.observer()).await?;
-                    let incident = again.as_ref().map(|again| again.incident.clone());
+                    let incident = again.as_ref().map(|again| *again.incident.clone());
                     (settling.ran_alone(incident), again)
                 }
                 Want::WatchToEnd(trial) => {

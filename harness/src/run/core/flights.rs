@@ -64,7 +64,7 @@ pub(in crate::run) enum Action {
     /// A trial is decided: collect what passed on its streams until they have ended.
     AwaitStreams(TrialId),
     /// A trial was observed.
-    Observe(TrialId, Observation),
+    Observe(TrialId, Box<Observation>),
 }
 
 /// What an answer of the client's belongs to.
@@ -209,7 +209,7 @@ impl<'a> Flights<'a> {
         &mut self,
         event: ClientEvent,
         now: Instant,
-    ) -> Result<Vec<Action>, Incident> {
+    ) -> Result<Vec<Action>, Box<Incident>> {
         let (id, answer) = match event {
             ClientEvent::Answered { id, answer } => (id, Ok(answer)),
             ClientEvent::Played { id, played } => (id, Err(Outcome::Played(played))),
@@ -263,7 +263,12 @@ impl<'a> Flights<'a> {
         self.decided(trial, outcome, now)
     }
 
-    fn repeated(&mut self, id: u64, trial: TrialId, now: Instant) -> Result<Vec<Action>, Incident> {
+    fn repeated(
+        &mut self,
+        id: u64,
+        trial: TrialId,
+        now: Instant,
+    ) -> Result<Vec<Action>, Box<Incident>> {
         let outcome = Outcome::malformed(Misstep::AnsweredTwice(id));
         let actions = self.decided(trial, outcome.clone(), now);
         self.repetitions += 1;
@@ -272,12 +277,12 @@ impl<'a> Flights<'a> {
         }
         // Those in flight are not to blame for it, and must not wait for it. The breach itself
         // costs the trial that it came for, which its earlier repetitions have decided.
-        Err(Incident {
+        Err(Box::new(Incident {
             suspect: None,
             last_decided: None,
             is_certain: false,
-            ..self.incident(outcome, true, now)
-        })
+            ..*self.incident(outcome, true, now)
+        }))
     }
 
     /// A trial came to this. It is observed when its streams have ended too.
@@ -288,7 +293,7 @@ impl<'a> Flights<'a> {
             return Vec::new();
         }
         let Some(position) = self.in_flight.iter().position(|flight| flight.trial == trial) else {
-            return vec![Action::Observe(trial, Observation::of(outcome))];
+            return vec![Action::Observe(trial, Box::new(Observation::of(outcome)))];
         };
         let flight = self.in_flight.remove(position);
         let duration = now.saturating_duration_since(flight.started);
@@ -305,7 +310,7 @@ impl<'a> Flights<'a> {
     ) -> Vec<Action> {
         let Some(observation) = self.ending.remove(&trial) else { return Vec::new() };
         let observation = Observation { wire: Some(wire), server_growth_bytes, ..observation };
-        vec![Action::Observe(trial, observation)]
+        vec![Action::Observe(trial, Box::new(observation))]
     }
 
     /// How long the trial whose time is over was waited for, the grace included. It is the
@@ -326,20 +331,20 @@ impl<'a> Flights<'a> {
         outcome: Outcome,
         server_is_fine: bool,
         now: Instant,
-    ) -> Incident {
+    ) -> Box<Incident> {
         let started = |flight: Flight| Started {
             trial: flight.trial,
             elapsed: now.saturating_duration_since(flight.started),
         };
         let in_flight: Vec<Started> = self.in_flight.drain(..).map(started).collect();
-        Incident {
+        Box::new(Incident {
             outcome,
             suspect: in_flight.first().map(|started| started.trial).or(self.last_decided),
             last_decided: self.last_decided,
             is_certain: in_flight.len() == 1 && self.last_decided.is_none(),
             in_flight,
             server_is_fine,
-        }
+        })
     }
 
     /// The breach of the protocol in what a client says while it finishes, and whose it is.

@@ -59,7 +59,7 @@ pub(in crate::run) enum Effect {
 #[derive(Debug)]
 pub(in crate::run) enum Fate {
     /// There was an incident again.
-    Again(Incident),
+    Again(Box<Incident>),
     /// None; they were asked to finish, and ended so.
     Ended {
         /// What the client said that it should not have said.

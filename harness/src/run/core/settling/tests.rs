@@ -97,7 +97,7 @@ fn the_one_that_was_decided_before_is_watched_to_its_end() {
     for (fate, expected) in [
         (late_death as fn() -> Fate, &["0 again [AfterItsAnswer]", "count"][..]),
         (quiet_end, &["1 [AnsweredAlone { beside: 0 }]"]),
-        (|| Fate::Again(incident(&[0], None)), &["0 []", "count"]),
+        (|| Fate::Again(Box::new(incident(&[0], None))), &["0 []", "count"]),
     ] {
         let log = settle(incident(&[1], Some(0)), |_| None, |_| fate());
         assert_eq!(log, [&["alone 1", "watch 0"], expected].concat());
