@@ -2,7 +2,7 @@
 
 use crosswire_http2::error;
 
-use super::{http_status, is_interim, status};
+use super::{field, http_status, is_interim, status};
 use crate::{
     observe::{Played, StreamSeen},
     suite::{Allowed, Code, ErrorCode, Extent},
@@ -21,8 +21,7 @@ pub(super) fn lies_within(seen: &StreamSeen, played: &Played, extent: &Extent) -
     let has_http_status = || {
         let status = http_status(seen).and_then(|status| status.parse().ok());
         let is_over = seen.has_ended || seen.reset.is_some();
-        let is_meant = |status: u16| status >= 400 || extent.http != Allowed::Any;
-        is_over && status.is_some_and(|status| is_meant(status) && extent.http.allows(&status))
+        is_over && status.is_some_and(|status| status != 200 && extent.http.allows(&status))
     };
     // After a response that is whole, NO_ERROR only says that the rest of the request
     // is not needed (RFC 9113, section 8.1): the response is what came of it.
@@ -55,8 +54,9 @@ fn is_served(seen: &StreamSeen) -> bool {
     seen.has_ended && http_status(seen) == Some("200") && status(seen) == Some(Code::OK)
 }
 
-/// Whether it is the answer of another protocol than gRPC, and whole. Of gRPC's content type
-/// are `application/grpc` and what follows it after `+` or `;`.
+/// Whether it is the answer of another protocol than gRPC, and whole: it has another content
+/// type, or none and no gRPC status either. Of gRPC's content type are `application/grpc` and
+/// what follows it after `+` or `;`.
 fn is_foreign(seen: &StreamSeen, played: &Played) -> bool {
     let blocks = seen.blocks.iter().filter(|block| !is_interim(block));
     let mut types = blocks.flatten().filter(|field| field.0 == "content-type");
@@ -64,6 +64,9 @@ fn is_foreign(seen: &StreamSeen, played: &Played) -> bool {
         let rest = content_type.strip_prefix("application/grpc");
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';']))
     };
-    let is_other = types.next().is_some_and(|(_, value)| !value.is_empty() && !is_grpc(value));
-    played.other_protocol.is_some() || seen.has_ended && is_other
+    let is_other = match types.next() {
+        Some((_, value)) if !value.is_empty() => !is_grpc(value),
+        _ => field(seen, "grpc-status").is_none(),
+    };
+    played.other_protocol.is_some() || seen.has_ended && http_status(seen).is_some() && is_other
 }

@@ -212,7 +212,8 @@ fn of_fields(ending: &Ending, seen: Option<&StreamSeen>) -> Vec<Clause> {
         names.push(name);
         let of_name = ending.fields.iter().filter(|field| field.0 == *name);
         let wanted: Vec<&str> = of_name.map(|field| field.1.as_str()).collect();
-        if !has_in_order(&wanted, all().filter(|f| f.0 == *name).map(|f| f.1.as_str())) {
+        let all_values = all().filter(|field| field.0 == *name).map(|field| field.1.as_str());
+        if !has_in_order(name, &wanted, all_values) {
             let wanted = if let [one] = wanted[..] { json!(one) } else { json!(wanted) };
             clauses.push(Clause::new(name, wanted, values(name)));
         }
@@ -225,9 +226,18 @@ fn of_fields(ending: &Ending, seen: Option<&StreamSeen>) -> Vec<Clause> {
     clauses
 }
 
-/// Whether these values are among the others, in this order.
-fn has_in_order<'a>(wanted: &[&str], mut values: impl Iterator<Item = &'a str>) -> bool {
-    wanted.iter().all(|wanted| values.any(|value| value == *wanted))
+/// Whether these values of a name are among the others, in this order.
+fn has_in_order<'a>(name: &str, wanted: &[&'a str], values: impl Iterator<Item = &'a str>) -> bool {
+    let mut values = values.flat_map(|value| parts(name, value));
+    let mut wanted = wanted.iter().flat_map(|value| parts(name, value));
+    wanted.all(|wanted| values.any(|value| value == wanted))
+}
+
+/// The values that one text stands for: they may be joined by commas, with or without blanks
+/// around them (RFC 9110, section 5.3), and base64 may be padded.
+fn parts<'a>(name: &str, value: &'a str) -> impl Iterator<Item = &'a str> {
+    let padding: &[char] = if name.ends_with("-bin") { &['='] } else { &[] };
+    value.split(',').map(move |part| part.trim_matches([' ', '\t']).trim_end_matches(padding))
 }
 
 fn of_messages(ending: &Ending, method: &Method, seen: Option<&StreamSeen>) -> Option<Clause> {
@@ -291,11 +301,12 @@ mod tests {
     fn fields_of_one_name_are_in_order() {
         let blocks = [pairs(&[("a", "1"), ("b", "1"), ("a", "2")]), pairs(&[("a", "1")])];
         let seen = StreamSeen { blocks: blocks.to_vec(), ..StreamSeen::default() };
-        let table: [(&[(&str, &str)], bool); 7] = [
+        let table: [(&[(&str, &str)], bool); 8] = [
             (&[], true),
             (&[("b", "1"), ("a", "1")], true),
             (&[("a", "1"), ("a", "2"), ("a", "1")], true),
             (&[("a", "2"), ("a", "1")], true),
+            (&[("a", "1, 2\t,1")], true),
             (&[("a", "2"), ("a", "1"), ("a", "1")], false),
             (&[("a", "1"), ("a", "1"), ("a", "1")], false),
             (&[("c", "")], false),

@@ -192,12 +192,17 @@ pub(super) fn has_one_message(exchange: &Exchange<'_>) -> Vec<Breach> {
     breaches
 }
 
-/// One request for a call, once a response to it has begun.
+/// One request for a call, once a response to it has begun that was no refusal.
 pub(super) fn is_not_repeated(exchange: &Exchange<'_>) -> Vec<Breach> {
     let Some(request) = exchange.request() else { return Vec::new() };
     let has_begun = |block: Block<'_>| block.event.at < request.event.at;
-    let has_response =
-        |earlier: &Transcript| earlier.is_whole && earlier.blocks(Role::Server).any(has_begun);
+    let is_refused = |earlier: &Transcript| {
+        let code = earlier.reset(Role::Server).map(|(_, code)| code);
+        code == Some(error::REFUSED_STREAM) && earlier.messages(Role::Server).next().is_none()
+    };
+    let has_response = |earlier: &Transcript| {
+        earlier.is_whole && earlier.blocks(Role::Server).any(has_begun) && !is_refused(earlier)
+    };
     if !exchange.earlier.iter().any(has_response) {
         return Vec::new();
     }

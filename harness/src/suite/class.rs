@@ -16,7 +16,7 @@ pub struct Extent {
     pub is_served: bool,
     /// A status other than OK, whatever the `:status`.
     pub statuses: Allowed<Code>,
-    /// An HTTP status of 400 or more, whatever the `grpc-status`.
+    /// An HTTP status other than 200, whatever the `grpc-status`.
     pub http: Allowed<u16>,
     /// RST_STREAM.
     pub resets: Allowed<ErrorCode>,

@@ -331,7 +331,7 @@ fn a_deviation_deep_in_a_message_is_quoted_alone() {
 #[test]
 fn a_call_is_not_made_again_once_a_response_has_begun() {
     let mut wire = Wire::new();
-    wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE)).server(&reset(1, 7));
+    wire.request(1, REQUEST).server(&headers(1, 0, RESPONSE)).server(&reset(1, 2));
     wire.request(3, REQUEST).response(3);
     let expected = ["WIRE-10 client: the call again"];
     let mut calls = wire.calls();
@@ -342,6 +342,11 @@ fn a_call_is_not_made_again_once_a_response_has_begun() {
     late.request(1, REQUEST).request(3, REQUEST);
     late.server(&headers(1, 0, RESPONSE)).server(&reset(1, 7)).response(3);
     assert_eq!(check(&late.calls(), &get_sequence(), None), []);
+    // Nor is it forbidden of a call that was refused behind its headers.
+    let mut refused = Wire::new();
+    refused.request(1, REQUEST).server(&headers(1, 0, RESPONSE)).server(&reset(1, 7));
+    refused.request(3, REQUEST).response(3);
+    assert_eq!(check(&refused.calls(), &get_sequence(), None), []);
     // What is missing may be the reason.
     calls[0].is_whole = false;
     assert_eq!(check(&calls, &get_sequence(), None), []);

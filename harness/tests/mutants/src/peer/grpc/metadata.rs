@@ -117,8 +117,7 @@ pub(crate) fn write(entries: &[Entry]) -> Fields {
             () if !is_binary(name) || planted(Mutant::BinaryAsItIs) => value.clone(),
             () => encoder().encode(value).into_bytes(),
         };
-        // The parts of a binary value are decoded as they stand between its commas.
-        let comma: &[u8] = if has_blanks && !is_binary(name) { b", " } else { b"," };
+        let comma: &[u8] = if has_blanks { b", " } else { b"," };
         let same = fields.iter_mut().find(|(known, _)| is_joined && known == name);
         match same {
             Some((_, values)) => values.extend([comma, &value[..]].concat()),

@@ -31,7 +31,12 @@ pub(crate) fn format(timeout: Duration) -> String {
 
 /// A timeout as it was sent.
 pub(crate) fn parse(value: &[u8]) -> Option<Duration> {
-    let (unit, digits) = value.split_last()?;
+    let (unit, mut digits) = value.split_last()?;
+    if planted(Mutant::TakesOddTimeouts) {
+        digits = digits.strip_prefix(b"+").unwrap_or(digits);
+        // Of a fraction, what is whole is no later than what it says.
+        digits = digits.split(|byte| *byte == b'.').next().unwrap_or_default();
+    }
     if !(1..=MAX_DIGITS).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }

@@ -2,6 +2,7 @@
 //! makes a stream error of it.
 
 use crosswire_http2::hpack::Field;
+use mutants::{mutant::Mutant, planted::planted};
 
 use super::value;
 
@@ -36,6 +37,7 @@ impl Part {
         required.iter().any(|name| value(fields, name).is_none_or(<[u8]>::is_empty))
             || fields.iter().enumerate().any(|(at, field)| self.refuses(field, &fields[..at]))
             || length(fields).is_some_and(|length| length.is_none())
+                && !planted(Mutant::TakesOddFields)
     }
 
     /// Whether it must not have this field after those.
@@ -51,10 +53,14 @@ impl Part {
         let is_token = |byte: &u8| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(byte)
         };
-        name.is_empty()
+        let takes_odd = planted(Mutant::TakesOddFields);
+        name.is_empty() && !takes_odd
             || !name.iter().all(is_token)
             || OF_CONNECTION.contains(&name)
-            || self == Self::Request && name == b"te" && value != b"trailers"
+            || self == Self::Request
+                && name == b"te"
+                && value != b"trailers"
+                && !(value.is_empty() && takes_odd)
     }
 }
 

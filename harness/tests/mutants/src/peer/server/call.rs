@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     grpc::status::{Status, code},
-    http2::{Connection, Ended},
+    http2::{Connection, Ended, Received},
     services::{Answer, Method},
 };
 
@@ -79,7 +79,7 @@ impl Call<'_> {
         fields: &[Field],
     ) -> Result<(), Ended> {
         let mut response = Response::new(connection, stream);
-        let answered = Head::read(fields).and_then(|head| {
+        let mut answered = Head::read(fields).and_then(|head| {
             // What is no time any more is as good as none.
             response.deadline = head.timeout.and_then(|timeout| arrived.checked_add(timeout));
             let size: usize = fields.iter().map(|one| one.name.len() + one.value.len()).sum();
@@ -103,6 +103,9 @@ impl Call<'_> {
             response.may_hold = directions.delay.is_zero();
             Ok((directions, method, request))
         });
+        if planted(Mutant::ReadsToTheEnd) && answered.as_ref().err().is_some_and(Refusal::is_said) {
+            answered = read_to_the_end(connection, stream, response.deadline).and(answered);
+        }
         let (directions, method, request) = match answered {
             Ok(answered) => answered,
             Err(refusal) if planted(Mutant::RefusesInSilence) && refusal.is_said() => {
@@ -222,6 +225,16 @@ impl Call<'_> {
             paused => paused,
         }
     }
+}
+
+/// Reads what is left of the request, as whoever answers nothing before it.
+fn read_to_the_end(
+    connection: &Connection,
+    stream: u32,
+    deadline: Option<Instant>,
+) -> Result<(), Refusal> {
+    while !matches!(connection.receive(stream, deadline)?, Received::End) {}
+    Ok(())
 }
 
 /// What is left of the request is not needed (RFC 9113, section 8.1).

@@ -5,17 +5,24 @@ use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, TcpStream},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use crosswire_http2::{hpack::Field, write};
+use crosswire_http2::{frame::PREFACE, hpack::Field, write};
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::refusal::{OtherAnswer, Refusal};
-use crate::http2::value;
+use crate::{
+    grpc::status::{Status, code},
+    http2::value,
+};
 
-/// How long a client may be silent before it is taken for one of HTTP/2.
+/// How long a client may be silent before it is taken for one of HTTP/2, and how long the
+/// rest of a preface may take.
 const SILENCE: Duration = Duration::from_millis(200);
+
+/// How long to wait for more of a preface.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// The refusal of a request that other servers may take, or refuse otherwise.
 pub(super) fn refusal(fields: &[Field]) -> Option<Refusal> {
@@ -31,6 +38,22 @@ pub(super) fn refusal(fields: &[Field]) -> Option<Refusal> {
     match () {
         () if planted(Mutant::ServesPages) && matches!(text(":method"), b"GET" | b"HEAD") => {
             other("text/html", b"<html><body>Welcome.</body></html>")
+        }
+        () if planted(Mutant::AnswersWithNothing)
+            && matches!(text(":method"), b"GET" | b"HEAD") =>
+        {
+            Some(Refusal::Http(200))
+        }
+        () if planted(Mutant::AnswersWithNothing) && text(":method") == b"OPTIONS" => {
+            Some(Refusal::Http(204))
+        }
+        () if planted(Mutant::Redirects)
+            && segments.clone().skip(1).any(|one| matches!(one, b"" | b"." | b"..")) =>
+        {
+            Some(Refusal::Http(307))
+        }
+        () if planted(Mutant::RefusesOddOffers) && has_odd_offers(fields) => {
+            Some(Status::new(code::INTERNAL, "no such offer").into())
         }
         () if planted(Mutant::SpeaksJson) && !is_grpc => {
             other("application/json", br#"{"element":[]}"#)
@@ -64,14 +87,37 @@ pub(super) fn refusal(fields: &[Field]) -> Option<Refusal> {
     }
 }
 
-/// Whether a client that does not begin as HTTP/2 does was answered in HTTP/1.
+/// Whether the encodings that are offered are not names with commas between them.
+fn has_odd_offers(fields: &[Field]) -> bool {
+    let is_name = |name: &[u8]| {
+        let is_of_names = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+        !name.is_empty() && name.iter().all(is_of_names)
+    };
+    value(fields, "grpc-accept-encoding")
+        .is_some_and(|offers| !offers.split(|byte| *byte == b',').all(is_name))
+}
+
+/// Whether a client that says something else than the preface was answered in HTTP/1.
 pub(super) fn answers_http1(socket: &TcpStream) -> bool {
-    let mut first = [0; 4];
-    let _ = socket.set_read_timeout(Some(SILENCE));
-    let peeked = socket.peek(&mut first);
+    let mut first = [0; PREFACE.len()];
+    let until = Instant::now() + SILENCE;
+    let mut length = 0;
+    // Whoever goes away within the preface does not come to its end.
+    while PREFACE.starts_with(&first[..length]) && length < PREFACE.len() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        let _ = socket.set_read_timeout(Some(left));
+        match socket.peek(&mut first) {
+            Ok(more) if more > length => length = more,
+            // What is there is there at once, and of more nobody tells.
+            Ok(_) if length > 0 => thread::sleep(PAUSE),
+            _ => break,
+        }
+    }
     let _ = socket.set_read_timeout(None);
-    let Ok(length @ 1..) = peeked else { return false };
-    if b"PRI ".starts_with(&first[..length]) {
+    if length == 0 || length == PREFACE.len() && first == *PREFACE {
         return false;
     }
     if let Ok(mut socket) = socket.try_clone() {
