@@ -55,7 +55,7 @@ fn is_served(seen: &StreamSeen) -> bool {
 }
 
 /// Whether it is the answer of another protocol than gRPC, and whole: it has another content
-/// type, or none and no gRPC status either. Of gRPC's content type are `application/grpc` and
+/// type, or is HTTP status 200 with neither a type nor a gRPC status. Of gRPC's content type are `application/grpc` and
 /// what follows it after `+` or `;`.
 fn is_foreign(seen: &StreamSeen, played: &Played) -> bool {
     let blocks = seen.blocks.iter().filter(|block| !is_interim(block));
@@ -66,7 +66,7 @@ fn is_foreign(seen: &StreamSeen, played: &Played) -> bool {
     };
     let is_other = match types.next() {
         Some((_, value)) if !value.is_empty() => !is_grpc(value),
-        _ => field(seen, "grpc-status").is_none(),
+        _ => http_status(seen) == Some("200") && field(seen, "grpc-status").is_none(),
     };
-    played.other_protocol.is_some() || seen.has_ended && http_status(seen).is_some() && is_other
+    played.other_protocol.is_some() || seen.has_ended && is_other
 }

@@ -433,6 +433,8 @@ fn outcomes_are_told_apart() {
     let lost = of("404", &[("grpc-status", "12")]);
     let contradictory = of("404", &[("grpc-status", "0")]);
     let html = of("200", &[("content-type", "text/html")]);
+    let nothing = of("200", &[]);
+    let moved = of("307", &[("location", "/")]);
     let half = StreamSeen { has_ended: false, ..html.clone() };
     let web = of("200", &[("content-type", "application/grpc-web+proto")]);
     let class = |extent| EndingKind::Class { name: "class".to_owned(), extent };
@@ -479,6 +481,9 @@ fn outcomes_are_told_apart() {
         ("gRPC's answer", foreign(), &ok, false),
         ("an answer of gRPC-Web", foreign(), &web, true),
         ("a refusal without a type", foreign(), &http, false),
+        ("nothing, as to HEAD", foreign(), &nothing, true),
+        ("gRPC's status without a type", foreign(), &odd, false),
+        ("a refusal by a redirection", refused(), &moved, true),
     ] {
         let streams = [(1, seen.clone())].into();
         let played = Played { last_stream: 1, streams, is_late: true, ..Played::default() };
