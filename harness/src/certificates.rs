@@ -37,12 +37,12 @@ pub struct Identity {
 }
 
 impl Certificates {
-    /// Makes them.
+    /// Makes them, in a folder of their own in this one.
     ///
     /// # Errors
     /// The folder or a file cannot be written.
-    pub fn make() -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("crosswire-").tempdir()?;
+    pub fn make(above: &Path) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("crosswire-").tempdir_in(above)?;
         let certificates = Self { folder };
         certificates.write_all().map_err(io::Error::other)?;
         Ok(certificates)
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn they_are_signed_by_whom_they_should_be() {
-        let made = Certificates::make().unwrap();
+        let made = Certificates::make(&std::env::temp_dir()).unwrap();
         for (identity, ca, expected) in [
             (made.client(), made.ca(), true),
             (made.client(), made.other_ca(), false),
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn they_go_with_the_run() {
-        let made = Certificates::make().unwrap();
+        let made = Certificates::make(&std::env::temp_dir()).unwrap();
         let folder = made.folder().to_owned();
         assert!(folder.join("server.key").exists());
         drop(made);

@@ -14,14 +14,17 @@ use std::{
     process::{ExitStatus, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use nix::{
     errno::Errno,
-    sys::signal::{Signal, killpg},
+    sys::{
+        signal::{Signal, killpg},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
     unistd::Pid,
 };
 use tokio::{
@@ -33,7 +36,12 @@ use tokio::{
 
 pub use memory::MemoryMark;
 
-use crate::{guard::Guard, observe::Words, text::shorten};
+use crate::{
+    guard::{Guard, MARK},
+    observe::Words,
+    output,
+    text::{count, shorten},
+};
 
 /// The longest line that is read whole. A 4 MiB message takes 5.6 MiB as base64;
 /// a stream of them takes more, and a flood must not take the memory.
@@ -66,11 +74,16 @@ const GROUP_POLL: Duration = Duration::from_millis(10);
 /// How long SIGKILL may take. The kernel needs no time of the process's own.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
+/// The number of the next process, by which those are known that it starts.
+static NEXT_MARK: AtomicU64 = AtomicU64::new(1);
+
 /// A running process, killed with its whole group when dropped.
 #[derive(Debug)]
 pub struct Child {
     process: Process,
     group: Pid,
+    /// The value of [`MARK`] in its environment.
+    mark: String,
     guard: Arc<Guard>,
     log: Log,
     /// Reads stderr to its end.
@@ -107,6 +120,8 @@ pub struct Stopped {
     pub killed: bool,
     /// It ended, and others of its group did not.
     pub left_processes: bool,
+    /// How many processes it left that had left its group, as daemons do. They were killed.
+    pub daemons: usize,
 }
 
 impl Stopped {
@@ -153,17 +168,21 @@ impl Child {
         let program = if program.contains('/') { folder.join(program) } else { program.into() };
         let program =
             if program.components().count() > 1 { std::path::absolute(program)? } else { program };
-        let mut process = Command::new(program)
+        let mark = NEXT_MARK.fetch_add(1, Ordering::Relaxed).to_string();
+        let mut command = Command::new(program);
+        command
             .args(arguments)
             .current_dir(folder)
+            .env(MARK, &mark)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()?;
-        let group = process.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        let group = group.ok_or_else(|| io::Error::other("the process has no id"))?;
-        guard.watch(group);
+            .process_group(0);
+        let (mut process, group) = guard.start(|| {
+            let process = command.spawn()?;
+            let group = process.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+            Ok((process, group.ok_or_else(|| io::Error::other("the process has no id"))?))
+        })?;
         log.begin(&format!("started (process {group}): {}", cmd.join(" ")));
         let missing = || io::Error::other("a pipe is missing");
         let stdin = process.stdin.take().ok_or_else(missing)?;
@@ -175,7 +194,8 @@ impl Child {
                 stderr_log.write(&line.to_string());
             }
         });
-        let child = Self { process, group, guard, log, stderr, status: None, released: false };
+        let (status, released) = (None, false);
+        let child = Self { process, group, mark, guard, log, stderr, status, released };
         Ok((child, Pipes { stdin, stdout }))
     }
 
@@ -214,29 +234,47 @@ impl Child {
         }
         let killed = timeout_at(deadline, self.ended()).await.is_err();
         let left_processes = !killed && !self.group_ends_by(deadline).await;
-        self.signal(Signal::SIGKILL);
-        if timeout(KILL_LIMIT, self.ended()).await.is_ok() {
-            self.release();
-        }
-        Stopped { status: self.status, killed, left_processes }
+        let daemons = self.kill_all().await;
+        Stopped { status: self.status, killed, left_processes, daemons }
     }
 
-    /// Kills the whole group at once and waits for the process's end.
+    /// Kills the process, its whole group and its daemons at once, and waits for their end.
     pub async fn kill(mut self) {
+        self.kill_all().await;
+    }
+
+    /// Likewise; says how many daemons there were.
+    async fn kill_all(&mut self) -> usize {
         self.signal(Signal::SIGKILL);
         if timeout(KILL_LIMIT, self.ended()).await.is_ok() {
+            // Who loses its parent by that is a daemon from then on.
+            self.group_ends_by(Instant::now() + KILL_LIMIT).await;
             self.release();
         }
+        let daemons = self.guard.kill_orphans(Some(&self.mark)).await;
+        if daemons > 0 {
+            self.log.begin(&format!("killed {} that it left", count(daemons, "daemon")));
+        }
+        daemons
     }
 
     async fn group_ends_by(&self, deadline: Instant) -> bool {
-        while killpg(self.group, None) != Err(Errno::ESRCH) {
+        while !self.group_has_ended() {
             if Instant::now() >= deadline {
                 return false;
             }
             sleep(GROUP_POLL).await;
         }
         true
+    }
+
+    /// Reaps those of the group that were adopted, before it looks.
+    fn group_has_ended(&self) -> bool {
+        let any = Pid::from_raw(-self.group.as_raw());
+        while let Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) =
+            waitpid(any, Some(WaitPidFlag::WNOHANG))
+        {}
+        killpg(self.group, None) == Err(Errno::ESRCH)
     }
 
     fn signal(&self, signal: Signal) {
@@ -284,7 +322,7 @@ impl Log {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let file = File::create(path)?;
+        let file = output::create(path)?;
         let state = LogState {
             file,
             written_bytes: 0,

@@ -15,6 +15,7 @@ use crate::{
     command_line::{Command, CommandLine, KnownCommand, SelectArgs},
     exit::Exit,
     filter::Filter,
+    guard::{self, Guard},
     input::BadInput,
     manifest::Peer,
     plan::Selection,
@@ -54,15 +55,21 @@ impl CommandError {
     }
 }
 
-/// Does what the command line says.
+/// Does what the command line says. A run without a guard becomes one, and goes on below
+/// itself.
 ///
 /// # Errors
 /// Bad input, or a failure that no exit code of a run stands for.
-pub fn execute(arguments: CommandLine) -> Result<Exit, CommandError> {
+pub fn execute(arguments: CommandLine, guard: Option<Guard>) -> Result<Exit, CommandError> {
     let project = || Project::load(arguments.manifest.as_deref());
     match arguments.command {
         Command::Schema(schema) => self::schema::schema(&schema.folder),
-        Command::Run(run) => run::run(&project()?, &run, arguments.manifest.as_deref()),
+        Command::Run(run) => match guard {
+            Some(guard) => run::run(&project()?, &run, arguments.manifest.as_deref(), guard),
+            None => guard::stand_above().map_err(CommandError::system(
+                "the run's own process, below the guard, cannot be started",
+            )),
+        },
         Command::List(arguments) => self::list::list(&project()?, &arguments),
         Command::Show(show) => show::show(&project()?, &show),
         Command::Known(KnownCommand::Add(add)) => known::add(&project()?, &add),

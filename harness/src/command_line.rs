@@ -24,11 +24,12 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0   every trial as it should be
   1   an unexpected fail, hang or crash, or a known failure that passed
-  2   bad usage, manifest, suite, known list or filter; nothing was started
+  2   bad usage, manifest, suite, known list or filter, or another run writes its reports
+      to the same folder; nothing was started
   3   the known list has an entry that matches nothing
   4   nothing selected, or nothing of it supported
   5   a peer could not be built or started; the rest of the matrix ran
-  6   stopped early (--limit, Ctrl-C, SIGTERM); the reports hold what was seen
+  6   stopped early (--limit, Ctrl-C, SIGTERM, SIGHUP); the reports hold what was seen
   70  a defect of the harness, or a report that could not be written";
 
 /// A command.

@@ -22,6 +22,18 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All there are.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Success,
+        Self::Unexpected,
+        Self::BadInput,
+        Self::StaleKnown,
+        Self::NothingRan,
+        Self::Blocked,
+        Self::Stopped,
+        Self::Defect,
+    ];
+
     /// The exit code of the process.
     #[must_use]
     pub const fn code(self) -> u8 {

@@ -6,11 +6,12 @@
 //! `manifest → suites → plan → run (script, child, driver, tap) → observe → rules, judge → report`
 //!
 //! A module uses those above it, never one below; only `command` joins the stages.
-//! `plan`, `wire`, `outcome`, `rules`, `judge` and `trace` are pure. Only `guard`,
+//! `plan`, `wire`, `outcome`, `rules`, `judge` and `trace` are pure. Only `output`, `guard`,
 //! `certificates`, `script`, `child`, `driver`, `tap`, `report` and the loaders do input and
 //! output; the runner sends events and never prints.
 
 pub mod exit;
+pub mod output;
 pub mod text;
 
 pub mod input;

@@ -9,7 +9,7 @@ mod traces;
 pub mod words;
 
 pub use console::{Console, Rerun};
-pub use json_lines::JsonLines;
+pub use json_lines::{JsonLines, writer};
 pub use junit::junit;
 pub use progress::Progress;
 pub use traces::Traces;

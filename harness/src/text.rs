@@ -21,9 +21,10 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// Control characters, the bidirectional overrides and the other invisible
+/// Whether a character could steer a terminal, hide others or break XML: control
+/// characters, the bidirectional overrides and the other invisible
 /// formatting characters, and what XML 1.0 cannot carry.
-fn is_unsafe(character: char) -> bool {
+pub(crate) fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

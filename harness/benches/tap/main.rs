@@ -15,7 +15,7 @@ use std::{
 };
 
 use crosswire::{
-    guard::{self, Guard},
+    guard::Guard,
     manifest::{ClientSpec, Peer, ServerSpec, ServerStart},
     project::Project,
     suite::Case,
@@ -61,10 +61,6 @@ const WAYS: [(&str, Way); 6] = [
 const COMPARED_WITH: [usize; WAYS.len()] = [1, 1, 1, 4, 4, 4];
 
 fn main() -> Result<()> {
-    if std::env::args().nth(1).as_deref() == Some(guard::SUBCOMMAND) {
-        guard::main();
-        return Ok(());
-    }
     let turns = match std::env::var("CROSSWIRE_BENCH_TURNS") {
         Ok(turns) => {
             turns.parse().map_err(|_| format!("CROSSWIRE_BENCH_TURNS={turns}: no number"))?
@@ -114,7 +110,7 @@ impl Bench {
         let project = Project::load(Some(&root.join("crosswire.toml")))?;
         let case = project.cases().into_iter().find(|case| case.name == CASE);
         let case = case.ok_or_else(|| format!("there is no case {CASE}"))?;
-        let (logs, guard) = (tempfile::tempdir()?, Arc::new(Guard::start()?));
+        let (logs, guard) = (tempfile::tempdir()?, Arc::new(Guard::alone()));
         Ok(Self { case, peer: Arc::new(peer()?), root, logs, guard })
     }
 

@@ -11,6 +11,7 @@ use crate::{
     finding::{Explanation, without_positions},
     input::{BadInput, read_text},
     known::{self, Known, Whose},
+    output::say,
     project::Project,
     role::Role,
     text::count,
@@ -25,7 +26,7 @@ pub(super) fn add(project: &Project, arguments: &KnownAddArgs) -> Result<Exit, C
     let stale = project.stale_entries();
     let stale: Vec<_> = stale.iter().filter(|stale| stale.place == *own).collect();
     for entry in &stale {
-        eprintln!("crosswire: {entry}");
+        say(&format!("crosswire: {entry}"));
     }
     if !stale.is_empty() {
         known::remove(path, &[position])?;

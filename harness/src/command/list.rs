@@ -8,6 +8,7 @@ use crate::{
     exit::Exit,
     known::Known,
     manifest::ServerStart,
+    output::say,
     plan::{Cell, Plan},
     project::Project,
     rules,
@@ -40,7 +41,7 @@ pub(super) fn list(project: &Project, arguments: &ListArgs) -> Result<Exit, Comm
                 }
             }
             if text.is_empty() {
-                eprintln!("crosswire: nothing selected: no trial matches");
+                say("crosswire: nothing selected: no trial matches");
                 return Ok(Exit::NothingRan);
             }
             print(&text)?;

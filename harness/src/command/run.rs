@@ -11,8 +11,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+    sys::signal::Signal,
+};
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
     time::{interval, sleep},
 };
@@ -26,12 +30,14 @@ use crate::{
     exit::Exit,
     finding::Finding,
     guard::Guard,
+    input::BadInput,
     judge::{Beliefs, Strictness, Verdict, Waiver, judge},
     known::{KnownList, Met, Party},
     manifest::{Peer, Waived},
+    output::{self, say},
     plan::{Cell, Plan},
     project::Project,
-    report::{Console, JsonLines, Note, Progress, Rerun, Summary, Traces, junit},
+    report::{Console, JsonLines, Note, Progress, Rerun, Summary, Traces, junit, writer},
     results::{Judged, Results},
     role::Role,
     run::{self, Settings, missing_programs},
@@ -45,19 +51,20 @@ pub(super) fn run(
     project: &Project,
     arguments: &RunArgs,
     manifest: Option<&Path>,
+    guard: Guard,
 ) -> Result<Exit, CommandError> {
     let selection = selection(project, &arguments.select)?;
     let stale = project.stale_entries();
     if !stale.is_empty() {
         for entry in &stale {
-            eprintln!("crosswire: {entry}");
+            say(&format!("crosswire: {entry}"));
         }
         return Ok(Exit::StaleKnown);
     }
     let plan = Arc::new(project.plan(&selection));
     if plan.cells.is_empty() {
-        eprintln!(
-            "crosswire: nothing selected: no trial matches; `crosswire list cases` shows what there is"
+        say(
+            "crosswire: nothing selected: no trial matches; `crosswire list cases` shows what there is",
         );
         return Ok(Exit::NothingRan);
     }
@@ -66,27 +73,31 @@ pub(super) fn run(
     }
     let folder = report_folder(project, arguments.report.as_ref());
     let mut session = Session::new(project, Arc::clone(&plan), folder, arguments)?;
-    let guard = Guard::start()
-        .map_err(CommandError::system("the guard of the peers' processes cannot be started"))?;
     let certificates = plan
         .has_tls()
-        .then(Certificates::make)
+        .then(|| Certificates::make(guard.folder()))
         .transpose()
         .map_err(CommandError::system("certificates for TLS cannot be made"))?;
+    let guard = Arc::new(guard);
     let settings = Settings {
         certificates,
         folder: project.manifest.root.clone(),
         logs: folder.join("logs"),
         limits: project.manifest.limits,
         jobs: arguments.jobs(),
-        guard: Arc::new(guard),
+        guard: Arc::clone(&guard),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(CommandError::system("the runtime cannot be started"))?;
     let began = Instant::now();
-    let stopped = runtime.block_on(session.follow(settings, arguments.limit))?;
+    let stopped = runtime.block_on(session.follow(settings, arguments.limit, &guard))?;
+    let left = runtime.block_on(guard.kill_orphans(None));
+    if left > 0 {
+        let daemons = text::count(left, "daemon");
+        say(&format!("crosswire: killed {daemons} that some peer had left and that hid whose"));
+    }
     // Pipes that somebody's grandchild holds open may still be read: not awaited.
     runtime.shutdown_background();
     session.report(project, folder, rerun(manifest, arguments), stopped, began.elapsed())
@@ -101,17 +112,17 @@ fn requirements_are_met(plan: &Plan) -> bool {
         }
     }
     for (peer, why) in &seen {
-        eprintln!(
+        say(&format!(
             "crosswire: {peer} cannot take part, and --require-all asks for every peer: {why}"
-        );
+        ));
     }
     seen.is_empty()
 }
 
 /// The command that a failure's `again` line starts with: as this one was called.
 fn rerun(manifest: Option<&Path>, arguments: &RunArgs) -> Rerun {
-    let program = std::env::args().next().unwrap_or_else(|| "crosswire".to_owned());
-    let mut command = format!("{} run", shell_word(&program));
+    let program = std::env::args_os().next().unwrap_or_else(|| "crosswire".into());
+    let mut command = format!("{} run", shell_word(&program.to_string_lossy()));
     for (option, path) in [("manifest", manifest), ("report", arguments.report.as_deref())] {
         if let Some(path) = path {
             command.push_str(&format!(" --{option} {}", shell_word(&path.display().to_string())));
@@ -136,6 +147,8 @@ fn shell_word(word: &str) -> String {
 
 /// A run in progress: what is known of it so far.
 struct Session<'a> {
+    /// Held until the last report is written.
+    _lock: Option<Flock<fs::File>>,
     project: &'a Project,
     plan: Arc<Plan>,
     results: Results,
@@ -157,7 +170,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Starts the reports.
+    /// Starts the reports, in a folder that no other run writes to.
     fn new(
         project: &'a Project,
         plan: Arc<Plan>,
@@ -165,11 +178,14 @@ impl<'a> Session<'a> {
         arguments: &RunArgs,
     ) -> Result<Self, CommandError> {
         let path = folder.join("results.jsonl");
-        let lines = fs::create_dir_all(folder)
-            .and_then(|()| remove_last_run(folder))
+        let unwritable = || CommandError::system(format!("{} cannot be written", path.display()));
+        fs::create_dir_all(folder).map_err(unwritable())?;
+        let lock = lock(folder, &path)?;
+        let lines = remove_last_run(folder)
             .and_then(|()| JsonLines::create(&path, &plan, SystemTime::now()))
-            .map_err(CommandError::system(format!("{} cannot be written", path.display())))?;
+            .map_err(unwritable())?;
         Ok(Self {
+            _lock: lock,
             project,
             is_whole: arguments.select.is_everything(),
             met: Met::default(),
@@ -193,25 +209,25 @@ impl<'a> Session<'a> {
         &mut self,
         settings: Settings,
         limit: Option<Duration>,
+        guard: &Guard,
     ) -> Result<Option<String>, CommandError> {
         self.progress.begin(&self.plan, settings.jobs);
         let (sender, mut events) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let mut work = pin!(run::run(Arc::clone(&self.plan), settings, sender, stopped));
-        let mut interrupts = Interrupts::listen()?;
         let mut limit_is_over = pin!(after(limit));
         let mut tick = interval(TICK);
         let mut why_stopped = None;
         loop {
             tokio::select! {
                 biased;
-                name = interrupts.next() => {
+                signal = guard.stop() => {
                     if why_stopped.is_some() {
                         // Asked twice means at once. The guard kills the peers.
                         let _ = self.lines.flush();
                         std::process::exit(Exit::Stopped.code().into());
                     }
-                    why_stopped = Some(name.to_owned());
+                    why_stopped = Some(why(signal).to_owned());
                     let _ = stop.send(true);
                 }
                 limit = &mut limit_is_over, if why_stopped.is_none() => {
@@ -299,7 +315,8 @@ impl<'a> Session<'a> {
         stopped: Option<String>,
         elapsed: Duration,
     ) -> Result<Exit, CommandError> {
-        let Self { plan, results, lines, hellos, blocked, mut notes, build, times, .. } = self;
+        let Self { _lock, plan, results, lines, hellos, blocked, mut notes, .. } = self;
+        let (build, times) = (self.build, self.times);
         notes.sort();
         // A peer that is started again may earn its note again.
         notes.dedup();
@@ -344,7 +361,7 @@ impl<'a> Session<'a> {
         let path = folder.join("junit.xml");
         junit(&records, &summary)
             .map_err(io::Error::other)
-            .and_then(|xml| fs::write(&path, xml))
+            .and_then(|xml| output::write(&path, &xml))
             .map_err(CommandError::system(format!("{} cannot be written", path.display())))?;
         match shown {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -374,6 +391,22 @@ fn beliefs<'a>(
         server: party(Role::Server, server),
         client: party(Role::Client, client),
         waivers: waived(Role::Server, server).chain(waived(Role::Client, client)).collect(),
+    }
+}
+
+/// Takes the folder for this run. A file system that knows no locks gives none.
+fn lock(folder: &Path, results: &Path) -> Result<Option<Flock<fs::File>>, BadInput> {
+    let Ok(opened) = fs::File::open(folder) else { return Ok(None) };
+    match Flock::lock(opened, FlockArg::LockExclusiveNonblock) {
+        Err((_, Errno::EWOULDBLOCK)) => {
+            let holder = writer(results).map(|process| format!(" (process {process})"));
+            let problem = format!(
+                "another run{} writes its reports here; wait for its end, or name another folder with --report",
+                holder.unwrap_or_default()
+            );
+            Err(BadInput::new(folder, problem))
+        }
+        lock => Ok(lock.ok()),
     }
 }
 
@@ -412,27 +445,11 @@ async fn after(limit: Option<Duration>) -> Duration {
     }
 }
 
-/// The signals that ask a run to stop.
-struct Interrupts {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Interrupts {
-    fn listen() -> Result<Self, CommandError> {
-        let listen =
-            |kind| signal(kind).map_err(CommandError::system("signals cannot be listened to"));
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
-    }
-
-    /// The name of the next one. Safe to cancel.
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "interrupted (SIGINT)",
-            _ = self.terminate.recv() => "terminated (SIGTERM)",
-        }
+/// What a signal means that asks a run to stop.
+const fn why(signal: Signal) -> &'static str {
+    match signal {
+        Signal::SIGINT => "interrupted (SIGINT)",
+        Signal::SIGHUP => "hung up (SIGHUP)",
+        _ => "terminated (SIGTERM)",
     }
 }

@@ -6,23 +6,33 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write},
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use serde_json::{Value, json};
+use serde::Serialize as _;
+use serde_json::{Serializer, Value, json, ser::Formatter};
 
 use super::Summary;
 use super::words;
 use crate::{
     finding::{Effect, Explanation, Finding},
+    guard::Guard,
     identity::Identity,
     judge::{Judgement, Verdict},
+    output,
     plan::Plan,
     results::{Cause, Record, causes},
     rules::Violation,
+    text::is_unsafe,
 };
+
+/// In the header of a run in progress, the number of its process.
+const PROCESS: &str = "process";
+
+/// How long a header may be that is read: thousands of peers are not in it.
+const MOST_HEADER_BYTES: u64 = 1 << 20;
 
 /// The file of a run in progress.
 #[derive(Debug)]
@@ -38,8 +48,10 @@ impl JsonLines {
     /// # Errors
     /// It cannot be written.
     pub fn create(path: &Path, plan: &Plan, started: SystemTime) -> io::Result<Self> {
-        let mut file = BufWriter::new(File::create(path)?);
-        write_line(&mut file, &header(plan, None, started))?;
+        let mut file = BufWriter::new(output::create(path)?);
+        let mut header = header(plan, None, started);
+        header["run"][PROCESS] = Guard::process().into();
+        write_line(&mut file, &header)?;
         file.flush()?;
         Ok(Self { path: path.to_owned(), file, started })
     }
@@ -72,7 +84,7 @@ impl JsonLines {
     ) -> io::Result<()> {
         self.file.flush()?;
         let unfinished = self.path.with_extension("jsonl.unfinished");
-        let mut file = BufWriter::new(File::create(&unfinished)?);
+        let mut file = BufWriter::new(output::create(&unfinished)?);
         write_all(&mut file, plan, records, summary, self.started)?;
         file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(unfinished, &self.path)
@@ -105,8 +117,39 @@ fn write_all(
 }
 
 fn write_line(out: &mut impl Write, value: &Value) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
+    value.serialize(&mut Serializer::with_formatter(&mut *out, Escaping))?;
     out.write_all(b"\n")
+}
+
+/// Escapes what a reader's terminal must not see as it is, and JSON may hold.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, character)) = rest.char_indices().find(|&(_, c)| is_unsafe(c)) {
+            out.write_all(&rest.as_bytes()[..at])?;
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + character.len_utf8()..];
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
+/// The process whose run writes to this file; `None` if none does, or it does not say.
+#[must_use]
+pub fn writer(path: &Path) -> Option<u64> {
+    let mut header = String::new();
+    let file = File::open(path).ok()?.take(MOST_HEADER_BYTES);
+    BufReader::new(file).read_line(&mut header).ok()?;
+    let header: Value = serde_json::from_str(&header).ok()?;
+    header["run"][PROCESS].as_u64()
 }
 
 fn header(plan: &Plan, summary: Option<&Summary>, started: SystemTime) -> Value {
@@ -281,4 +324,25 @@ fn footer(summary: &Summary) -> Value {
     }
     value["exit"] = summary.exit.code().into();
     json!({ "summary": value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_and_read_back() {
+        for (text, expected) in [
+            ("żółw 温度 \"\\\n", r#""żółw 温度 \"\\\n""#),
+            ("\u{9b}2J", r#""\u009b2J""#),
+            ("a\u{202e}b\u{2066}", r#""a\u202eb\u2066""#),
+            ("\u{7f}\u{feff}", r#""\u007f\ufeff""#),
+            ("\u{e0041}", r#""\udb40\udc41""#),
+        ] {
+            let mut line = Vec::new();
+            write_line(&mut line, &text.into()).unwrap();
+            assert_eq!(String::from_utf8(line.clone()).unwrap().trim_end(), expected);
+            assert_eq!(serde_json::from_slice::<Value>(&line).unwrap(), text);
+        }
+    }
 }

@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::{
     event::Event,
     manifest::Peer,
+    output,
     plan::Plan,
     results::Results,
     text::{count, shorten},
@@ -172,8 +173,8 @@ impl Progress {
     fn say(&self, text: &str) {
         let text = shorten(text, 1000);
         match &self.line {
-            Some(line) => line.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(line) => line.suspend(|| output::say(&text)),
+            None => output::say(&text),
         }
     }
 

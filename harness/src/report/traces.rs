@@ -9,6 +9,7 @@ use super::words;
 use crate::{
     judge::Judgement,
     observe::{Observation, Outcome, Waited, Wire},
+    output,
     plan::Cell,
     results::Trace,
     suite::Case,
@@ -78,7 +79,7 @@ impl Traces {
             }
         }
         fs::create_dir_all(&folder)?;
-        fs::write(&path, text)?;
+        output::write(&path, &text)?;
         Ok(Some(Trace { path, excerpt }))
     }
 }

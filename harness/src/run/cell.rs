@@ -312,6 +312,10 @@ impl<'a> CellRun<'a> {
     }
 
     fn note_stop(&self, role: Role, stopped: &Stopped) {
+        if stopped.daemons > 0 {
+            let daemons = text::count(stopped.daemons, "daemon");
+            self.note(role, format!("left {daemons} that had left its process group; killed"));
+        }
         let limit = text::duration(self.context.settings.limits.stop);
         let text = if stopped.killed {
             format!("did not stop within {limit} when asked, and was killed")

@@ -1,6 +1,10 @@
 //! A harness that is itself asked to stop, told to, or killed.
 
-use nix::sys::signal::Signal;
+use nix::{
+    errno::Errno,
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use super::support::{CASES, CULPRIT, Project, Started, eventually};
 
@@ -20,10 +24,12 @@ fn start_and_wait(project: &Project) -> Started<'_> {
 }
 
 #[test]
-fn sigint_and_sigterm_flush_the_reports() {
-    for (signal, why) in
-        [(Signal::SIGINT, "interrupted (SIGINT)"), (Signal::SIGTERM, "terminated (SIGTERM)")]
-    {
+fn sigint_sigterm_and_sighup_flush_the_reports() {
+    for (signal, why) in [
+        (Signal::SIGINT, "interrupted (SIGINT)"),
+        (Signal::SIGTERM, "terminated (SIGTERM)"),
+        (Signal::SIGHUP, "hung up (SIGHUP)"),
+    ] {
         let project = project();
         let started = start_and_wait(&project);
         started.signal(signal);
@@ -76,18 +82,99 @@ fn a_limit_stops_the_run() {
     );
 }
 
-/// It cannot write a word more, and its peers do not end by themselves.
+/// A run of which neither side can write a word more, and its peers do not end by
+/// themselves.
 #[test]
 fn sigkill_leaves_no_process() {
+    for is_guard in [true, false] {
+        let project = project();
+        let started = start_and_wait(&project);
+        assert!(project.processes().len() >= 4, "guard, run, server, client");
+        let run_process = project.run_process();
+        match is_guard {
+            true => started.signal(Signal::SIGKILL),
+            false => kill(run_process, Signal::SIGKILL).unwrap(),
+        }
+        let run = started.end();
+        assert_eq!(run.exit, if is_guard { -1 } else { 70 }, "{run}");
+        assert_eq!(run.report.trials.len(), 2, "{run}");
+        assert!(run.report.summary.is_none(), "{run}");
+        project.assert_nothing_is_left();
+    }
+}
+
+/// Who signals a whole group or tree, as `timeout` and service managers do, asks once.
+#[test]
+fn a_signal_to_both_processes_is_one() {
     let project = project();
     let started = start_and_wait(&project);
-    assert!(project.processes().len() >= 4, "harness, guard, server, client");
-    started.signal(Signal::SIGKILL);
+    kill(project.run_process(), Signal::SIGTERM).unwrap();
+    started.signal(Signal::SIGTERM);
+    started.signal(Signal::SIGTERM);
     let run = started.end();
-    assert_eq!(run.exit, -1, "{run}");
-    assert_eq!(run.report.trials.len(), 2, "{run}");
-    assert!(run.report.summary.is_none(), "{run}");
-    project.assert_nothing_is_left();
+    project.check(&run);
+    assert_eq!(run.report.summary.as_ref().unwrap()["stopped"], "terminated (SIGTERM)", "{run}");
+}
+
+/// Whatever is left of it, and even if the daemon hides whose it is.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_daemon_outlives_a_run() {
+    let ends = |started: &Started<'_>, run: Pid, end: &str| match end {
+        "SIGINT" => started.signal(Signal::SIGINT),
+        "SIGTERM" => started.signal(Signal::SIGTERM),
+        "SIGHUP" => started.signal(Signal::SIGHUP),
+        "SIGKILL" => started.signal(Signal::SIGKILL),
+        "SIGKILL of the run" => kill(run, Signal::SIGKILL).unwrap(),
+        "twice" => {
+            started.signal(Signal::SIGINT);
+            started.signal(Signal::SIGTERM);
+        }
+        _ => {}
+    };
+    for end in ["itself", "SIGINT", "SIGTERM", "SIGHUP", "twice", "SIGKILL", "SIGKILL of the run"] {
+        let fault = if end == "itself" { "none" } else { "hangs" };
+        let project = Project::new()
+            .case(CULPRIT, "timeout = \"10m\"")
+            .server("server", "none")
+            .client("client", &format!("{fault} --on {CULPRIT} --in-flight 1 --daemons"));
+        let started = match end {
+            "itself" => project.start(&[]),
+            _ => start_and_wait(&project),
+        };
+        let daemons = project.daemons();
+        if end != "itself" {
+            for &daemon in &daemons {
+                kill(daemon, None).expect("it lives as long as the run");
+            }
+            ends(&started, project.run_process(), end);
+        }
+        let run = started.end();
+        for daemon in daemons {
+            let is_gone = eventually(|| kill(daemon, None) == Err(Errno::ESRCH));
+            assert!(is_gone, "{end}: {daemon} lives\n{run}");
+        }
+        if end == "itself" {
+            run.passes();
+            let words = "left 1 daemon that had left its process group; killed";
+            assert!(run.report.notes.iter().any(|note| note.text == words), "{run}");
+            let words = "crosswire: killed 1 daemon that some peer had left and that hid whose";
+            assert!(run.stderr.contains(words), "{run}");
+        }
+        project.assert_nothing_is_left();
+    }
+}
+
+/// The run reads its suites meanwhile.
+#[test]
+fn sigterm_at_the_start_ends_it_as_later() {
+    let project = project();
+    let started = project.start(&[]);
+    assert!(eventually(|| project.processes().values().any(|words| words.contains("run-below"))));
+    started.signal(Signal::SIGTERM);
+    let run = started.end();
+    project.check(&run);
+    assert_eq!(run.exit, 6, "{run}");
 }
 
 /// While it waits, as long as it was told to, for a server to stop.
@@ -108,4 +195,15 @@ fn a_second_signal_ends_it_at_once() {
     assert_eq!(run.report.trials.len(), CASES.len(), "{run}");
     assert!(run.report.summary.is_none(), "{run}");
     project.assert_nothing_is_left();
+}
+
+/// They were a shell's, which became the harness.
+#[test]
+fn children_of_others_are_spared() {
+    let project = Project::new().server("server", "none").client("client", "none");
+    let sleep = "env -u CROSSWIRE_TEST_FOLDER sleep 1000 >/dev/null 2>&1 &";
+    let script = format!("{sleep} echo $! > \"$TMPDIR/../spared\"; exec \"$0\" \"$@\"");
+    project.run_in_shell(&script).passes();
+    let spared = std::fs::read_to_string(project.path("spared")).unwrap();
+    kill(Pid::from_raw(spared.trim().parse().unwrap()), Signal::SIGKILL).expect("it lives");
 }

@@ -259,3 +259,80 @@ impl Drop for Elsewhere {
         let _ = self.process.wait();
     }
 }
+
+/// Another run writes to the same folder, and says so in time.
+#[test]
+fn a_folder_has_one_run() {
+    let project = project().client("slow", "never-ready").limit("start", "10m");
+    let first = project.start(&["--client", "slow"]);
+    let is_there = || project.path("report/results.jsonl").exists();
+    assert!(super::support::eventually(is_there), "no report");
+    let second = Command::new(env!("CARGO_BIN_EXE_crosswire"))
+        .args(["run", "--manifest"])
+        .arg(project.path("crosswire.toml"))
+        .arg("--report")
+        .arg(project.path("report"))
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&second.stderr);
+    let words = format!("report: another run (process {}) writes its reports here;", first.id());
+    assert!(stderr.contains(&words), "want: {words}\ngot: {stderr}");
+    assert_eq!(second.status.code(), Some(2), "{stderr}");
+    first.signal(nix::sys::signal::Signal::SIGTERM);
+    let run = first.end();
+    project.check(&run);
+    assert_eq!(run.exit, 6, "{run}");
+}
+
+/// What a report's name leads to is not the report.
+#[test]
+fn reports_are_not_written_through_links() {
+    let project = project();
+    std::fs::create_dir_all(project.path("report/logs/good+good-too")).unwrap();
+    std::fs::write(project.path("precious"), "mine").unwrap();
+    let files =
+        ["results.jsonl", "results.jsonl.unfinished", "junit.xml", "logs/good+good-too/server.log"];
+    for file in files {
+        let link = project.path("report").join(file);
+        std::os::unix::fs::symlink(project.path("precious"), link).unwrap();
+    }
+    project.run().passes();
+    assert_eq!(std::fs::read_to_string(project.path("precious")).unwrap(), "mine");
+}
+
+/// It has nowhere to say anything; the reports say all.
+#[test]
+fn a_run_without_stderr_is_like_any_other() {
+    for stderr in ["2>&-", "2>/dev/full"] {
+        let project = project();
+        let script = format!("exec \"$0\" \"$@\" {stderr}");
+        project.run_in_shell(&script).passes();
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn paths_that_are_no_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let project = project();
+    let report = project.path("").join(std::ffi::OsStr::from_bytes(b"re\xffport"));
+    project.write();
+    let run = |argument: &std::ffi::OsStr| {
+        Command::new(env!("CARGO_BIN_EXE_crosswire"))
+            .args(["run", "--trace", "--manifest"])
+            .arg(project.path("crosswire.toml"))
+            .arg("--report")
+            .arg(&report)
+            .arg(argument)
+            .output()
+            .unwrap()
+    };
+    let output = run("--strict".as_ref());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(report.join("results.jsonl").exists());
+    let output = run(std::ffi::OsStr::from_bytes(b"\xff"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}

@@ -160,15 +160,29 @@ impl Project {
 
     /// Starts the harness, all cells at once.
     pub(crate) fn start(&self, arguments: &[&str]) -> Started<'_> {
+        self.start_by(Command::new(env!("CARGO_BIN_EXE_crosswire")), arguments)
+    }
+
+    /// Runs it to its end, started by a script.
+    pub(crate) fn run_in_shell(&self, script: &str) -> Run {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_crosswire")]);
+        let run = self.start_by(shell, &[]).end();
+        self.check(&run);
+        run
+    }
+
+    fn start_by(&self, mut command: Command, arguments: &[&str]) -> Started<'_> {
         self.write();
         let open = |name| fs::File::create(self.path(name)).unwrap();
-        let harness = Command::new(env!("CARGO_BIN_EXE_crosswire"))
+        let harness = command
             .args(["run", "--jobs", "32", "--manifest"])
             .arg(self.path("crosswire.toml"))
             .arg("--report")
             .arg(self.path("report"))
             .args(arguments)
             .env(MARK, self.folder.path())
+            .env("TMPDIR", self.path("tmp"))
             .stdin(Stdio::null())
             .stdout(open("stdout"))
             .stderr(open("stderr"))
@@ -177,7 +191,8 @@ impl Project {
         Started { project: self, harness }
     }
 
-    fn write(&self) {
+    /// Writes its files.
+    pub(crate) fn write(&self) {
         let limits: String = self
             .limits
             .iter()
@@ -212,6 +227,7 @@ impl Project {
             .collect();
         let cases = self.suite.unwrap_or(&cases);
         let suite = format!("[suite]\nname = \"s\"\nproto = \"echo.proto\"\n{cases}");
+        fs::create_dir_all(self.path("tmp")).unwrap();
         fs::create_dir_all(self.path("suites")).unwrap();
         for (name, text) in [
             ("echo.proto", PROTO),
@@ -236,6 +252,32 @@ impl Project {
             left.is_empty()
         });
         assert!(is_clean, "left behind: {left:?}");
+        assert_eq!(self.temporary_files(), Vec::<PathBuf>::new());
+    }
+
+    /// The daemons that a client has started, once all are there.
+    pub(crate) fn daemons(&self) -> Vec<Pid> {
+        let mut daemons = Vec::new();
+        let are_there = eventually(|| {
+            let files = ["daemon-plain", "daemon-hidden"].map(|name| self.path(name));
+            let texts = files.iter().map_while(|file| fs::read_to_string(file).ok());
+            daemons = texts.map(|text| Pid::from_raw(text.trim().parse().unwrap())).collect();
+            daemons.len() == files.len()
+        });
+        assert!(are_there, "no daemons");
+        daemons
+    }
+
+    /// The process of the run, which is the guard's child.
+    pub(crate) fn run_process(&self) -> Pid {
+        let is_run = |(_, words): &(Pid, String)| words.contains("run-below-the-guard");
+        self.processes().into_iter().find(is_run).expect("a run").0
+    }
+
+    /// Where the project's runs put what is to go with them.
+    pub(crate) fn temporary_files(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.path("tmp")).unwrap();
+        files.map(|entry| entry.unwrap().path()).collect()
     }
 
     /// Every process that has the mark, with its command line.
@@ -284,6 +326,10 @@ pub(crate) struct Started<'a> {
 }
 
 impl Started<'_> {
+    pub(crate) fn id(&self) -> u32 {
+        self.harness.id()
+    }
+
     pub(crate) fn signal(&self, signal: signal::Signal) {
         let id = i32::try_from(self.harness.id()).unwrap();
         signal::kill(Pid::from_raw(id), signal).unwrap();

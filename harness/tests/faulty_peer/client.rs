@@ -17,7 +17,7 @@ use crate::{
     call::{Answer, Call, Connections},
     misdeed::{
         HOSTILE, WRONG, block_sigterm, die, flood, hang, hang_in_spite_of, hang_with_stdout_closed,
-        leave_a_daemon, leave_a_grandchild,
+        leave_a_daemon, leave_a_grandchild, start_daemons,
     },
     wire::Wire,
 };
@@ -43,6 +43,9 @@ pub(crate) struct Client {
     /// The features that it announces.
     #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
     announce: Vec<String>,
+    /// Start daemons first.
+    #[arg(long)]
+    daemons: bool,
     #[command(flatten)]
     wire: Wire,
 }
@@ -104,6 +107,9 @@ enum Fault {
 
 impl Client {
     pub(crate) fn run(self) {
+        if self.daemons {
+            start_daemons();
+        }
         let sigterm = (self.fault == Fault::IgnoresSigterm).then(block_sigterm);
         let mut connections = Connections::new(self.wire.clone());
         for line in io::stdin().lines() {

@@ -64,6 +64,20 @@ pub(crate) fn leave_a_daemon() {
     Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
 }
 
+/// Starts what outlives it, and tells in files which processes they are: one that has left
+/// its session and lost its parent, and one that hides its environment too.
+pub(crate) fn start_daemons() {
+    for (name, first) in [("plain", &["setsid"][..]), ("hidden", &["env", "-i", "setsid"])] {
+        let script = format!(
+            "echo $$ > daemon-{name}.new; mv daemon-{name}.new daemon-{name}; exec sleep 1000"
+        );
+        let path = std::env::var("PATH").unwrap();
+        let words = ["--fork", "env", &format!("PATH={path}"), "sh", "-c", &script];
+        let status = Command::new(first[0]).args(&first[1..]).args(words).status().unwrap();
+        assert!(status.success());
+    }
+}
+
 pub(crate) fn flood() {
     let line = [&[b'~'; 1000][..], b"\n"].concat();
     for _ in 0..FLOOD_BYTES / line.len() {

@@ -144,7 +144,7 @@ async fn send(
 #[test]
 fn what_is_between_two_ends_of_tls_is_read() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let client = client(&files.ca(), None, &["h2"]);
         let server = server(&files.server(), None, &["h2"]);
         let seen = Meeting::ended(ends(&files), client, server).await.call().await;
@@ -159,7 +159,7 @@ fn what_is_between_two_ends_of_tls_is_read() {
 #[test]
 fn both_ends_may_show_certificates() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let mine = files.client();
         let ends = Ends {
             client_ca: Some(files.ca()),
@@ -177,7 +177,7 @@ fn both_ends_may_show_certificates() {
 #[test]
 fn a_missing_protocol_is_no_obstacle() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         for (offered, known, expected) in [
             (&[][..], &["h2"][..], Alpn { offered: vec![], selected: Some(b"h2".to_vec()) }),
             (&["http/1.1"], &[], Alpn { offered: vec![b"http/1.1".to_vec()], selected: None }),
@@ -193,7 +193,7 @@ fn a_missing_protocol_is_no_obstacle() {
 #[test]
 fn a_client_that_breaks_off_is_noted() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let client = client(&files.other_ca(), None, &["h2"]);
         let server = server(&files.server(), None, &["h2"]);
         let meeting = Meeting::ended(ends(&files), client, server).await;
@@ -208,7 +208,7 @@ fn a_client_that_breaks_off_is_noted() {
 #[test]
 fn a_client_without_a_certificate_is_noted() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let ends = Ends { client_ca: Some(files.ca()), ..ends(&files) };
         let server = server(&files.server(), None, &["h2"]);
         for identity in [None, Some(files.other_client())] {
@@ -224,7 +224,7 @@ fn a_client_without_a_certificate_is_noted() {
 #[test]
 fn a_server_that_cannot_be_trusted_fails_for_the_client() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let other = Ends { server_name: "example.org".to_owned(), ..ends(&files) };
         for (ends, identity, why) in [
             (ends(&files), files.expired(), "certificate expired"),
@@ -245,7 +245,7 @@ fn a_server_that_cannot_be_trusted_fails_for_the_client() {
 #[test]
 fn a_server_that_refuses_the_tap_is_noted() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let client = client(&files.ca(), None, &["h2"]);
         let server = server(&files.server(), Some(&files.ca()), &["h2"]);
         let meeting = Meeting::ended(ends(&files), client, server).await;
@@ -260,7 +260,7 @@ fn a_server_that_refuses_the_tap_is_noted() {
 #[test]
 fn a_peer_that_just_closes_has_finished() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let client = client(&files.ca(), None, &["h2"]);
         let server = server(&files.server(), None, &["h2"]);
         let meeting = Meeting::ended(ends(&files), client, server).await;
@@ -274,7 +274,7 @@ fn a_peer_that_just_closes_has_finished() {
 #[test]
 fn what_is_no_tls_is_noted() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let behaviour = Behaviour { tls: Some(Tls::Ends(ends(&files))), ..Behaviour::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -299,7 +299,7 @@ fn what_is_no_tls_is_noted() {
 #[test]
 fn tls_that_passes_unread_is_counted() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let behaviour = Behaviour { tls: Some(Tls::Opaque), ..Behaviour::default() };
         let client = client(&files.ca(), None, &["h2", "http/1.1"]);
         let server = server(&files.server(), None, &["h2"]);
@@ -321,7 +321,7 @@ fn fault(text: &str) -> Option<Fault> {
 #[test]
 fn faults_strike_between_two_ends_of_tls() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         for (text, expected) in [
             ("rst_stream = 'REFUSED_STREAM'\nafter_headers = true", Some(reset(1, 7))),
             ("cut = 'close'\nafter_headers = true", None),
@@ -360,7 +360,7 @@ fn faults_strike_between_two_ends_of_tls() {
 #[test]
 fn faults_strike_in_tls_that_passes_unread() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let behaviour =
             Behaviour { fault: fault("cut = 'close'\nafter_bytes = 100"), tls: Some(Tls::Opaque) };
         let client = client(&files.ca(), None, &["h2"]);
@@ -375,7 +375,7 @@ fn faults_strike_in_tls_that_passes_unread() {
 #[test]
 fn what_cannot_be_done_is_said_at_once() {
     run(async {
-        let files = Certificates::make().unwrap();
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let missing = files.folder().join("missing.pem");
         let right = ends(&files);
         let text = "a fault that reads frames, on TLS that passes unread; have the tap end it";

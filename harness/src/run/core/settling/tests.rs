@@ -32,7 +32,7 @@ fn quiet_end() -> Fate {
 fn late_death() -> Fate {
     use std::os::unix::process::ExitStatusExt as _;
     let status = Some(std::process::ExitStatus::from_raw(11));
-    let client = Stopped { status, killed: false, left_processes: false };
+    let client = Stopped { status, killed: false, left_processes: false, daemons: 0 };
     Fate::Ended { breach: None, client: Some(client), server: None }
 }
 
