@@ -34,6 +34,8 @@ pub mod wire;
 
 pub mod observe;
 
+mod protobuf;
+
 pub mod outcome;
 
 pub mod script;

@@ -12,6 +12,7 @@ pub use unmet::{Unmet, allows, may_still_come, unmet};
 
 use crate::{
     observe::{Answered, Instead, Played, ShutWindow, Stalled, StreamSeen, Waited},
+    protobuf,
     suite::{Code, Method, Step, message_value},
     text::{percent_decoded, shorten},
 };
@@ -142,7 +143,7 @@ fn stream_value(method: &Method, seen: &StreamSeen) -> Map<String, Value> {
     if !seen.messages.is_empty() {
         add("count", seen.messages.len().into());
         let shown = seen.messages.iter().take(MOST_MESSAGES).map(|message| {
-            match decoded(method, seen, message) {
+            match decoded(method, message) {
                 Some(message) => message_value(&message),
                 None => json!({ "undecodable_bytes": message.length }),
             }
@@ -176,10 +177,8 @@ fn status(seen: &StreamSeen) -> Option<Code> {
     field(seen, "grpc-status")?.parse().ok().map(Code)
 }
 
-fn decoded(method: &Method, seen: &StreamSeen, message: &Message) -> Option<DynamicMessage> {
+fn decoded(method: &Method, message: &Message) -> Option<DynamicMessage> {
     let output = method.descriptor.as_ref().map(MethodDescriptor::output)?;
-    let encodings = seen.blocks.iter().flatten().find(|field| field.0 == "grpc-encoding");
-    let encoding = encodings.map(|field| field.1.as_bytes());
-    let plain = message.plain(encoding)?.ok()?;
-    DynamicMessage::decode(output, plain).ok()
+    let plain = message.plain.as_ref().ok()?;
+    protobuf::decode(output, plain)?.ok()
 }

@@ -10,7 +10,6 @@ mod exchange;
 mod malformed;
 mod messages;
 mod metadata;
-mod protobuf;
 mod reported;
 mod request;
 mod response;

@@ -1,6 +1,6 @@
 //! What passes between a client and a server, read from copies of its bytes.
 //!
-//! `announced → between, control, stream → ended → connection → transcript`, over the frames,
+//! `announced → between, budget, control → stream → ended → connection → transcript`, over the frames,
 //! header blocks and messages of [`crosswire_http2`].
 //!
 //! Pure: bytes in, transcripts out. All of it is hostile: whatever the bytes are,
@@ -10,6 +10,7 @@ pub mod transcript;
 
 mod announced;
 mod between;
+pub mod budget;
 pub mod connection;
 mod control;
 mod ended;

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use crosswire_http2::message::{Fragment, Message, MessageReader, PREFIX_BYTES};
+use crosswire_http2::message::{Fragment, Message, MessageReader, PREFIX_BYTES, Unread};
 use libfuzzer_sys::fuzz_target;
 
 /// How much is inflated: more costs runs and shows nothing.
@@ -19,9 +19,10 @@ fuzz_target!(|input: (usize, &[u8])| {
         assert_eq!(*offset, end);
         end += PREFIX_BYTES as u64 + u64::from(message.length);
         assert!(message.payload.as_ref().is_none_or(|kept| kept.len() == message.length as usize));
-        if message.length as usize <= INFLATED_BYTES {
-            let _ = message.plain(Some(b"gzip"));
-            let _ = message.plain(Some(b"deflate"));
+        for encoding in ["gzip", "deflate"] {
+            let mut message = message.clone();
+            let cost = message.inflate(Some(encoding.as_bytes()), INFLATED_BYTES);
+            assert!(cost <= INFLATED_BYTES || message.plain == Err(Unread::TooLong));
         }
     }
     let rest = fragment.map_or(0, |(_, fragment)| fragment.prefix.len() + fragment.payload_bytes);

@@ -69,6 +69,12 @@ impl BlockReader {
         self.open.is_some()
     }
 
+    /// How many bytes of a block that is not whole are kept.
+    #[must_use]
+    pub fn left_over(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.bytes.len())
+    }
+
     /// Takes the next frame, whatever its type.
     ///
     /// # Errors

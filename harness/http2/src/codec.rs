@@ -1,11 +1,14 @@
 //! Compression of messages, by the names that `grpc-encoding` and `grpc-accept-encoding` have
 //! for it (gRPC, `compression.md` and `PROTOCOL-HTTP2.md`, "Content-Coding").
 
-use std::io::{self, Read, Write as _};
+use std::{
+    io::{self, Read, Write as _},
+    mem,
+};
 
 use flate2::{
     Compression,
-    read::{MultiGzDecoder, ZlibDecoder},
+    bufread::{GzDecoder, ZlibDecoder},
     write::{GzEncoder, ZlibEncoder},
 };
 
@@ -60,12 +63,40 @@ impl Codec {
     /// # Errors
     /// The bytes are not of this codec.
     pub fn decompress(self, payload: &[u8], most_bytes: u64) -> io::Result<Vec<u8>> {
-        let mut message = Vec::new();
-        match self {
-            Self::Gzip => MultiGzDecoder::new(payload).take(most_bytes).read_to_end(&mut message),
-            Self::Deflate => ZlibDecoder::new(payload).take(most_bytes).read_to_end(&mut message),
-        }?;
+        let (mut message, mut rest) = (Vec::new(), payload);
+        while let Some(left) = most_bytes.checked_sub(message.len() as u64).filter(|left| *left > 0)
+        {
+            self.decompress_member(&mut rest, &mut message, left)?;
+            if rest.is_empty() {
+                break;
+            }
+        }
         Ok(message)
+    }
+
+    /// Decompresses the next member of a payload, to so many bytes at most, and adds it to
+    /// the message; the payload is then what follows. Of a member that is not whole, what
+    /// came before the error is added.
+    ///
+    /// # Errors
+    /// The bytes are not of this codec.
+    pub fn decompress_member(
+        self,
+        payload: &mut &[u8],
+        message: &mut Vec<u8>,
+        most_bytes: u64,
+    ) -> io::Result<()> {
+        match self {
+            Self::Gzip => {
+                let mut decoder = GzDecoder::new(*payload);
+                decoder.by_ref().take(most_bytes).read_to_end(message)?;
+                *payload = decoder.into_inner();
+            }
+            Self::Deflate => {
+                ZlibDecoder::new(mem::take(payload)).take(most_bytes).read_to_end(message)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -85,6 +116,10 @@ mod tests {
             assert!(codec.decompress(cut, 1 << 20).is_err(), "{codec:?}");
             assert_eq!(codec.decompress(&codec.compress(&[7; 1000]), 9).unwrap(), [7; 9]);
         }
+        let members = [Codec::Gzip.compress(b"ab"), Codec::Gzip.compress(b"c")].concat();
+        assert_eq!(Codec::Gzip.decompress(&members, 1 << 20).unwrap(), b"abc");
+        let more = [members, b"more".to_vec()].concat();
+        assert!(Codec::Gzip.decompress(&more, 1 << 20).is_err());
         assert_eq!(Codec::from_name(b"GZIP"), None);
     }
 }

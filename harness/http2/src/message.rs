@@ -13,8 +13,12 @@ pub const PREFIX_BYTES: usize = 5;
 /// gRPC's own default limit is 4 MiB.
 const MAX_MESSAGE_BYTES: usize = 16 << 20;
 
-/// The most that a message is inflated to.
-const MAX_INFLATED_BYTES: u64 = 64 << 20;
+/// How much of the name of an encoding is kept that is not known here.
+const MAX_NAME_BYTES: usize = 64;
+
+/// What it costs to begin a compressed member, as so many bytes that come of it: a payload
+/// of thousands of empty ones comes to nothing, and keeps whoever inflates it busy.
+const MEMBER_BYTES: usize = 4 << 10;
 
 /// One message, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub struct Message {
     pub length: u32,
     /// What followed; `None` if it was too long to be kept.
     pub payload: Option<Bytes>,
+    /// What it says, once it is inflated if need be: see [`Self::inflate`].
+    pub plain: Result<Bytes, Unread>,
 }
 
 /// Bytes at the end of a direction that are no whole message.
@@ -36,18 +42,21 @@ pub struct Fragment {
     pub payload_bytes: usize,
 }
 
-/// Why a compressed message cannot be read.
-#[derive(Debug, Error)]
-pub enum InflateError {
+/// Why it is not known what a message says.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Unread {
+    /// It is compressed, and was not inflated.
+    #[error("not inflated")]
+    Compressed,
     /// An encoding that is not followed here.
     #[error("encoding `{0}` is not known here")]
     Unknown(String),
-    /// More than is read.
-    #[error("it inflates to more than {MAX_INFLATED_BYTES} bytes")]
+    /// It is longer than what is kept of it.
+    #[error("too long to be kept")]
     TooLong,
     /// The bytes are no such encoding.
     #[error("it does not decompress")]
-    Malformed(#[source] std::io::Error),
+    Malformed,
 }
 
 /// Puts the messages of one direction of a call together.
@@ -84,8 +93,13 @@ impl MessageReader {
                 return;
             }
             let payload = std::mem::take(&mut self.payload);
-            let payload = is_kept.then(|| payload.into());
-            complete(self.begun_at, Message { flag, length, payload });
+            let payload = is_kept.then(|| Bytes::from(payload));
+            let plain = match &payload {
+                None => Err(Unread::TooLong),
+                Some(payload) if flag == 0 => Ok(payload.clone()),
+                Some(_) => Err(Unread::Compressed),
+            };
+            complete(self.begun_at, Message { flag, length, payload, plain });
             self.prefix.clear();
             self.payload_bytes = 0;
             data = rest;
@@ -111,30 +125,46 @@ impl MessageReader {
 }
 
 impl Message {
-    /// Its payload, decompressed with the encoding that its side named if need be;
-    /// `None` if it was not kept.
-    pub fn plain(&self, encoding: Option<&[u8]>) -> Option<Result<Bytes, InflateError>> {
-        let payload = self.payload.clone()?;
-        Some(match self.flag {
-            0 => Ok(payload),
-            _ => inflate(encoding.unwrap_or_default(), &payload),
-        })
+    /// A message that is not compressed, as it would be read.
+    #[must_use]
+    pub fn of(payload: Bytes) -> Self {
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        Self { flag: 0, length, payload: Some(payload.clone()), plain: Ok(payload) }
+    }
+
+    /// Inflates it, once, with the encoding that its side named, if it is compressed and
+    /// was kept. Returns how much that cost, in bytes: what came of it, and what it took to
+    /// begin. What costs more than `most_bytes` is too long, and what it said is forgotten.
+    pub fn inflate(&mut self, encoding: Option<&[u8]>, most_bytes: usize) -> usize {
+        let Some(payload) = self.payload.as_ref().filter(|_| self.flag != 0) else { return 0 };
+        let encoding = encoding.unwrap_or_default();
+        let Some(codec) = Codec::from_name(encoding) else {
+            let named = &encoding[..encoding.len().min(MAX_NAME_BYTES)];
+            self.plain = Err(Unread::Unknown(String::from_utf8_lossy(named).into_owned()));
+            return 0;
+        };
+        let (plain, cost) = inflate(codec, payload, most_bytes);
+        self.plain = plain;
+        cost
     }
 }
 
-/// Decompresses a payload.
-///
-/// # Errors
-/// The encoding is not known, the bytes are not of it, or they inflate to too much.
-pub fn inflate(encoding: &[u8], payload: &[u8]) -> Result<Bytes, InflateError> {
-    let unknown = || InflateError::Unknown(String::from_utf8_lossy(encoding).into_owned());
-    let codec = Codec::from_name(encoding).ok_or_else(unknown)?;
-    let inflated =
-        codec.decompress(payload, MAX_INFLATED_BYTES + 1).map_err(InflateError::Malformed)?;
-    if inflated.len() as u64 > MAX_INFLATED_BYTES {
-        return Err(InflateError::TooLong);
+fn inflate(codec: Codec, payload: &[u8], most_bytes: usize) -> (Result<Bytes, Unread>, usize) {
+    let (mut inflated, mut rest, mut members) = (Vec::new(), payload, 0);
+    loop {
+        members += MEMBER_BYTES;
+        let left = most_bytes.saturating_sub(members + inflated.len());
+        let member = codec.decompress_member(&mut rest, &mut inflated, left as u64 + 1);
+        let cost = members + inflated.len();
+        if cost > most_bytes {
+            return (Err(Unread::TooLong), cost);
+        }
+        match member {
+            Err(_) => return (Err(Unread::Malformed), cost),
+            Ok(()) if rest.is_empty() => return (Ok(inflated.into()), cost),
+            Ok(()) => {}
+        }
     }
-    Ok(inflated.into())
 }
 
 #[cfg(test)]
@@ -184,19 +214,52 @@ mod tests {
             reader.push(0, piece, |_, message| messages.push(message));
             assert_eq!(reader.payload.capacity(), 0);
         }
-        assert_eq!(messages, [Message { flag: 0, length, payload: None }]);
+        let (payload, plain) = (None, Err(Unread::TooLong));
+        assert_eq!(messages, [Message { flag: 0, length, payload, plain }]);
+    }
+
+    fn inflated(
+        encoding: &str,
+        payload: &[u8],
+        most_bytes: usize,
+    ) -> (Result<Bytes, Unread>, usize) {
+        let mut message = Message { flag: 1, ..Message::of(Bytes::copy_from_slice(payload)) };
+        let cost = message.inflate(Some(encoding.as_bytes()), most_bytes);
+        (message.plain, cost)
     }
 
     #[test]
     fn inflation_is_bounded() {
         let gzip = |bytes: &[u8]| Codec::Gzip.compress(bytes);
-        let inflate = |payload: &[u8]| inflate(b"gzip", payload).map_err(|error| error.to_string());
-        assert_eq!(inflate(&gzip(b"abc")), Ok(Bytes::from("abc")));
-        let bomb = gzip(&vec![0; (MAX_INFLATED_BYTES + 1) as usize]);
-        assert_eq!(inflate(&bomb), Err("it inflates to more than 67108864 bytes".to_owned()));
+        let most = 1 << 20;
+        assert_eq!(inflated("gzip", &gzip(b"abc"), most), (Ok("abc".into()), MEMBER_BYTES + 3));
+        let fits = gzip(&vec![0; most - MEMBER_BYTES]);
+        assert_eq!(inflated("gzip", &fits, most).1, most);
+        let bomb = gzip(&vec![0; 64 << 20]);
+        assert_eq!(inflated("gzip", &bomb, most), (Err(Unread::TooLong), most + 1));
         for (name, bytes) in [("cut", &gzip(b"abc")[..8]), ("empty", b""), ("other", b"abc")] {
-            assert_eq!(inflate(bytes), Err("it does not decompress".to_owned()), "{name}");
+            assert_eq!(inflated("gzip", bytes, most).0, Err(Unread::Malformed), "{name}");
         }
-        assert!(matches!(super::inflate(b"zstd", b""), Err(InflateError::Unknown(_))));
+        assert_eq!(inflated("zstd", b"", most), (Err(Unread::Unknown("zstd".to_owned())), 0));
+    }
+
+    /// They come to nothing, and cost nevertheless.
+    #[test]
+    fn empty_members_are_bounded() {
+        let members = Codec::Gzip.compress(b"").repeat(1000);
+        let (plain, cost) = inflated("gzip", &members, 1 << 30);
+        assert_eq!((plain, cost), (Ok(Bytes::new()), 1000 * MEMBER_BYTES));
+        let (plain, cost) = inflated("gzip", &members, 100 * MEMBER_BYTES);
+        assert_eq!((plain, cost), (Err(Unread::TooLong), 101 * MEMBER_BYTES));
+    }
+
+    /// What it took before the error is paid for, too.
+    #[test]
+    fn a_bomb_that_is_broken_at_its_end_is_bounded() {
+        let mut bomb = Codec::Gzip.compress(&vec![0; 1 << 20]);
+        bomb.truncate(bomb.len() - 1);
+        let (plain, cost) = inflated("gzip", &bomb, 1 << 30);
+        assert_eq!(plain, Err(Unread::Malformed));
+        assert!(cost >= 1 << 20, "{cost}");
     }
 }

@@ -9,6 +9,7 @@ use super::MOST_QUOTED;
 use crate::{
     finding::{Finding, Kind},
     observe::Answer,
+    protobuf,
     suite::{Approx, Call, Code, message_value},
     text::shorten,
 };
@@ -130,9 +131,15 @@ fn of_messages(call: &Call, expected: &[DynamicMessage], answer: &Answer) -> Vec
     let mut findings = Vec::new();
     for (index, (expected, bytes)) in expected.iter().zip(&answer.messages).enumerate() {
         let path = format!("messages[{index}]");
-        let mut actual = match DynamicMessage::decode(expected.descriptor(), bytes.as_slice()) {
-            Ok(actual) => actual,
-            Err(error) => {
+        let mut actual = match protobuf::decode(expected.descriptor(), bytes) {
+            Some(Ok(actual)) => actual,
+            // No case expects so much.
+            None => {
+                let got = json!({ "bytes": bytes.len() });
+                findings.push(Finding::new(Kind::Message, message_value(expected), got).at(path));
+                continue;
+            }
+            Some(Err(error)) => {
                 let name = json!({ "type": expected.descriptor().full_name() });
                 let got = json!({ "undecodable": error.to_string() });
                 findings.push(Finding::new(Kind::Message, name, got).at(path));
@@ -282,7 +289,7 @@ pub(super) fn bytes_value(call: &Call, bytes: &[u8]) -> Value {
         .method
         .descriptor
         .as_ref()
-        .and_then(|method| DynamicMessage::decode(method.output(), bytes).ok());
+        .and_then(|method| protobuf::decode(method.output(), bytes)?.ok());
     match decoded {
         Some(message) => message_value(&message),
         None => json!({ "base64": STANDARD.encode(bytes) }),

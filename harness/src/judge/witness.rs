@@ -5,13 +5,13 @@
 //! is said, and the other cells of the case are the evidence.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
-use prost_reflect::DynamicMessage;
 use serde_json::Value;
 
 use super::compare;
 use crate::{
     finding::Side,
     observe::Answer,
+    protobuf,
     role::Role,
     rules::is_faithful,
     suite::{Call, Code},
@@ -134,14 +134,12 @@ fn request(call: &Call, seen: &Transcript) -> Request {
         return Request::Another;
     }
     let Some((_, message)) = first else { return Request::Unread };
-    let Some(Ok(sent)) = message.plain(seen.encoding(Role::Client)) else {
-        return Request::Unread;
-    };
-    if *sent == *call.request {
+    let Ok(sent) = &message.plain else { return Request::Unread };
+    if **sent == *call.request {
         return Request::AsAsked;
     }
     // A client that knows the type may write the same message in another way.
-    match (meaning(call, &sent), meaning(call, &call.request)) {
+    match (meaning(call, sent), meaning(call, &call.request)) {
         (Some(sent), Some(asked)) if sent == asked => Request::AsAsked,
         (Some(_), Some(_)) => Request::Another,
         _ => Request::Unread,
@@ -151,7 +149,7 @@ fn request(call: &Call, seen: &Transcript) -> Request {
 /// What a request says, as JSON: in it, a NaN is equal to itself.
 fn meaning(call: &Call, bytes: &[u8]) -> Option<Value> {
     let input = call.method.descriptor.as_ref()?.input();
-    serde_json::to_value(DynamicMessage::decode(input, bytes).ok()?).ok()
+    serde_json::to_value(protobuf::decode(input, bytes)?.ok()?).ok()
 }
 
 /// The entries of a name in their order, joined values taken apart; `None` if there are none.

@@ -61,6 +61,15 @@ pub struct StreamSeen {
     pub reset: Option<u32>,
 }
 
+impl StreamSeen {
+    /// The first value of a name in any of the header blocks.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let fields = self.blocks.iter().flatten();
+        fields.into_iter().find(|field| field.0 == name).map(|field| field.1.as_str())
+    }
+}
+
 /// How many frames that ask for an answer were sent, and how many answers came.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Answered {

@@ -244,7 +244,7 @@ fn of_messages(ending: &Ending, method: &Method, seen: Option<&StreamSeen>) -> O
     let expected = ending.messages.as_ref()?;
     let nothing = StreamSeen::default();
     let seen = seen.unwrap_or(&nothing);
-    let read = |message: &Message| decoded(method, seen, message);
+    let read = |message: &Message| decoded(method, message);
     let got: Vec<Option<DynamicMessage>> = seen.messages.iter().map(read).collect();
     let is_same = got.len() == expected.len()
         && got
@@ -338,11 +338,7 @@ mod tests {
     fn every_clause_that_does_not_hold_is_told() {
         let call = stream_sequence();
         let element = call.method.descriptor.as_ref().unwrap().output();
-        let message = |payload: &'static [u8]| Message {
-            flag: 0,
-            length: u32::try_from(payload.len()).unwrap(),
-            payload: Some(payload.into()),
-        };
+        let message = |payload: &'static [u8]| Message::of(payload.into());
         let seen = StreamSeen {
             blocks: vec![pairs(&[(":status", "200"), ("a", "1"), ("a", "2"), ("c", "")])],
             messages: vec![message(b"\x10\x02")],

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor};
 
-use super::protobuf::{RawField, Reader, Value};
+use crate::protobuf::{RawField, Reader, Value};
 
 /// How deep messages are followed.
 const MAX_DEPTH: usize = 32;

@@ -1,7 +1,7 @@
 //! Rules of messages, whichever side sends them.
 
-use crosswire_http2::message::{InflateError, Message};
-use prost_reflect::{DynamicMessage, MessageDescriptor};
+use crosswire_http2::message::{Message, Unread};
+use prost_reflect::MessageDescriptor;
 use serde_json::json;
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
     text,
 };
 use crate::{
+    protobuf,
     role::Role,
     wire::transcript::{Event, What},
 };
@@ -37,13 +38,9 @@ pub(super) fn compressed_messages_decompress(exchange: &Exchange<'_>) -> Vec<Bre
     compressed
         .filter_map(|(event, message, encoding)| {
             let named = encoding.filter(|name| *name != b"identity")?;
-            match message.plain(Some(named))? {
-                Err(InflateError::Malformed(_)) => {
-                    Some(Breach::of(event, "not-compressed").expecting(text(named)))
-                }
-                // Whatever is not known here, or too long, is not judged.
-                _ => None,
-            }
+            // Whatever is not known here, or too long, is not judged.
+            (message.plain == Err(Unread::Malformed))
+                .then(|| Breach::of(event, "not-compressed").expecting(text(named)))
         })
         .collect()
 }
@@ -77,7 +74,7 @@ pub(super) fn are_whole(exchange: &Exchange<'_>) -> Vec<Breach> {
 /// is, is the case's matter.
 pub(super) fn parse_as_their_type(exchange: &Exchange<'_>) -> Vec<Breach> {
     payloads(exchange, |event, descriptor, payload| {
-        let error = DynamicMessage::decode(descriptor.clone(), payload).err()?.to_string();
+        let error = protobuf::decode(descriptor.clone(), payload)?.err()?.to_string();
         // How deep a message may be is our limit, and nobody else's.
         let is_malformed = !error.contains(TOO_DEEP);
         let breach = Breach::quoting(event, payload, "message-does-not-parse");
@@ -93,7 +90,7 @@ pub(super) fn are_canonical(exchange: &Exchange<'_>) -> Vec<Breach> {
     payloads(exchange, |event, descriptor, payload| {
         let Deviation { bytes, field, clause } = first_deviation(descriptor, payload)?;
         // What does not parse breaks another rule. Few deviate, so this comes last.
-        DynamicMessage::decode(descriptor.clone(), payload).ok()?;
+        protobuf::decode(descriptor.clone(), payload)?.ok()?;
         let quoted = payload.get(bytes).unwrap_or_default();
         Some(Breach::quoting(event, quoted, clause).but_got(json!({ "field": field })))
     })
@@ -104,13 +101,12 @@ fn payloads(
     exchange: &Exchange<'_>,
     judge: impl Fn(&Event, &MessageDescriptor, &[u8]) -> Option<Breach>,
 ) -> Vec<Breach> {
-    let breach = |(event, message, encoding): (&Event, &Message, Option<&[u8]>)| {
+    let breach = |(event, message, _): (&Event, &Message, Option<&[u8]>)| {
         if event.from == Role::Client && exchange.call.raw {
             return None;
         }
         let descriptor = exchange.message_type(event.from)?;
-        let payload = message.plain(encoding)?.ok()?;
-        judge(event, &descriptor, &payload)
+        judge(event, &descriptor, message.plain.as_ref().ok()?)
     };
     exchange.messages().filter_map(breach).collect()
 }

@@ -1,6 +1,7 @@
 //! Rules of what a client reports, where the server has said what came of the call.
 
-use prost_reflect::{DynamicMessage, MessageDescriptor};
+use crosswire_http2::message::Unread;
+use prost_reflect::MessageDescriptor;
 use serde_json::{Value, json};
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
 use crate::{
     contract::Level,
     observe::Answer,
+    protobuf,
     role::Role,
     suite::Code,
     wire::transcript::{Block, Event},
@@ -40,12 +42,17 @@ pub(super) fn is_what_came(exchange: &Exchange<'_>) -> Vec<Breach> {
 }
 
 /// Whether the client reports the status and the messages that passed, in all that it reports
-/// of them. `None` if the server has sent no status that counts.
+/// of them. `None` if the server has sent no status that counts, or what one of the messages
+/// says was not read.
 pub(super) fn is_faithful(exchange: &Exchange<'_>) -> Option<bool> {
     let answer = exchange.answer?;
     let (_, code) = status(exchange)?;
     let passed = exchange.transcript.messages(Role::Server).count();
     let reported = answer.messages.len();
+    let mut told = exchange.transcript.messages(Role::Server).take(reported);
+    if told.any(|(_, message)| message.plain.is_err()) {
+        return None;
+    }
     // Of a call that failed, a client may report less.
     let are_all = reported == passed || (code != Code::OK && reported < passed);
     Some(answer.code == code && are_all && other_messages(exchange, answer).is_empty())
@@ -58,13 +65,12 @@ fn other_messages(exchange: &Exchange<'_>, answer: &Answer) -> Vec<Breach> {
         return Vec::new();
     }
     let transcript = exchange.transcript;
-    let encoding = transcript.encoding(Role::Server);
     let places = transcript.messages(Role::Server).zip(&answer.messages).enumerate();
     places
         .filter_map(|(index, ((event, message), reported))| {
             // What is too long to be kept, or is no such encoding, is not compared.
-            let passed = message.plain(encoding)?.ok()?;
-            is_other(exchange, &passed, reported)
+            let passed = message.plain.as_ref().ok()?;
+            is_other(exchange, passed, reported)
                 .then(|| Breach::report_of(event, "message-altered").but_got(index))
         })
         .collect()
@@ -80,14 +86,15 @@ fn is_other(exchange: &Exchange<'_>, passed: &[u8], reported: &[u8]) -> bool {
         return true;
     }
     let Some(descriptor) = exchange.message_type(Role::Server) else { return false };
-    let Some(passed) = known_fields(&descriptor, passed) else { return false };
-    known_fields(&descriptor, reported) != Some(passed)
+    let Some(Some(passed)) = known_fields(&descriptor, passed) else { return false };
+    known_fields(&descriptor, reported).is_some_and(|reported| reported != Some(passed))
 }
 
-/// As JSON, which has no unknown fields, and in which a NaN is equal to itself.
-fn known_fields(descriptor: &MessageDescriptor, bytes: &[u8]) -> Option<Value> {
-    let message = DynamicMessage::decode(descriptor.clone(), bytes).ok()?;
-    serde_json::to_value(message).ok()
+/// As JSON, which has no unknown fields, and in which a NaN is equal to itself. The outer
+/// `None` is a message that is too large to be decoded, and is not compared.
+fn known_fields(descriptor: &MessageDescriptor, bytes: &[u8]) -> Option<Option<Value>> {
+    let message = protobuf::decode(descriptor.clone(), bytes)?;
+    Some(message.ok().and_then(|message| serde_json::to_value(message).ok()))
 }
 
 /// The status that the server sent, with its block.
@@ -174,11 +181,10 @@ fn has_large_fields(exchange: &Exchange<'_>) -> bool {
 
 /// Whether a message of the response is.
 fn has_large_messages(exchange: &Exchange<'_>) -> bool {
-    let transcript = exchange.transcript;
-    let encoding = transcript.encoding(Role::Server);
-    transcript.messages(Role::Server).any(|(_, message)| {
-        let plain = message.plain(encoding);
-        plain.is_none_or(|plain| plain.is_ok_and(|plain| plain.len() > MAX_MESSAGE_BYTES))
+    let mut messages = exchange.transcript.messages(Role::Server);
+    messages.any(|(_, message)| match &message.plain {
+        Ok(plain) => plain.len() > MAX_MESSAGE_BYTES,
+        Err(why) => *why == Unread::TooLong,
     })
 }
 

@@ -9,11 +9,11 @@ use super::{
     Breach, Exchange,
     metadata::{decode, field_breach},
     micros,
-    protobuf::status_code,
     request::bad_content_type,
     text,
 };
 use crate::{
+    protobuf::status_code,
     role::Role,
     wire::transcript::{Event, What},
 };

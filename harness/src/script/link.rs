@@ -45,7 +45,7 @@ const MAX_STREAMS: usize = 1 << 16;
 const RESERVED_BIT: u32 = 1 << 31;
 
 /// How much of the other side's headers and messages is kept, for all streams together.
-const MAX_KEPT_BYTES: usize = 64 << 20;
+const MAX_KEPT_BYTES: usize = 24 << 20;
 
 /// What each message and each field is counted with beside its bytes.
 const OVERHEAD_BYTES: usize = 128;
@@ -581,6 +581,13 @@ impl Link {
         self.keep(content.len() + complete.len() * OVERHEAD_BYTES);
         if let Some(long) = complete.iter().find(|message| message.payload.is_none()) {
             self.exceed(format!("a message of {} bytes", long.length));
+        }
+        let seen = self.seen.streams.get(&frame.stream);
+        let encoding = seen.and_then(|seen| seen.field("grpc-encoding")).map(str::to_owned);
+        for message in &mut complete {
+            let left_bytes = MAX_KEPT_BYTES.saturating_sub(self.kept_bytes);
+            let cost = message.inflate(encoding.as_deref().map(str::as_bytes), left_bytes);
+            self.keep(cost);
         }
         if let Some(seen) = self.stream(frame.stream) {
             seen.messages.extend(complete);

@@ -398,11 +398,7 @@ fn outcomes_are_told_apart() {
     let fields = |fields: &[(&str, &str)]| -> Vec<(String, String)> {
         fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
-    let message = |payload: &'static [u8]| message::Message {
-        flag: 0,
-        length: payload.len() as u32,
-        payload: Some(payload.into()),
-    };
+    let message = |payload: &'static [u8]| message::Message::of(payload.into());
     let ok = StreamSeen {
         blocks: vec![fields(RESPONSE), fields(&[("grpc-status", "0")])],
         messages: vec![message(b"")],

@@ -17,6 +17,7 @@ use super::{
     queue::{Item, Receiver},
 };
 use crate::wire::{
+    budget::Budget,
     connection::Connection,
     tls::Ciphertext,
     transcript::{Aside, Ended, Note, Transcript},
@@ -52,7 +53,8 @@ pub(super) fn spawn(
     lossy_ends: Arc<AtomicUsize>,
 ) -> io::Result<()> {
     thread::Builder::new().name("tap-watch".to_owned()).spawn(move || {
-        let mut watch = Watch { is_opaque, lossy_ends, ..Watch::default() };
+        let budget = Budget::of_process();
+        let mut watch = Watch { is_opaque, lossy_ends, budget, ..Watch::default() };
         while let Some(item) = items.next() {
             watch.handle(item);
             // What has passed already is read before anybody is answered, so that
@@ -70,6 +72,8 @@ pub(super) fn spawn(
 #[derive(Default)]
 struct Watch {
     connections: BTreeMap<u64, Connection>,
+    /// What is kept of them must fit into this.
+    budget: Arc<Budget>,
     /// What passes is encrypted, and there is nothing to wait for.
     is_opaque: bool,
     ciphertexts: BTreeMap<u64, Ciphertext>,
@@ -104,7 +108,8 @@ impl Watch {
                 }
             }
             Item::Opened { connection } => {
-                self.connections.insert(connection, Connection::new(connection));
+                let budget = Arc::clone(&self.budget);
+                self.connections.insert(connection, Connection::within(budget, connection));
             }
             Item::Passed { connection, from, bytes, at } => {
                 if let Some(ciphertext) = self.ciphertexts.get_mut(&connection) {
@@ -173,7 +178,7 @@ impl Watch {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         act(connection);
         for transcript in connection.take_finished() {
-            self.unclaimed_bytes += transcript.kept_bytes;
+            self.unclaimed_bytes += transcript.kept_bytes();
             self.unclaimed.push_back(transcript);
         }
         for (stream, event) in connection.take_late() {
@@ -189,7 +194,7 @@ impl Watch {
                 break;
             }
             let Some(oldest) = self.unclaimed.pop_front() else { break };
-            self.unclaimed_bytes -= oldest.kept_bytes;
+            self.unclaimed_bytes -= oldest.kept_bytes();
             if self.dropped.len() < MAX_DROPPED {
                 self.dropped.insert(oldest.call);
             } else {
@@ -228,7 +233,7 @@ impl Watch {
         while let Some(position) = self.unclaimed.iter().position(|t| t.call == call)
             && let Some(transcript) = self.unclaimed.remove(position)
         {
-            self.unclaimed_bytes -= transcript.kept_bytes;
+            self.unclaimed_bytes -= transcript.kept_bytes();
             transcripts.push(transcript);
         }
         for connection in self.connections.values_mut() {
@@ -365,7 +370,7 @@ mod tests {
             watch.passed(Role::Server, &answer(stream));
         }
         assert_eq!(watch.unclaimed.len(), MAX_UNCLAIMED);
-        let kept: usize = watch.unclaimed.iter().map(|call| call.kept_bytes).sum();
+        let kept: usize = watch.unclaimed.iter().map(|call| call.kept_bytes()).sum();
         assert_eq!(watch.unclaimed_bytes, kept);
         assert!(watch.connections[&0].kept() <= 1024);
         let newest = watch.take(Key::Call(19_999));

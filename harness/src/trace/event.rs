@@ -9,10 +9,10 @@ use crosswire_http2::{
     message::{Fragment, Message, PREFIX_BYTES},
     settings::setting_name,
 };
-use prost_reflect::DynamicMessage;
 
 use super::{Line, Part};
 use crate::{
+    protobuf,
     role::Role,
     rules::SHOWN_BYTES,
     suite::{Call, Code, message_value},
@@ -131,22 +131,21 @@ impl<'a> Narrator<'a> {
         if let (1.., None, Some(payload)) = (message.flag, encoding, &message.payload) {
             return quoted(payload);
         }
-        let payload = match message.plain(encoding) {
-            None => return "(too long to be kept)".to_owned(),
-            Some(Err(error)) => return format!("({})", printable(&error.to_string())),
-            Some(Ok(payload)) if payload.len() > MAX_DECODED_BYTES => {
+        let payload = match &message.plain {
+            Err(why) => return format!("({})", printable(&why.to_string())),
+            Ok(payload) if payload.len() > MAX_DECODED_BYTES => {
                 return format!("({} bytes, inflated; not shown)", payload.len());
             }
-            Some(Ok(payload)) => payload,
+            Ok(payload) => payload,
         };
         let descriptor = self.call.method.descriptor.as_ref().map(|method| match from {
             Role::Client => method.input(),
             Role::Server => method.output(),
         });
-        let decoded = descriptor.and_then(|of| DynamicMessage::decode(of, payload.clone()).ok());
+        let decoded = descriptor.and_then(|of| protobuf::decode(of, payload)?.ok());
         match decoded {
             Some(message) => shorten(&printable(&message_value(&message).to_string()), SHOWN_VALUE),
-            None => quoted(&payload),
+            None => quoted(payload),
         }
     }
 }

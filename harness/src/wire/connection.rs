@@ -11,9 +11,10 @@ use crosswire_http2::{
 
 use super::{
     between::BetweenCalls,
+    budget::{Budget, Share},
     control::Control,
     ended::EndedStreams,
-    stream::{Budget, Stream},
+    stream::Stream,
     transcript::{
         Alpn, Aside, Closing, ConnectionFacts, Ended, Event, Note, Opening, Pair, Room, Transcript,
         What, other,
@@ -39,7 +40,10 @@ pub struct Connection {
     /// The first frame of a block that is not whole.
     begun: Pair<Option<Event>>,
     streams: BTreeMap<u32, Stream>,
-    budget: Budget,
+    /// What is kept of it and of all others.
+    budget: Arc<Budget>,
+    /// What was read and is no whole frame or block yet.
+    unfinished: Share,
     ended: EndedStreams,
     highest: u32,
     between_calls: BetweenCalls,
@@ -60,6 +64,12 @@ impl Connection {
     /// A connection of which nothing was seen yet.
     #[must_use]
     pub fn new(number: u64) -> Self {
+        Self::within(Arc::default(), number)
+    }
+
+    /// Likewise; what is kept of it must fit into a budget that it shares with others.
+    #[must_use]
+    pub fn within(budget: Arc<Budget>, number: u64) -> Self {
         Self {
             facts: ConnectionFacts { number, ..ConnectionFacts::default() },
             readers: readers(),
@@ -68,7 +78,8 @@ impl Connection {
             blocks: Pair::default(),
             begun: Pair::default(),
             streams: BTreeMap::new(),
-            budget: Budget::default(),
+            unfinished: Share::of(Arc::clone(&budget)),
+            budget,
             ended: EndedStreams::default(),
             highest: 0,
             between_calls: BetweenCalls::default(),
@@ -86,6 +97,13 @@ impl Connection {
     pub fn bytes(&mut self, from: Role, bytes: &[u8], at: Duration) {
         if self.is_lost {
             return;
+        }
+        if !self.unfinished.resize(self.unfinished_bytes() + bytes.len()) {
+            return self.lose(
+                from,
+                at,
+                "bytes passed that were not read: more than there is memory for",
+            );
         }
         self.readers.of_mut(from).push(bytes);
         while !self.is_lost {
@@ -176,6 +194,7 @@ impl Connection {
         self.readers = readers();
         self.blocks = Pair::default();
         self.begun = Pair::default();
+        self.unfinished.resize(0);
         for stream in self.streams.values_mut() {
             stream.transcript.is_whole = false;
         }
@@ -317,11 +336,11 @@ impl Connection {
         let ends_stream = frame.has(flag::END_STREAM);
         let what = What::Data { length, ends_stream, stream_window, connection_window };
         let event = Event { what, ..bare };
-        stream.record(event.clone(), &mut self.budget);
+        stream.record(event.clone());
         let content = frame.content()?;
-        stream.content(&event, frame.content_offset(), &content, &mut self.budget);
+        stream.content(&event, frame.content_offset(), &content);
         if ends_stream {
-            stream.ends(&event, &mut self.budget);
+            stream.ends(&event);
         }
         Ok(())
     }
@@ -355,9 +374,9 @@ impl Connection {
         }
         state.transcript.is_whole &= !fields.is_cut;
         let what = What::Headers { fields, ends_stream };
-        state.record(Event { what, ..event.clone() }, &mut self.budget);
+        state.record(Event { what, ..event.clone() });
         if ends_stream {
-            state.ends(&event, &mut self.budget);
+            state.ends(&event);
         }
     }
 
@@ -371,7 +390,7 @@ impl Connection {
         let before = mem::take(&mut self.between_calls);
         let is_cut = before.is_cut();
         let before = before.events().cloned();
-        let mut stream = Stream::new(id, event.offset, before, &mut self.budget);
+        let mut stream = Stream::new(id, event.offset, before, &self.budget);
         stream.transcript.is_whole &= !is_cut;
         let entry = fields.list.iter().find(|field| field.name == CALL_ENTRY.as_bytes());
         stream.transcript.call = entry
@@ -383,7 +402,7 @@ impl Connection {
             limit: self.control.announced.server.max_streams(),
             known_goaway: self.control.known_goaway(),
         };
-        stream.record(Event { what: What::Opened(opening), ..event.clone() }, &mut self.budget);
+        stream.record(Event { what: What::Opened(opening), ..event.clone() });
         self.ended.remove(id);
         self.highest = self.highest.max(id);
         self.streams.insert(id, stream);
@@ -394,7 +413,7 @@ impl Connection {
         // A side may reset what it has ended, and what the other side has reset.
         if let Some(stream) = self.streams.get_mut(&frame.stream) {
             stream.halves.of_mut(bare.from).has_reset = true;
-            stream.record(Event { what: What::Reset { code }, ..bare }, &mut self.budget);
+            stream.record(Event { what: What::Reset { code }, ..bare });
         }
         Ok(())
     }
@@ -407,8 +426,7 @@ impl Connection {
         } else if let Some(stream) = self.streams.get_mut(&frame.stream) {
             let granted = &mut stream.halves.of_mut(other(bare.from)).granted_bytes;
             *granted = granted.saturating_add(i64::from(increment));
-            stream
-                .record(Event { what: What::WindowUpdate { increment }, ..bare }, &mut self.budget);
+            stream.record(Event { what: What::WindowUpdate { increment }, ..bare });
         }
         Ok(())
     }
@@ -416,7 +434,7 @@ impl Connection {
     /// An event of a stream, or of the connection if there is no such stream.
     fn record(&mut self, stream: u32, event: Event) {
         match self.streams.get_mut(&stream) {
-            Some(stream) => stream.record(event, &mut self.budget),
+            Some(stream) => stream.record(event),
             None => self.share(event),
         }
     }
@@ -431,7 +449,7 @@ impl Connection {
         }
         let calls = self.streams.len();
         for stream in self.streams.values_mut() {
-            stream.share(Arc::clone(&event), calls, &mut self.budget);
+            stream.share(Arc::clone(&event), calls);
         }
     }
 
@@ -482,8 +500,13 @@ impl Connection {
             server: announced.server.takes_true_binary,
         };
         let connection = ConnectionFacts { debts, takes_true_binary, ..self.facts.clone() };
-        let transcript = stream.release(&mut self.budget);
-        Some(Transcript { connection, is_finished, room, ..transcript })
+        Some(Transcript { connection, is_finished, room, ..stream.transcript })
+    }
+
+    /// What was read and is no whole frame or header block yet.
+    fn unfinished_bytes(&self) -> usize {
+        let of = |side: Role| self.readers.of(side).left_over() + self.blocks.of(side).left_over();
+        of(Role::Client) + of(Role::Server)
     }
 
     fn room(&self, stream: &Stream) -> Pair<Room> {

@@ -5,16 +5,16 @@ use std::{mem, sync::Arc};
 use bytes::Bytes;
 use crosswire_http2::message::{Message, MessageReader, PREFIX_BYTES};
 
-use super::transcript::{ConnectionFacts, Event, Pair, Transcript, What};
+use super::{
+    budget::{Budget, Share},
+    transcript::{ConnectionFacts, Event, Pair, Transcript, What},
+};
 use crate::role::Role;
 
-/// The most that is kept of one call. What follows then is not read; the call is
-/// not whole, and nothing is judged by it.
-const MAX_CALL_BYTES: usize = 96 << 20;
-
-/// The most that is kept of all open calls of one connection. Each has
-/// its share of the connection's events, so calls multiply what a peer sends.
-const MAX_CONNECTION_BYTES: usize = 256 << 20;
+/// The most that is kept of one call, and of what its messages inflate to: several of the
+/// longest that any library takes by default, 4 MiB. What follows then is not read; the
+/// call is not whole, and nothing is judged by it.
+const MAX_CALL_BYTES: usize = 48 << 20;
 
 /// How many bytes of a message are quoted with its prefix.
 const QUOTED_BYTES: usize = 59;
@@ -26,12 +26,6 @@ pub(super) struct Stream {
     pub(super) halves: Pair<Half>,
     /// Where the request begins in the client's direction.
     pub(super) opened_at: u64,
-}
-
-/// How much is kept of all open calls of a connection.
-#[derive(Debug, Default)]
-pub(super) struct Budget {
-    kept_bytes: usize,
 }
 
 /// One side's half of a stream.
@@ -51,7 +45,7 @@ impl Stream {
         id: u32,
         opened_at: u64,
         before: impl Iterator<Item = Arc<Event>>,
-        budget: &mut Budget,
+        budget: &Arc<Budget>,
     ) -> Self {
         let transcript = Transcript {
             call: None,
@@ -61,76 +55,73 @@ impl Stream {
             is_whole: true,
             is_finished: false,
             room: Pair::default(),
-            kept_bytes: 0,
+            share: Share::of(Arc::clone(budget)),
         };
         let mut stream = Self { transcript, halves: Pair::default(), opened_at };
-        before.for_each(|event| stream.share(event, 1, budget));
+        before.for_each(|event| stream.share(event, 1));
         stream
     }
 
-    pub(super) fn record(&mut self, event: Event, budget: &mut Budget) {
-        self.share(Arc::new(event), 1, budget);
+    pub(super) fn record(&mut self, event: Event) {
+        self.share(Arc::new(event), 1);
     }
 
     /// Records an event that so many calls have in common.
-    pub(super) fn share(&mut self, event: Arc<Event>, calls: usize, budget: &mut Budget) {
+    pub(super) fn share(&mut self, event: Arc<Event>, calls: usize) {
         let share = size_of::<Arc<Event>>() + event.kept_bytes() / calls.max(1);
-        if self.keep(share, budget) {
+        if self.keep(share) {
             self.transcript.events.push(event);
         }
     }
 
     /// Takes the content of a DATA frame, which stands here in its direction. Its own
     /// event is `data`.
-    pub(super) fn content(
-        &mut self,
-        data: &Event,
-        offset: u64,
-        content: &[u8],
-        budget: &mut Budget,
-    ) {
+    pub(super) fn content(&mut self, data: &Event, offset: u64, content: &[u8]) {
         // A message is paid for when its bytes come, not when it is whole.
-        if !self.keep(content.len(), budget) {
+        if !self.keep(content.len()) {
             return;
         }
         let mut reader = mem::take(&mut self.halves.of_mut(data.from).messages);
-        reader.push(offset, content, |offset, message| {
+        reader.push(offset, content, |offset, mut message| {
+            let cost = message.inflate(self.transcript.encoding(data.from), self.left_bytes());
+            if !self.keep(cost) {
+                return;
+            }
             let quote = quote(&message);
             let size_bytes = PREFIX_BYTES as u64 + u64::from(message.length);
             let what = What::Message(message);
-            self.record(Event { offset, size_bytes, quote, what, ..data.clone() }, budget);
+            self.record(Event { offset, size_bytes, quote, what, ..data.clone() });
         });
         self.halves.of_mut(data.from).messages = reader;
     }
 
     /// A side ended its half with the frame of this event.
-    pub(super) fn ends(&mut self, last: &Event, budget: &mut Budget) {
+    pub(super) fn ends(&mut self, last: &Event) {
         let half = self.halves.of_mut(last.from);
         half.has_ended = true;
         let Some((offset, fragment)) = half.messages.fragment() else { return };
         let quote = Bytes::copy_from_slice(&fragment.prefix);
         let size_bytes = (fragment.prefix.len() + fragment.payload_bytes) as u64;
         let what = What::Fragment(fragment);
-        self.record(Event { offset, size_bytes, quote, what, ..last.clone() }, budget);
+        self.record(Event { offset, size_bytes, quote, what, ..last.clone() });
     }
 
-    /// Ends the watching of this stream.
-    pub(super) fn release(self, budget: &mut Budget) -> Transcript {
-        budget.kept_bytes -= self.transcript.kept_bytes;
-        self.transcript
-    }
-
-    fn keep(&mut self, bytes: usize, budget: &mut Budget) -> bool {
-        let has_room = self.transcript.kept_bytes + bytes <= MAX_CALL_BYTES
-            && budget.kept_bytes + bytes <= MAX_CONNECTION_BYTES;
-        self.transcript.is_whole &= has_room;
+    /// How much more may be kept.
+    fn left_bytes(&self) -> usize {
         // Once something is missing, the rest has no meaning.
         if !self.transcript.is_whole {
-            return false;
+            return 0;
         }
-        self.transcript.kept_bytes += bytes;
-        budget.kept_bytes += bytes;
-        true
+        let share = &self.transcript.share;
+        share.left_bytes().min(MAX_CALL_BYTES - share.bytes())
+    }
+
+    fn keep(&mut self, bytes: usize) -> bool {
+        let transcript = &mut self.transcript;
+        transcript.is_whole = transcript.is_whole
+            && transcript.share.bytes() + bytes <= MAX_CALL_BYTES
+            && transcript.share.grow(bytes);
+        transcript.is_whole
     }
 
     pub(super) const fn has_stopped(&self, role: Role) -> bool {

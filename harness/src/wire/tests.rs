@@ -1,11 +1,15 @@
 //! Whole connections: what is right is read without a note, whatever its pieces;
 //! what is wrong becomes one.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crosswire_http2::frame::{PREFACE, flag, kind};
+use crosswire_http2::{
+    codec::Codec,
+    frame::{PREFACE, flag, kind},
+};
 
 use super::{
+    budget::Budget,
     connection::Connection,
     sample::*,
     transcript::{Closing, Event, Transcript, What},
@@ -429,12 +433,52 @@ fn memory_is_bounded() {
     wire.server(&reset(1, 0));
     let transcript = wire.call();
     assert!(!transcript.is_whole);
-    assert!(transcript.kept_bytes <= 96 << 20, "{}", transcript.kept_bytes);
+    assert!(transcript.kept_bytes() <= 48 << 20, "{}", transcript.kept_bytes());
 
     for stream in (3..10_000).step_by(2) {
         wire.client(&headers(stream, 0, REQUEST)).server(&ping(0, [0; 8]));
     }
     let open = wire.connection.take_open(None);
     assert_eq!(open.len(), 4096);
-    assert!(open.iter().map(|call| call.kept_bytes).sum::<usize>() <= 256 << 20);
+    assert!(open.iter().map(Transcript::kept_bytes).sum::<usize>() <= 160 << 20);
+}
+
+/// What messages inflate to counts as what comes of them; what would be too much is not
+/// inflated to its end, and what follows not at all.
+#[test]
+fn inflation_is_bounded_for_a_call() {
+    let bomb = message(1, &Codec::Gzip.compress(&vec![0; 20 << 20]));
+    let response = [RESPONSE, &[("grpc-encoding", "gzip")]].concat();
+    for sent in 1..=5 {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST).server(&headers(1, 0, &response));
+        for piece in bomb.repeat(sent).chunks(16_000) {
+            wire.server(&data(1, 0, piece));
+        }
+        let call = wire.calls().pop().unwrap();
+        assert_eq!(call.is_whole, sent <= 2, "{sent} messages");
+        assert!(call.kept_bytes() <= 48 << 20, "{}", call.kept_bytes());
+        assert_eq!(call.messages(Role::Server).count(), sent.min(2));
+    }
+}
+
+/// One memory for all connections: what one of them keeps, another has no room for, until it
+/// is forgotten.
+#[test]
+fn connections_share_a_budget() {
+    let budget = Arc::new(Budget::of(1 << 20));
+    let mut wires: Vec<Wire> = Vec::new();
+    for number in 0..2 {
+        let mut wire = Wire::new();
+        wire.connection = Connection::within(Arc::clone(&budget), number);
+        wire.client(PREFACE).client(&settings(&[])).request(1, REQUEST);
+        for _ in 0..40 {
+            wire.server(&data(1, 0, &message(0, &[0; 16_000])));
+        }
+        wires.push(wire);
+    }
+    let [first, second] = [0, 1].map(|number| wires[number].connection.take_open(None));
+    assert_eq!((first[0].is_whole, second[0].is_whole), (true, false));
+    drop((first, second, wires));
+    assert_eq!(budget.left_bytes(), 1 << 20);
 }

@@ -8,6 +8,7 @@ use crosswire_http2::{
     message::{Fragment, Message},
 };
 
+use super::budget::Share;
 use crate::role::Role;
 
 /// How many frames are kept that came after the client had reset the stream.
@@ -33,7 +34,7 @@ pub struct Transcript {
     /// How much more DATA each side may send on the stream.
     pub room: Pair<Room>,
     /// About how much memory this takes, its share of shared events included.
-    pub kept_bytes: usize,
+    pub(super) share: Share,
 }
 
 /// The windows of the other side, as they stand when a transcript ends.
@@ -405,9 +406,18 @@ impl Transcript {
         }
         let kept_bytes =
             if late < MAX_LATE { size_of::<Arc<Event>>() + event.kept_bytes() } else { 0 };
+        if !self.share.grow(kept_bytes) {
+            self.is_whole = false;
+            return 0;
+        }
         self.events.push(Arc::new(event));
-        self.kept_bytes += kept_bytes;
         kept_bytes
+    }
+
+    /// About how much memory this takes, its share of shared events included.
+    #[must_use]
+    pub const fn kept_bytes(&self) -> usize {
+        self.share.bytes()
     }
 
     /// The encoding that a side named for its messages.

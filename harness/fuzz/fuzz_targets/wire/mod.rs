@@ -4,6 +4,8 @@
 mod announced;
 #[path = "../../../src/wire/between.rs"]
 mod between;
+#[path = "../../../src/wire/budget.rs"]
+mod budget;
 #[path = "../../../src/wire/connection.rs"]
 pub(crate) mod connection;
 #[path = "../../../src/wire/control.rs"]

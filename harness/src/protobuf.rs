@@ -1,11 +1,25 @@
-//! The wire format of Protocol Buffers, as far as rules need to look at it
-//! themselves.
+//! The wire format of Protocol Buffers, as far as the harness needs to look at it itself;
+//! and messages decoded, of which a few bytes may take a lot of memory.
 
 use std::ops::Range;
 
+use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, prost::DecodeError};
+
+/// How much memory a decoded message may take: a few times that of the longest request of
+/// the suites, which has 50,000 messages in it.
+const MAX_DECODED_BYTES: usize = 128 << 20;
+
+/// About what a value takes when it is decoded, and what a message does that has fields:
+/// they stand in a tree of their own.
+const VALUE_BYTES: usize = 64;
+const MESSAGE_BYTES: usize = 704;
+
+/// How deep messages are followed: as deep as they are decoded.
+const MAX_DEPTH: usize = 100;
+
 /// The wire types that messages have today; groups are of the past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// A number.
     Varint(u64),
     /// Four or eight bytes.
@@ -16,29 +30,29 @@ pub(super) enum Value<'a> {
 
 /// A field as it stands in a message.
 #[derive(Debug, Clone)]
-pub(super) struct RawField<'a> {
-    pub(super) number: u32,
-    pub(super) value: Value<'a>,
+pub(crate) struct RawField<'a> {
+    pub(crate) number: u32,
+    pub(crate) value: Value<'a>,
     /// All of it, with its tag, in the message.
-    pub(super) bytes: Range<usize>,
+    pub(crate) bytes: Range<usize>,
 }
 
 /// Reads fields and numbers one after the other. Ends at the first that is
 /// malformed, with `is_malformed`.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    pub(super) is_malformed: bool,
+    pub(crate) is_malformed: bool,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0, is_malformed: false }
     }
 
     /// The next field.
-    pub(super) fn field(&mut self) -> Option<RawField<'a>> {
+    pub(crate) fn field(&mut self) -> Option<RawField<'a>> {
         let start = self.at;
         let field = self.field_at(start);
         self.is_malformed = field.is_none() && start < self.bytes.len();
@@ -62,7 +76,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next number, in however many bytes.
-    pub(super) fn varint(&mut self) -> Option<u64> {
+    pub(crate) fn varint(&mut self) -> Option<u64> {
         let mut number = 0_u64;
         for (index, byte) in self.bytes.get(self.at..)?.iter().take(10).enumerate() {
             number |= u64::from(byte & 0x7f) << (7 * index);
@@ -81,8 +95,60 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Decodes a message; `None` if that would take more memory than it may.
+pub(crate) fn decode(
+    descriptor: MessageDescriptor,
+    bytes: &[u8],
+) -> Option<Result<DynamicMessage, DecodeError>> {
+    let mut left = MAX_DECODED_BYTES;
+    fits(&descriptor, bytes, MAX_DEPTH, &mut left)?;
+    Some(DynamicMessage::decode(descriptor, bytes))
+}
+
+/// Takes what a message would take; `None` if less is left.
+fn fits(
+    descriptor: &MessageDescriptor,
+    bytes: &[u8],
+    depth: usize,
+    left: &mut usize,
+) -> Option<()> {
+    let mut reader = Reader::new(bytes);
+    while let Some(RawField { number, value, .. }) = reader.field() {
+        let known = descriptor.get_field(number);
+        let taken = match (value, &known) {
+            (Value::Bytes(content), Some(known)) if known.is_packed() => {
+                content.len() / least_bytes(&known.kind()) * VALUE_BYTES
+            }
+            (Value::Bytes(content), Some(known)) => match known.kind() {
+                Kind::Message(_) if content.is_empty() => VALUE_BYTES,
+                Kind::Message(_) => VALUE_BYTES + MESSAGE_BYTES,
+                _ => VALUE_BYTES + content.len(),
+            },
+            (Value::Bytes(content), None) => VALUE_BYTES + content.len(),
+            (Value::Varint(_) | Value::Fixed(_), _) => VALUE_BYTES,
+        };
+        *left = left.checked_sub(taken)?;
+        if let (Value::Bytes(content), Some(Kind::Message(inner))) =
+            (value, known.map(|known| known.kind()))
+            && depth > 0
+        {
+            fits(&inner, content, depth - 1, left)?;
+        }
+    }
+    Some(())
+}
+
+/// How short a number of a packed list can be.
+const fn least_bytes(kind: &Kind) -> usize {
+    match kind {
+        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => 8,
+        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => 4,
+        _ => 1,
+    }
+}
+
 /// The code that a `google.rpc.Status` has, if it has one; `None` if the bytes are none.
-pub(super) fn status_code(bytes: &[u8]) -> Option<Option<i32>> {
+pub(crate) fn status_code(bytes: &[u8]) -> Option<Option<i32>> {
     let mut reader = Reader::new(bytes);
     let mut code = None;
     while let Some(field) = reader.field() {
