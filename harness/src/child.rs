@@ -43,9 +43,12 @@ use crate::{
     text::{count, shorten},
 };
 
-/// The longest line that is read whole. A 4 MiB message takes 5.6 MiB as base64;
-/// a stream of them takes more, and a flood must not take the memory.
-const MAX_LINE_BYTES: usize = 64 << 20;
+/// The longest line on stdout that is read whole. A message of 4 MiB, which is the longest
+/// that any library takes by default, is 5.6 MiB as base64: four of them fit.
+pub const MAX_LINE_BYTES: usize = 24 << 20;
+
+/// Likewise on stderr, of which a few hundred characters are ever shown.
+const MAX_WORD_BYTES: usize = 64 << 10;
 
 /// How much of one process's output is kept. A flood must not fill the disk.
 const MAX_LOG_BYTES: usize = 16 << 20;
@@ -186,8 +189,9 @@ impl Child {
         log.begin(&format!("started (process {group}): {}", cmd.join(" ")));
         let missing = || io::Error::other("a pipe is missing");
         let stdin = process.stdin.take().ok_or_else(missing)?;
-        let stdout = Lines::new(process.stdout.take().ok_or_else(missing)?);
-        let mut stderr = Lines::new(process.stderr.take().ok_or_else(missing)?);
+        let stdout = Lines::new(process.stdout.take().ok_or_else(missing)?, MAX_LINE_BYTES);
+        let stderr = process.stderr.take().ok_or_else(missing)?;
+        let mut stderr = Lines::new(stderr, MAX_WORD_BYTES);
         let stderr_log = log.clone();
         let stderr = tokio::spawn(async move {
             while let Some(line) = stderr.next().await {
@@ -427,9 +431,9 @@ pub enum Line {
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    fn new(reader: R) -> Self {
+    fn new(reader: R, most_bytes: usize) -> Self {
         let reader = BufReader::with_capacity(64 << 10, reader);
-        Self { reader, most_bytes: MAX_LINE_BYTES, is_within_line: Arc::default() }
+        Self { reader, most_bytes, is_within_line: Arc::default() }
     }
 
     /// Becomes true when a line has begun and false when it has ended.
@@ -488,8 +492,7 @@ mod tests {
 
     #[tokio::test]
     async fn lines_are_bounded_and_lose_nothing_else() {
-        let mut lines = Lines::new(&b"one\r\n\nabcdef\nabcdefg\nhalf"[..]);
-        lines.most_bytes = 6;
+        let mut lines = Lines::new(&b"one\r\n\nabcdef\nabcdefg\nhalf"[..], 6);
         let is_within_line = lines.is_within_line();
         for (expected, is_within) in [
             (Line::Whole(b"one".into()), false),

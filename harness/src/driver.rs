@@ -1,6 +1,7 @@
 //! Drives peers: starts servers, speaks the peer protocol with clients.
 
 mod client;
+mod hostile;
 mod loopback;
 mod protocol;
 mod server;

@@ -1,10 +1,12 @@
 //! What was seen of a trial. Carries no judgement.
 
+mod held;
 mod process;
 mod scripted;
 
 use std::time::Duration;
 
+pub use held::Held;
 pub use process::{Death, Gone, Misstep, Remark, Words};
 pub use scripted::{Answered, Instead, Played, ShutWindow, Stalled, StreamSeen, Waited};
 
@@ -152,4 +154,6 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The trailing metadata, likewise.
     pub trailers: Vec<(String, String)>,
+    /// Its share of the memory that all answers may take.
+    pub held: Held,
 }

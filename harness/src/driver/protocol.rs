@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::Value;
 
+use super::hostile::{Json, find_id, messages, pairs};
 use crate::{
+    child::MAX_LINE_BYTES,
     feature::{ClientFeature, known_client_features},
     identity::Identity,
-    observe::Answer,
+    observe::{Answer, Held},
     suite::{Call, CallOptions, Case, Code},
     text::{printable, shorten},
 };
@@ -70,6 +71,24 @@ pub(super) enum Reply {
     Unsupported { id: u64, why: String },
 }
 
+impl Reply {
+    /// With the share of memory that it takes, if it is kept.
+    pub(super) fn with(self, held: Held) -> Self {
+        match self {
+            Self::Result { id, answer } => Self::Result { id, answer: Answer { held, ..answer } },
+            other => other,
+        }
+    }
+
+    /// To whom it belongs, for one that nobody waits for.
+    pub(super) fn without_content(self) -> Self {
+        match self {
+            Self::Result { id, .. } => Self::Result { id, answer: Answer::default() },
+            other => other,
+        }
+    }
+}
+
 /// A line that is meant as a reply and is none.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadReply {
@@ -84,6 +103,19 @@ pub(super) struct BadReply {
 /// How much of a bad line is quoted, in characters.
 const MOST_QUOTED: usize = 200;
 
+impl BadReply {
+    fn of(id: Option<u64>, problem: &str, line: &[u8]) -> Self {
+        // A character has four bytes at most.
+        let start = String::from_utf8_lossy(&line[..line.len().min(4 * MOST_QUOTED)]);
+        let mut quoted: String = printable(&start).chars().take(MOST_QUOTED).collect();
+        if quoted.len() < line.len() {
+            quoted.push('…');
+        }
+        let problem = shorten(&printable(problem), MOST_QUOTED);
+        Self { id, problem, line: quoted }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum RawReply {
@@ -95,11 +127,12 @@ enum RawReply {
 #[derive(Deserialize)]
 struct RawResult {
     id: u64,
-    messages: Vec<String>,
+    #[serde(deserialize_with = "messages")]
+    messages: Vec<Vec<u8>>,
     status: RawStatus,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "pairs")]
     headers: Vec<(String, String)>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "pairs")]
     trailers: Vec<(String, String)>,
 }
 
@@ -223,15 +256,11 @@ pub(super) fn read_reply(line: &[u8]) -> Option<Result<Reply, BadReply>> {
     let reply = match serde_json::from_slice::<RawReply>(line) {
         Ok(reply) => read_parts(reply),
         Err(error) => {
-            let value: Value = serde_json::from_slice(line).ok()?;
-            Err((find_id(&value), error.to_string()))
+            serde_json::from_slice::<Json>(line).ok()?;
+            Err((find_id(line), error.to_string()))
         }
     };
-    Some(reply.map_err(|(id, problem)| BadReply {
-        id,
-        problem: shorten(&printable(&problem), MOST_QUOTED),
-        line: shorten(&printable(&String::from_utf8_lossy(line)), MOST_QUOTED),
-    }))
+    Some(reply.map_err(|(id, problem)| BadReply::of(id, &problem, line)))
 }
 
 /// The parts of a reply; or the id of what cannot be read, and what is wrong with it.
@@ -251,25 +280,23 @@ fn read_answer(raw: RawResult) -> Result<Answer, String> {
     let decode = |what: &str, text: &str| {
         STANDARD.decode(text).map_err(|error| format!("{what} is no base64: {error}"))
     };
-    let messages = raw
-        .messages
-        .iter()
-        .enumerate()
-        .map(|(index, message)| decode(&format!("messages[{index}]"), message))
-        .collect::<Result<_, _>>()?;
     Ok(Answer {
-        messages,
+        messages: raw.messages,
         code: raw.status.code,
         message: raw.status.message,
         details: decode("status.details", &raw.status.details)?,
         headers: raw.headers,
         trailers: raw.trailers,
+        held: Held::default(),
     })
 }
 
-/// The `id` in the one field of a reply.
-fn find_id(value: &Value) -> Option<u64> {
-    value.as_object()?.values().next()?.get("id")?.as_u64()
+/// What is said of a line that is too long, of which this is the beginning; `None` if it was
+/// not meant for us.
+pub(super) fn too_long(start: &[u8]) -> Option<BadReply> {
+    let start = start.trim_ascii_start();
+    let problem = format!("longer than the {MAX_LINE_BYTES} bytes that are read");
+    start.starts_with(b"{").then(|| BadReply::of(find_id(start), &problem, start))
 }
 
 #[cfg(test)]
@@ -278,7 +305,16 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_not_meant_for_us() {
-        for line in ["", "INFO ready", "42", "[1]", "{\"result\":{\"id\":7,", "{oops}"] {
+        assert_eq!(too_long(b"~~~~"), None);
+        for line in [
+            "",
+            "INFO ready",
+            "42",
+            "[1]",
+            "{\"result\":{\"id\":7,",
+            "{oops}",
+            r#"{"log":"\ud800"}"#,
+        ] {
             assert!(read_reply(line.as_bytes()).is_none(), "{line}");
         }
     }

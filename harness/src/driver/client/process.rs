@@ -20,9 +20,11 @@ use crate::{
     child::{Child, Line, Lines, Log, Pipes, StopRequest, Stopped},
     driver::{
         Setting, StartError,
-        protocol::{BadReply, Errand, Hello, Reply, VERSION, call_line, hello_line, read_reply},
+        protocol::{
+            BadReply, Errand, Hello, Reply, VERSION, call_line, hello_line, read_reply, too_long,
+        },
     },
-    observe::{Death, Gone, Misstep, Words},
+    observe::{Death, Gone, Held, Misstep, Words},
     suite::Call,
     text::{self, count},
 };
@@ -171,7 +173,7 @@ impl Process {
             while let Some(reply) = replies.recv().await {
                 // Nothing is due any more, so a flood need not be kept whole.
                 if late.len() < WAITING_REPLIES {
-                    late.push(event_of(reply));
+                    late.push(event_of(reply.map(Reply::without_content)));
                 }
             }
         };
@@ -208,11 +210,15 @@ fn read_replies(
     tokio::spawn(async move {
         while let Some(line) = stdout.next().await {
             let reply = match &line {
-                Line::Whole(bytes) => read_reply(bytes),
-                Line::TooLong(_) => None,
+                Line::Whole(bytes) => {
+                    let held = Held::of(bytes.len()).await;
+                    read_reply(bytes).map(|reply| reply.map(|reply| reply.with(held)))
+                }
+                Line::TooLong(start) => too_long(start).map(Err),
             };
             match reply {
                 Some(reply) => {
+                    drop(line);
                     if sender.send(reply).await.is_err() {
                         return;
                     }
