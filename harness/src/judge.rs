@@ -3,6 +3,7 @@
 mod beliefs;
 mod blame;
 mod compare;
+mod kept;
 mod script;
 mod wire;
 mod witness;
@@ -15,6 +16,8 @@ pub use beliefs::{Beliefs, Waiver};
 pub use blame::{Blame, CaseMatrix, Evidence, Tally, blame};
 pub use witness::{Seen, Testimony};
 
+use kept::Kept;
+
 use crate::{
     contract::Level,
     finding::{Effect, Explanation, Finding, Kind, Side},
@@ -26,10 +29,6 @@ use crate::{
 
 /// The longest text of a peer that is kept in a finding.
 const MOST_QUOTED: usize = 1_000;
-
-/// How many of the messages that came are reported. More say nothing new, and a
-/// peer may send millions.
-const SHOWN_MESSAGES: usize = 1_000;
 
 /// What a trial came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -261,7 +260,20 @@ impl Judgement {
             *room = room.saturating_sub(1);
             is_kept
         });
-        self.more_findings = all - self.findings.len();
+        self.more_findings += all - self.findings.len();
+        let mut kept = Kept::default();
+        for finding in &mut self.findings {
+            for value in [&mut finding.expected, &mut finding.got] {
+                *value = kept.value(value.take());
+            }
+            if let Some(violation) = &mut finding.violation {
+                violation.breach.expected = finding.expected.clone();
+                violation.breach.got = finding.got.clone();
+            }
+        }
+        let kept_value = |value: Value| Kept::default().value(value);
+        self.expected = self.expected.map(kept_value);
+        self.actual = self.actual.map(kept_value);
         self
     }
 }
@@ -377,22 +389,21 @@ fn judge_answers(case: &Case, answers: &[Answer]) -> Judgement {
 }
 
 fn actual_value(call: &Call, answer: &Answer) -> Value {
-    let shown = answer.messages.iter().take(SHOWN_MESSAGES);
-    let mut value = json!({
-        "code": answer.code.to_string(),
-        "messages": shown.map(|bytes| compare::bytes_value(call, bytes)).collect::<Value>(),
-    });
-    if answer.messages.len() > SHOWN_MESSAGES {
-        value["message_count"] = answer.messages.len().into();
-    }
+    // Hostile: a value is made only as long as it will be kept.
+    let mut kept = Kept::default();
+    let messages = answer.messages.iter();
+    let messages = kept.list(messages.len(), messages, |bytes| compare::bytes_value(call, bytes));
+    let mut value = json!({ "code": answer.code.to_string(), "messages": messages });
     if !answer.message.is_empty() {
-        value["status_message"] = answer.message.as_str().into();
+        value["status_message"] = kept.text(&answer.message).into();
     }
+    let mut pairs =
+        |pairs: &[(String, String)]| kept.list(pairs.len(), pairs.iter(), |pair| json!(pair));
     if !call.expect.headers.is_empty() {
-        value["headers"] = json!(answer.headers);
+        value["headers"] = pairs(&answer.headers);
     }
     if !call.expect.trailers.is_empty() {
-        value["trailers"] = json!(answer.trailers);
+        value["trailers"] = pairs(&answer.trailers);
     }
     value
 }

@@ -37,6 +37,10 @@ use crate::{
 /// How much of the offending bytes is shown.
 pub(crate) const SHOWN_BYTES: usize = 48;
 
+/// How many breaches of a rule are kept of a transcript. A stream of many messages may break
+/// it with each of them, and more say nothing new.
+const MOST_BREACHES: usize = 10_000;
+
 /// Judges one rule by one call.
 type Check = fn(&Exchange<'_>) -> Vec<Breach>;
 
@@ -236,6 +240,7 @@ pub fn check(transcripts: &[Transcript], call: &Call, answer: Option<&Answer>) -
         for rule in RULES {
             let breaches = rule.breaches(&exchange).into_iter();
             let breaches = breaches.filter(|b| !b.may_be_the_taps(&transcript.connection));
+            let breaches = breaches.take(MOST_BREACHES);
             violations.extend(breaches.map(|breach| Violation {
                 transcript: index,
                 rule: rule.id,

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prost_reflect::{DynamicMessage, MapKey, ReflectMessage as _, Value as Field};
 use serde_json::{Value, json};
 
-use super::MOST_QUOTED;
+use super::{MOST_QUOTED, kept::MOST_KEPT_BYTES};
 use crate::{
     finding::{Finding, Kind},
     observe::Answer,
@@ -283,8 +283,12 @@ fn key_text(key: &MapKey) -> String {
     }
 }
 
-/// A message that came, decoded where that is possible.
+/// A message that came, decoded where that is possible; of a long one, its beginning.
 pub(super) fn bytes_value(call: &Call, bytes: &[u8]) -> Value {
+    if bytes.len() > MOST_KEPT_BYTES {
+        let start = &bytes[..MOST_QUOTED];
+        return json!({ "bytes": bytes.len(), "begins_in_base64": STANDARD.encode(start) });
+    }
     let decoded = call
         .method
         .descriptor

@@ -13,9 +13,13 @@ use crate::{
     plan::Cell,
     results::Trace,
     suite::Case,
-    text::printable,
+    text::{count, printable},
     trace::{self, TraceInput},
 };
+
+/// The longest file of a trial. A transcript is cut in its middle and comes to far less; a
+/// call that was tried again and again has many.
+const MOST_TEXT_BYTES: usize = 1 << 20;
 
 /// Writes transcripts into the report's folder.
 #[derive(Debug)]
@@ -77,6 +81,13 @@ impl Traces {
             if excerpt.is_empty() && (!violations.is_empty() || !judgement.has_violations()) {
                 excerpt = trace::excerpt(&input);
             }
+        }
+        if let Some(end) = (0..=MOST_TEXT_BYTES).rev().find(|end| text.is_char_boundary(*end))
+            && end < text.len()
+        {
+            let left_out = count(text.len() - end, "byte");
+            text.truncate(end);
+            text.push_str(&format!("\n… {left_out} left out\n"));
         }
         fs::create_dir_all(&folder)?;
         output::write(&path, &text)?;

@@ -203,21 +203,30 @@ fn in_words(Field { name, value }: &Field) -> String {
 
 /// A status message as it is meant, and as it was sent where nobody would send that so.
 fn message_text(value: &[u8]) -> String {
-    let decoded = percent_decoded(value);
-    let is_as_expected = percent_encoded(&decoded).as_bytes().eq_ignore_ascii_case(value);
+    // What is not shown need not be decoded.
+    let (start, rest) = value.split_at(value.len().min(MAX_DECODED_BYTES));
+    let decoded = percent_decoded(start);
+    let is_as_expected = percent_encoded(&decoded).as_bytes().eq_ignore_ascii_case(start);
+    let cut = cut(rest);
     if is_as_expected {
-        return text(&decoded);
+        return text(&decoded) + &cut;
     }
-    format!("{} (sent as `{}`)", text(&decoded), text(value))
+    format!("{} (sent as `{}`){cut}", text(&decoded), text(start))
 }
 
 /// Text as it is, other bytes as escapes.
 fn text(bytes: &[u8]) -> String {
-    let bytes_shown = &bytes[..bytes.len().min(4 * SHOWN_VALUE)];
-    match std::str::from_utf8(bytes) {
-        Ok(text) => shorten(&printable(text), SHOWN_VALUE),
-        Err(_) => shorten(&bytes_shown.escape_ascii().to_string(), SHOWN_VALUE),
+    let (start, rest) = bytes.split_at(bytes.len().min(MAX_DECODED_BYTES));
+    let shown = &start[..start.len().min(4 * SHOWN_VALUE)];
+    match std::str::from_utf8(start) {
+        Ok(text) => shorten(&printable(text), SHOWN_VALUE) + &cut(rest),
+        Err(_) => shorten(&shown.escape_ascii().to_string(), SHOWN_VALUE) + &cut(rest),
     }
+}
+
+/// What is said of bytes that are not even looked at.
+fn cut(rest: &[u8]) -> String {
+    if rest.is_empty() { String::new() } else { format!("… and {}", count(rest.len(), "byte")) }
 }
 
 fn quoted(bytes: &[u8]) -> String {
