@@ -46,6 +46,10 @@ use crate::{
     },
 };
 
+/// How long the reader may take to hand out a call that has to be handed out now. It has
+/// all to read first that passed before; a flood, or what inflates to one, takes longer.
+const HURRY_LIMIT: Duration = Duration::from_secs(2);
+
 /// A running tap. Dropped, it closes its port and its connections.
 #[derive(Debug)]
 pub struct Tap {
@@ -118,7 +122,7 @@ impl Tap {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let (watch, copies) = queue::queue();
+        let (watch, copies) = queue::queue(queue::of_process());
         let (running, stop) = mpsc::channel(1);
         let lossy_ends = Arc::new(AtomicUsize::new(0));
         watch::spawn(copies, is_opaque, Arc::clone(&lossy_ends))?;
@@ -157,7 +161,10 @@ impl Tap {
             return seen.unwrap_or_default();
         }
         self.watch.hurry(key);
-        seen.await.unwrap_or_default()
+        match timeout(HURRY_LIMIT, seen).await {
+            Ok(seen) => seen.unwrap_or_default(),
+            Err(_) => Seen { has_gaps: true, ..Seen::default() },
+        }
     }
 
     /// Likewise, but collects for so long after the end of the call's stream what the

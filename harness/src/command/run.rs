@@ -1,5 +1,7 @@
 //! `crosswire run`: the whole pipeline.
 
+mod recorder;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -18,8 +20,10 @@ use nix::{
 };
 use tokio::{
     sync::{mpsc, watch},
-    time::{interval, sleep},
+    time::sleep,
 };
+
+use recorder::{Judge, Lists, Recorder};
 
 use super::{CommandError, report_folder, selection};
 use crate::{
@@ -31,9 +35,8 @@ use crate::{
     finding::Finding,
     guard::Guard,
     input::BadInput,
-    judge::{Beliefs, Strictness, Verdict, Waiver, judge},
-    known::{KnownList, Met, Party},
-    manifest::{Peer, Waived},
+    judge::{Strictness, Verdict},
+    known::{Met, Party},
     output::{self, say},
     plan::{Cell, Plan},
     project::Project,
@@ -44,8 +47,9 @@ use crate::{
     text,
 };
 
-/// How often the live line is drawn and results are handed to the system.
-const TICK: Duration = Duration::from_millis(100);
+/// How long what was observed may still be judged once a run that was stopped has ended. What
+/// is not judged by then counts as not run.
+const BACKLOG_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) fn run(
     project: &Project,
@@ -72,7 +76,9 @@ pub(super) fn run(
         return Ok(Exit::Blocked);
     }
     let folder = report_folder(project, arguments.report.as_ref());
-    let mut session = Session::new(project, Arc::clone(&plan), folder, arguments)?;
+    let lists = Lists { own: project.known.clone(), built_in: project.built_in.clone() };
+    let lists = Arc::new(lists);
+    let session = Session::new(Arc::clone(&plan), Arc::clone(&lists), folder, arguments)?;
     let certificates = plan
         .has_tls()
         .then(|| Certificates::make(guard.folder()))
@@ -92,7 +98,15 @@ pub(super) fn run(
         .build()
         .map_err(CommandError::system("the runtime cannot be started"))?;
     let began = Instant::now();
-    let stopped = runtime.block_on(session.follow(settings, arguments.limit, &guard))?;
+    let judge = Judge {
+        lists,
+        strictness: if arguments.strict { Strictness::Should } else { Strictness::Must },
+        traces_all: arguments.trace,
+        traces: Traces::new(folder),
+        plan: Arc::clone(&plan),
+    };
+    let (session, stopped) =
+        runtime.block_on(follow(plan, judge, session, settings, arguments.limit, &guard))?;
     let left = runtime.block_on(guard.kill_orphans(None));
     if left > 0 {
         let daemons = text::count(left, "daemon");
@@ -101,6 +115,57 @@ pub(super) fn run(
     // Pipes that somebody's grandchild holds open may still be read: not awaited.
     runtime.shutdown_background();
     session.report(project, folder, rerun(manifest, arguments), stopped, began.elapsed())
+}
+
+/// Runs the plan, and has what comes of it judged and written beside it. Returns what is
+/// known of the run at its end, and why it was stopped if it was.
+async fn follow(
+    plan: Arc<Plan>,
+    judge: Judge,
+    session: Session,
+    settings: Settings,
+    limit: Option<Duration>,
+    guard: &Guard,
+) -> Result<(Session, Option<String>), CommandError> {
+    let (sender, events) = mpsc::unbounded_channel();
+    session.progress.begin(&plan, settings.jobs);
+    let mut recorder = Recorder::start(judge, session, events)?;
+    let (stop, stopped) = watch::channel(false);
+    let mut work = pin!(run::run(plan, settings, sender, stopped));
+    let mut is_running = true;
+    let mut limit_is_over = pin!(after(limit));
+    let mut backlog_is_late = pin!(after(None));
+    let mut why_stopped = None;
+    loop {
+        tokio::select! {
+            biased;
+            signal = guard.stop() => {
+                if why_stopped.is_some() {
+                    // Asked twice means at once. The guard kills the peers.
+                    recorder.flush();
+                    std::process::exit(Exit::Stopped.code().into());
+                }
+                why_stopped = Some(why(signal).to_owned());
+                let _ = stop.send(true);
+                backlog_is_late.set(after((!is_running).then_some(BACKLOG_LIMIT)));
+            }
+            limit = &mut limit_is_over, if why_stopped.is_none() => {
+                why_stopped = Some(format!("the limit of {} is over", text::duration(limit)));
+                let _ = stop.send(true);
+                backlog_is_late.set(after((!is_running).then_some(BACKLOG_LIMIT)));
+            }
+            () = &mut work, if is_running => {
+                is_running = false;
+                backlog_is_late.set(after(why_stopped.is_some().then_some(BACKLOG_LIMIT)));
+            }
+            recorded = recorder.ended() => {
+                recorded?;
+                break;
+            }
+            _ = &mut backlog_is_late => break,
+        }
+    }
+    Ok((recorder.into_session()?, why_stopped))
 }
 
 /// Says every program that is missing, for `--require-all`.
@@ -146,20 +211,16 @@ fn shell_word(word: &str) -> String {
 }
 
 /// A run in progress: what is known of it so far.
-struct Session<'a> {
+struct Session {
     /// Held until the last report is written.
     _lock: Option<Flock<fs::File>>,
-    project: &'a Project,
     plan: Arc<Plan>,
     results: Results,
-    strictness: Strictness,
     /// Whether nothing was left out that there is.
     is_whole: bool,
+    lists: Arc<Lists>,
     /// The entries of the user's known list that were met.
     met: Met,
-    /// Whether every trial gets a transcript.
-    traces_all: bool,
-    traces: Traces,
     lines: JsonLines,
     progress: Progress,
     hellos: BTreeMap<String, Hello>,
@@ -169,11 +230,11 @@ struct Session<'a> {
     times: Times,
 }
 
-impl<'a> Session<'a> {
+impl Session {
     /// Starts the reports, in a folder that no other run writes to.
     fn new(
-        project: &'a Project,
         plan: Arc<Plan>,
+        lists: Arc<Lists>,
         folder: &Path,
         arguments: &RunArgs,
     ) -> Result<Self, CommandError> {
@@ -186,13 +247,10 @@ impl<'a> Session<'a> {
             .map_err(unwritable())?;
         Ok(Self {
             _lock: lock,
-            project,
+            lists,
             is_whole: arguments.select.is_everything(),
             met: Met::default(),
             results: Results::new(Arc::clone(&plan)),
-            strictness: if arguments.strict { Strictness::Should } else { Strictness::Must },
-            traces_all: arguments.trace,
-            traces: Traces::new(folder),
             lines,
             progress: Progress::new(&plan),
             hellos: BTreeMap::new(),
@@ -204,71 +262,20 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Runs the plan and follows its events to the end.
-    async fn follow(
-        &mut self,
-        settings: Settings,
-        limit: Option<Duration>,
-        guard: &Guard,
-    ) -> Result<Option<String>, CommandError> {
-        self.progress.begin(&self.plan, settings.jobs);
-        let (sender, mut events) = mpsc::unbounded_channel();
-        let (stop, stopped) = watch::channel(false);
-        let mut work = pin!(run::run(Arc::clone(&self.plan), settings, sender, stopped));
-        let mut limit_is_over = pin!(after(limit));
-        let mut tick = interval(TICK);
-        let mut why_stopped = None;
-        loop {
-            tokio::select! {
-                biased;
-                signal = guard.stop() => {
-                    if why_stopped.is_some() {
-                        // Asked twice means at once. The guard kills the peers.
-                        let _ = self.lines.flush();
-                        std::process::exit(Exit::Stopped.code().into());
-                    }
-                    why_stopped = Some(why(signal).to_owned());
-                    let _ = stop.send(true);
-                }
-                limit = &mut limit_is_over, if why_stopped.is_none() => {
-                    why_stopped = Some(format!("the limit of {} is over", text::duration(limit)));
-                    let _ = stop.send(true);
-                }
-                Some(event) = events.recv() => self.take(event)?,
-                _ = tick.tick() => self.draw()?,
-                () = &mut work => break,
-            }
-        }
-        while let Ok(event) = events.try_recv() {
-            self.take(event)?;
-        }
-        self.progress.finish();
-        Ok(why_stopped)
-    }
-
-    fn take(&mut self, event: Event) -> Result<(), CommandError> {
-        match &event {
-            Event::TrialObserved { cell, trial, observation } => {
-                let planned = &self.plan.cells[*cell].trials[*trial];
-                let lists = [&self.project.known, &self.project.built_in];
-                let beliefs = beliefs(&self.results, *cell, &self.plan.cells[*cell], &lists);
-                let judgement = judge(&planned.case, observation, &beliefs, self.strictness);
-                let known = judgement.findings.iter().filter_map(Finding::known);
+    /// Takes note of an event, and of what a trial that was observed came to.
+    fn take(&mut self, event: &Event, judged: Option<Judged>) -> Result<(), CommandError> {
+        match event {
+            Event::TrialObserved { cell, trial, .. } => {
+                let Some(judged) = judged else { return Ok(()) };
+                let planned = &self.plan.cells[*cell];
+                let identity = |role| self.results.identity(*cell, role);
+                let server = Party { peer: &planned.server.name, identity: identity(Role::Server) };
+                let client = Party { peer: &planned.client.name, identity: identity(Role::Client) };
+                let known = judged.judgement.findings.iter().filter_map(Finding::known);
                 let places = known.map(|known| &known.place);
-                let (server, client) = (beliefs.server, beliefs.client);
-                self.met.trial(lists[0], server, client, &planned.case.name, places);
-                let is_traced = self.traces_all || judgement.verdict.is_unexpected();
-                let trace = match is_traced {
-                    true => {
-                        let cell = &self.plan.cells[*cell];
-                        let written =
-                            self.traces.write(cell, &planned.case, &judgement, observation);
-                        written.map_err(CommandError::system("a transcript cannot be written"))?
-                    }
-                    false => None,
-                };
-                let duration = observation.duration;
-                self.results.set(*cell, *trial, Judged { judgement, duration, trace });
+                let case = &planned.trials[*trial].case.name;
+                self.met.trial(&self.lists.own, server, client, case, places);
+                self.results.set(*cell, *trial, judged);
                 if let Some(record) = self.results.record(*cell, *trial) {
                     self.lines.append(&record).map_err(unwritable)?;
                 }
@@ -297,7 +304,7 @@ impl<'a> Session<'a> {
             Event::CellFinished { times, .. } => self.times += *times,
             _ => {}
         }
-        self.progress.event(&event, &self.plan, &self.results);
+        self.progress.event(event, &self.plan, &self.results);
         Ok(())
     }
 
@@ -315,6 +322,7 @@ impl<'a> Session<'a> {
         stopped: Option<String>,
         elapsed: Duration,
     ) -> Result<Exit, CommandError> {
+        self.progress.finish();
         let Self { _lock, plan, results, lines, hellos, blocked, mut notes, .. } = self;
         let (build, times) = (self.build, self.times);
         notes.sort();
@@ -369,28 +377,6 @@ impl<'a> Session<'a> {
             }
             _ => Ok(exit),
         }
-    }
-}
-
-/// What is believed of a cell's two sides.
-fn beliefs<'a>(
-    results: &'a Results,
-    index: usize,
-    cell: &'a Cell,
-    known: &'a [&'a KnownList],
-) -> Beliefs<'a> {
-    let Cell { server, client, .. } = cell;
-    let party =
-        |role, peer: &'a Peer| Party { peer: &peer.name, identity: results.identity(index, role) };
-    let waived = |role, peer: &'a Peer| {
-        let waived = peer.waive.iter();
-        waived.map(move |Waived { rule, why }| (role, Waiver { rule, why }))
-    };
-    Beliefs {
-        known,
-        server: party(Role::Server, server),
-        client: party(Role::Client, client),
-        waivers: waived(Role::Server, server).chain(waived(Role::Client, client)).collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
@@ -18,9 +18,9 @@ use crate::{
     wire::transcript::{Alpn, Aside, Closing},
 };
 
-/// How many bytes of copies may wait. Reading is faster than a peer can write
-/// gRPC; only a flood gets here.
-const MAX_WAITING_BYTES: usize = 128 << 20;
+/// How many bytes of copies may wait, for all taps together. Reading is faster than a peer
+/// can write gRPC; only a flood gets here.
+const MAX_WAITING_BYTES: usize = 64 << 20;
 
 /// Something for the watching thread.
 #[derive(Debug)]
@@ -70,9 +70,15 @@ pub(super) struct Receiver {
     waiting_bytes: Arc<AtomicUsize>,
 }
 
-pub(super) fn queue() -> (Sender, Receiver) {
+/// How many bytes of copies wait in this process.
+pub(super) fn of_process() -> Arc<AtomicUsize> {
+    static WAITING_BYTES: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+    Arc::clone(&WAITING_BYTES)
+}
+
+/// A queue, with the count of the bytes that wait in it and in others.
+pub(super) fn queue(waiting_bytes: Arc<AtomicUsize>) -> (Sender, Receiver) {
     let (sender, receiver) = mpsc::channel();
-    let waiting_bytes = Arc::new(AtomicUsize::new(0));
     let sender = Sender {
         items: sender,
         waiting_bytes: Arc::clone(&waiting_bytes),
@@ -146,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_copies_and_says_so() {
-        let (sender, receiver) = queue();
+        let (sender, receiver) = queue(Arc::default());
         let bytes = Bytes::from(vec![0; MAX_WAITING_BYTES / 2]);
         for _ in 0..3 {
             sender.passed(0, Role::Client, bytes.clone(), Duration::ZERO);
