@@ -8,6 +8,7 @@
 //! On Linux only: what processes are left is read from `/proc`.
 #![cfg(target_os = "linux")]
 
+mod bounds;
 mod client;
 mod known;
 mod server;

@@ -338,7 +338,9 @@ impl Started<'_> {
     /// Waits until the harness ends.
     pub(crate) fn end(mut self) -> Run {
         let mut status = None;
+        let mut peak_bytes = 0;
         let has_ended = eventually(|| {
+            peak_bytes = self.peak_bytes().unwrap_or(peak_bytes);
             status = self.harness.try_wait().unwrap();
             status.is_some()
         });
@@ -346,7 +348,14 @@ impl Started<'_> {
         let (stdout, stderr) = (read("stdout"), read("stderr"));
         assert!(has_ended, "it takes longer than {LIMIT:?}\n{stdout}\n{stderr}");
         let exit = status.as_ref().and_then(ExitStatus::code).unwrap_or(-1);
-        Run { exit, stdout, stderr, report: self.project.report() }
+        Run { exit, stdout, stderr, report: self.project.report(), peak_bytes }
+    }
+
+    /// How much memory the harness has held at its highest; `None` once it has ended.
+    fn peak_bytes(&self) -> Option<usize> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.harness.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()? << 10)
     }
 }
 
@@ -364,6 +373,8 @@ pub(crate) struct Run {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) report: Report,
+    /// How much memory the harness held at its highest, as far as that was seen.
+    pub(crate) peak_bytes: usize,
 }
 
 impl std::fmt::Display for Run {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     call::{Answer, Call, Connections},
+    glut,
     misdeed::{
         HOSTILE, WRONG, block_sigterm, die, flood, hang, hang_in_spite_of, hang_with_stdout_closed,
         leave_a_daemon, leave_a_grandchild, start_daemons,
@@ -91,6 +92,9 @@ enum Fault {
     RefusesFirstCall,
     PrintsGarbage,
     Floods,
+    AnswersAtLength,
+    AnswersInValues,
+    AnswersInALineWithoutEnd,
 
     // In a call, with text that must not be shown as it is.
     AnswersHostileStatus,
@@ -246,6 +250,11 @@ impl Client {
                 flood();
                 say(&connections.answer(call));
             }
+            Fault::AnswersAtLength => {
+                say(&Answer::failed(INTERNAL, &glut::long_text()).report(call.id));
+            }
+            Fault::AnswersInValues => say(&glut::line_of_values(call.id)),
+            Fault::AnswersInALineWithoutEnd => say(&glut::line_without_end(call.id)),
             Fault::AnswersHostileStatus => say(&Answer::failed(INTERNAL, HOSTILE).report(call.id)),
             Fault::RefusesInHostileText => say(&refusal(call.id, HOSTILE)),
             Fault::AnswersHostileNonsense => say(&json!({ HOSTILE: { "id": call.id } })),

@@ -6,6 +6,7 @@
 
 mod call;
 mod client;
+mod glut;
 mod http2;
 mod misdeed;
 mod server;

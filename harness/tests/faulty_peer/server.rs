@@ -18,11 +18,12 @@ use clap::{Args, ValueEnum};
 use crosswire_http2::{
     frame::{flag, kind},
     message::MessageReader,
-    write::{data, headers, message, ping},
+    write::{data, headers, message, ping, settings},
 };
 use serde_json::json;
 
 use crate::{
+    glut,
     http2::{Connection, value},
     misdeed::{
         HOSTILE, WRONG, block_sigterm, die, flood, hang, hang_in_spite_of, hang_with_stdout_closed,
@@ -82,6 +83,14 @@ enum Fault {
     StopsListening,
     AnswersWrongly,
     Floods,
+
+    // More, or slower, than anybody should take.
+    SendsBombs,
+    SendsEmptyMembers,
+    SaysTooMuch,
+    SendsByteByByte,
+    NeverReads,
+    SaysNothing,
 
     // When asked to stop.
     IgnoresSigterm,
@@ -165,6 +174,11 @@ impl Service {
 
     /// Serves a connection until one of its sides has had enough.
     fn serve(&self, socket: TcpStream) -> io::Result<()> {
+        match self.fault {
+            Fault::NeverReads => glut::never_read(&socket, &settings(&[])),
+            Fault::SaysNothing => glut::never_read(&socket, b""),
+            _ => {}
+        }
         let mut connection = Connection::to_client(socket, &self.tls, &self.wire)?;
         let mut requests: BTreeMap<u32, Request> = BTreeMap::new();
         loop {
@@ -222,6 +236,17 @@ impl Service {
                 return connection.send(&response(stream, &wrong, &right));
             }
             Fault::Floods => flood(),
+            Fault::SendsBombs => return glut::send_bombs(connection, stream),
+            Fault::SendsEmptyMembers => return glut::send_empty_members(connection, stream),
+            Fault::SaysTooMuch => {
+                let trailers = [("grpc-status", "13"), ("grpc-message", &glut::long_text())];
+                let fields = [RESPONSE, &trailers].concat();
+                return connection.send(&headers(stream, flag::END_STREAM, &fields));
+            }
+            Fault::SendsByteByByte => {
+                let bytes = response(stream, request, &right);
+                return glut::send_byte_by_byte(connection, &bytes);
+            }
             _ => {}
         }
         connection.send(&response(stream, request, &self.wire))?;
