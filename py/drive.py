@@ -28,7 +28,7 @@ HELLO = {
         "protocol": PROTOCOL,
         "implementation": "grpcio",
         "version": grpc.__version__,
-        "features": ["cancel", "close", "gzip", "raw", "slow", "tls"],
+        "features": ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
         "max_in_flight": MAXIMUM_IN_FLIGHT,
     }
 }

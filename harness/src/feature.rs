@@ -19,6 +19,8 @@ pub enum ClientFeature {
     Gzip,
     /// It sends bytes as they are, to any method.
     Raw,
+    /// It takes no message that is longer than 4 MiB.
+    SizeLimit,
     /// It reads messages slowly (`read_delay_ms`).
     Slow,
     /// It encrypts the connection.
@@ -26,8 +28,8 @@ pub enum ClientFeature {
 }
 
 impl ClientFeature {
-    const ALL: [Self; 6] =
-        [Self::Cancel, Self::Close, Self::Gzip, Self::Raw, Self::Slow, Self::Tls];
+    const ALL: [Self; 7] =
+        [Self::Cancel, Self::Close, Self::Gzip, Self::Raw, Self::SizeLimit, Self::Slow, Self::Tls];
 
     /// The feature of this name.
     #[must_use]
@@ -43,6 +45,7 @@ impl ClientFeature {
             Self::Close => "close",
             Self::Gzip => "gzip",
             Self::Raw => "raw",
+            Self::SizeLimit => "size-limit",
             Self::Slow => "slow",
             Self::Tls => "tls",
         }
@@ -72,12 +75,14 @@ pub enum ServerFeature {
     Gzip,
     /// It has the services of reflection.
     Reflection,
+    /// It takes no message that is longer than 4 MiB.
+    SizeLimit,
     /// One that a user's own cases need, by its name.
     Own(String),
 }
 
 impl ServerFeature {
-    const KNOWN: [Self; 3] = [Self::Directions, Self::Gzip, Self::Reflection];
+    const KNOWN: [Self; 4] = [Self::Directions, Self::Gzip, Self::Reflection, Self::SizeLimit];
 
     fn from_name(name: &str) -> Self {
         let known = Self::KNOWN.into_iter().find(|feature| feature.name() == name);
@@ -91,6 +96,7 @@ impl ServerFeature {
             Self::Directions => "directions",
             Self::Gzip => "gzip",
             Self::Reflection => "reflection",
+            Self::SizeLimit => "size-limit",
             Self::Own(name) => name,
         }
     }
@@ -211,7 +217,7 @@ mod tests {
             (
                 "fast-lnae",
                 Some(
-                    "no feature `fast-lnae` (did you mean `fast-lane`?); there are directions, fast-lane, gzip, reflection",
+                    "no feature `fast-lnae` (did you mean `fast-lane`?); there are directions, fast-lane, gzip, reflection, size-limit",
                 ),
             ),
             ("slow-lane", Some("no feature `slow-lane`; there are directions, fast-lane")),

@@ -24,7 +24,7 @@ def test_hello():
             "protocol": 1,
             "implementation": "grpcio",
             "version": grpc.__version__,
-            "features": ["cancel", "close", "gzip", "raw", "slow", "tls"],
+            "features": ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
             "max_in_flight": 256,
         }
     }

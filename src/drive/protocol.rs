@@ -66,7 +66,7 @@ pub(super) struct Hello {
     protocol: u32,
     implementation: &'static str,
     version: &'static str,
-    features: [&'static str; 6],
+    features: [&'static str; 7],
     max_in_flight: usize,
 }
 
@@ -75,7 +75,7 @@ impl Hello {
         protocol: PROTOCOL,
         implementation: "tonic",
         version: env!("TONIC_VERSION"),
-        features: ["cancel", "close", "gzip", "raw", "slow", "tls"],
+        features: ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
         max_in_flight: MAX_IN_FLIGHT,
     };
 }

@@ -248,7 +248,7 @@ fn drive_says_hello_and_ends_with_its_input() {
         assert_eq!(hello["hello"]["protocol"], 1, "{name}");
         assert_eq!(
             hello["hello"]["features"],
-            json!(["cancel", "close", "gzip", "raw", "slow", "tls"]),
+            json!(["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"]),
             "{name}"
         );
         assert_eq!(hello["hello"]["max_in_flight"], 256, "{name}");

@@ -21,7 +21,7 @@ var introduction = hello{
 	Protocol:       1,
 	Implementation: "grpc-go",
 	Version:        grpc.Version,
-	Features:       []string{"cancel", "close", "gzip", "raw", "slow", "tls"},
+	Features:       []string{"cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"},
 	MaxInFlight:    256,
 }
 

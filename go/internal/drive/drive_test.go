@@ -80,7 +80,7 @@ func TestHello(t *testing.T) {
 		t.Fatalf("drive: %v", err)
 	}
 	want := fmt.Sprintf(`{"hello":{"protocol":1,"implementation":"grpc-go","version":%q,`+
-		`"features":["cancel","close","gzip","raw","slow","tls"],"max_in_flight":256}}`+"\n", grpc.Version)
+		`"features":["cancel","close","gzip","raw","size-limit","slow","tls"],"max_in_flight":256}}`+"\n", grpc.Version)
 	if stdout.String() != want {
 		t.Errorf("answer = %s, want %s", stdout.String(), want)
 	}

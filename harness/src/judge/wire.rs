@@ -76,7 +76,16 @@ pub(super) fn judge(
         findings.extend(fault);
     }
     judgement.findings.extend(strays(case, wire));
-    judgement.findings.extend(script_in_vain(case, wire));
+    judgement.findings.extend(script_in_vain(case, answers, wire));
+    let fails_the_case =
+        |finding: &Finding| finding.effect == Effect::Fails && finding.kind != Kind::Rule;
+    if judgement.findings.iter().any(fails_the_case)
+        && let Some(parted) = parted(case, wire)
+    {
+        judgement.findings.retain(|finding| !fails_the_case(finding));
+        let is_lawful = judgement.findings.iter().all(|finding| finding.effect != Effect::Fails);
+        judgement.findings.extend(is_lawful.then_some(parted));
+    }
     let fails = |finding: &&Finding| finding.effect == Effect::Fails;
     let mut failing = judgement.findings.iter().filter(fails);
     if failing.all(|finding| finding.side.is_none() && finding.kind != Kind::Rule) {
@@ -178,10 +187,33 @@ fn fault_that_never_struck(case: &Case, wire: &Wire) -> Option<Finding> {
     Some(Finding::new(Kind::FaultMissed, fault.to_string(), Value::Null))
 }
 
+/// A script for one connection, of a client that took several for its calls, as it may (RFC
+/// 9113, section 9.1): what the case is about was not tried. A script that says what comes on
+/// the others (`script_again`) is for such clients, too.
+fn parted(case: &Case, wire: &Wire) -> Option<Finding> {
+    let script = case.script.as_ref().filter(|script| script.role == Role::Server)?;
+    let mut connections: Vec<u64> =
+        wire.calls.iter().flatten().map(|seen| seen.connection.number).collect();
+    connections.sort_unstable();
+    connections.dedup();
+    let is_for_one = case.calls.len() > 1 && script.steps_again == script.steps;
+    (is_for_one && connections.len() > 1).then(|| {
+        let got = json!({ "connections": connections.len() });
+        Finding::new(Kind::Unsupported, Value::Null, got)
+    })
+}
+
 /// A scripted server that waited for what its client never did. A step of its own that takes
-/// too long is nobody's.
-fn script_in_vain(case: &Case, wire: &Wire) -> Option<Finding> {
+/// too long is nobody's, and a client that need not send a call need not connect.
+fn script_in_vain(case: &Case, answers: &[Answer], wire: &Wire) -> Option<Finding> {
     let stalled = wire.stalled.as_ref()?;
+    let mut calls = case.calls.iter().zip(answers);
+    if matches!(stalled.waited, Waited::Connection(_))
+        && !answers.is_empty()
+        && calls.all(|(call, answer)| may_end_unseen(case, call, answer))
+    {
+        return None;
+    }
     let side = match &stalled.waited {
         Waited::ForNothing | Waited::ForLess(_) => Side::Unclear,
         Waited::Connection(_) | Waited::ForOne(_) | Waited::ForRoom(_) => Side::Client,

@@ -154,11 +154,11 @@ impl Case {
     /// The features that the client must have announced.
     pub fn client_features(&self) -> impl Iterator<Item = ClientFeature> {
         let of_calls = self.calls.iter().flat_map(Call::client_features);
-        let takes_gzip =
-            self.scripted() != Some(Role::Client) && self.needs.contains(&ServerFeature::Gzip);
+        let needs = |need| self.scripted() != Some(Role::Client) && self.needs.contains(&need);
         let of_case = [
             self.tls.as_ref().map(|_| ClientFeature::Tls),
-            takes_gzip.then_some(ClientFeature::Gzip),
+            needs(ServerFeature::Gzip).then_some(ClientFeature::Gzip),
+            needs(ServerFeature::SizeLimit).then_some(ClientFeature::SizeLimit),
         ];
         of_case.into_iter().flatten().chain(of_calls)
     }

@@ -85,7 +85,7 @@ async fn hello_is_answered_before_the_input_ends() {
         "protocol": 1,
         "implementation": "tonic",
         "version": env!("TONIC_VERSION"),
-        "features": ["cancel", "close", "gzip", "raw", "slow", "tls"],
+        "features": ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
         "max_in_flight": 256,
     });
     assert_eq!(hello["hello"], expected);

@@ -62,9 +62,13 @@ pub fn finding(finding: &Finding) -> String {
         Kind::Unsupported if field == "memory" => {
             "nothing here tells how much memory the server holds".to_owned()
         }
-        Kind::Unsupported => match got.get("beyond") {
-            Some(limit) => format!("more came than the harness reads: {}", shown(limit)),
-            None => why(got),
+        Kind::Unsupported => match (got.get("beyond"), got.get("connections")) {
+            (Some(limit), _) => format!("more came than the harness reads: {}", shown(limit)),
+            (_, Some(connections)) => format!(
+                "the script is for one connection, and the client took {}",
+                shown(connections)
+            ),
+            _ => why(got),
         },
         Kind::Memory => format!(
             "expected the server to grow by {} bytes at most, it grew by {}",

@@ -22,14 +22,16 @@ use channels::Channels;
 use protocol::Line;
 
 /// What it understands beside plain calls.
-const FEATURES: [&str; 5] = ["cancel", "close", "raw", "slow", GZIP];
+const FEATURES: [&str; 6] = ["cancel", "close", GZIP, "raw", SIZE_LIMIT, "slow"];
 const GZIP: &str = "gzip";
+const SIZE_LIMIT: &str = "size-limit";
 
-fn features() -> &'static [&'static str] {
-    match FEATURES.split_last() {
-        Some((_, others)) if planted(Mutant::KnowsNoGzip) => others,
-        _ => &FEATURES,
-    }
+fn features() -> Vec<&'static str> {
+    let is_lacked = |feature: &&str| {
+        *feature == GZIP && planted(Mutant::KnowsNoGzip)
+            || *feature == SIZE_LIMIT && planted(Mutant::TakesLongMessages)
+    };
+    FEATURES.into_iter().filter(|feature| !is_lacked(feature)).collect()
 }
 
 /// As many calls as are taken at once: the most that a case makes together, and some.

@@ -186,7 +186,7 @@ limits = {{ start = "20s", answer_grace = "3s", stop = "1s" }}
 [[peer]]
 name = {REFERENCE:?}
 language = "Rust"
-features = ["directions", "gzip"]
+features = ["directions", "gzip", "size-limit"]
 server = {{ cmd = [{server:?}, "--listen", "{{listen}}"] }}
 client = {{ cmd = [{client:?}, "drive"] }}
 "#,
@@ -203,7 +203,8 @@ client = {{ cmd = [{client:?}, "drive"] }}
             text.push_str(&line);
             text.push('\n');
         };
-        add(format!("\n[[peer]]\nname = {name:?}\nfeatures = [\"directions\", \"gzip\"]"));
+        let features = r#"["directions", "gzip", "size-limit"]"#;
+        add(format!("\n[[peer]]\nname = {name:?}\nfeatures = {features}"));
         let spared = subject.spared().into_iter();
         let spared: Vec<String> = spared
             .map(|suite| format!("{{ case = {suite:?}, why = \"not for this mutant\" }}"))

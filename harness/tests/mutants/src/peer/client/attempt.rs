@@ -59,16 +59,29 @@ impl Attempt {
         connection: &Connection,
         observed: &mut Observed,
     ) -> Result<Status, Failure> {
-        let is_cancelled = self.cancel_after_messages == Some(0);
-        if is_cancelled && planted(Mutant::NeverSendsCancelled) {
+        if self.is_cancelled_at_once() && planted(Mutant::NeverSendsCancelled) {
             return Err(Failure::Cancelled);
         }
-        let stream = connection.open(self.fields(), self.deadline)?;
+        let stream = match connection.open(self.fields(), self.deadline) {
+            // It has not been sent, so no server can have seen it.
+            Err(Ended::Lost)
+                if planted(Mutant::TriesUntilTheDeadline) && !connection.is_broken() =>
+            {
+                observed.is_unsent = true;
+                return Err(Ended::Lost.into());
+            }
+            opened => opened?,
+        };
         let made =
             self.send(connection, stream).and_then(|()| self.receive(connection, stream, observed));
         self.give_up(connection, stream, &made);
         connection.forget(stream);
         made
+    }
+
+    /// Whether nobody waits for it from the start.
+    pub(super) fn is_cancelled_at_once(&self) -> bool {
+        self.cancel_after_messages == Some(0)
     }
 
     /// Tells the server, if it does not know, that nobody waits any more.
@@ -89,6 +102,9 @@ impl Attempt {
         };
         if !is_over {
             connection.reset(stream, code);
+        }
+        if matches!(made, Err(Failure::Cancelled)) && planted(Mutant::HangsUpWhenCancelled) {
+            connection.close();
         }
     }
 

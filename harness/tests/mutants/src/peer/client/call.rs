@@ -5,6 +5,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -30,6 +31,9 @@ static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 
 /// What came of the call before, for whoever takes one for the other.
 static ANOTHER: Mutex<Option<Vec<Vec<u8>>>> = Mutex::new(None);
+
+/// How long whoever tries a call until its deadline waits before it does so again.
+const BACKOFF: Duration = Duration::from_millis(50);
 
 /// Makes a call and reports it.
 pub(super) fn make(channels: &Channels, call: &Call) -> Value {
@@ -89,6 +93,9 @@ fn run(
     attempt: &Attempt,
     observed: &mut Observed,
 ) -> Result<Status, Failure> {
+    if attempt.is_cancelled_at_once() && planted(Mutant::DropsCancelledUnconnected) {
+        return Err(Failure::Cancelled);
+    }
     let mut may_be_made_again = true;
     loop {
         *observed = Observed::default();
@@ -106,11 +113,16 @@ fn run(
         let is_not_taken = match &made {
             Err(Failure::Ended(Ended::NotTaken | Ended::Reset(error::REFUSED_STREAM))) => {
                 !observed.has_begun
+                    || planted(Mutant::RetriesRefusedLate) && observed.messages.is_empty()
             }
             Err(Failure::Ended(Ended::Lost)) => planted(Mutant::RetriesLostCalls),
             Ok(status) => planted(Mutant::RetriesFailures) && status.code != code::OK,
             _ => false,
         };
+        if observed.is_unsent {
+            thread::sleep(BACKOFF);
+            continue;
+        }
         // As gRPC has it, a call that no server has seen is made again, once.
         if !is_not_taken || !std::mem::take(&mut may_be_made_again) {
             return made;

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     net::{TcpStream, ToSocketAddrs as _},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,13 +21,18 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// How long a connection may be idle for whoever ends those that are.
 const LONG_IDLE: Duration = Duration::from_millis(900);
 
+/// How many connections to a target there are at most.
+const POOL: usize = 2;
+
 /// The connection to one target; who makes it holds the lock, and others wait for it.
 type Channel = Arc<Mutex<Option<Arc<Connection>>>>;
 
 /// The connections of the client.
 #[derive(Default)]
 pub(super) struct Channels {
-    by_target: Mutex<BTreeMap<String, Channel>>,
+    by_target: Mutex<BTreeMap<(String, usize), Channel>>,
+    /// How many calls have asked for a connection.
+    calls: AtomicUsize,
 }
 
 impl Channels {
@@ -37,8 +45,12 @@ impl Channels {
         if planted(Mutant::ConnectsForEachCall) {
             return connect(target, until);
         }
+        let of_pool = match planted(Mutant::PoolsConnections) {
+            true => self.calls.fetch_add(1, Ordering::Relaxed) % POOL,
+            false => 0,
+        };
         let mut all = self.by_target.lock().unwrap_or_else(PoisonError::into_inner);
-        let channel = Arc::clone(all.entry(target.to_owned()).or_default());
+        let channel = Arc::clone(all.entry((target.to_owned(), of_pool)).or_default());
         drop(all);
         let mut channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(connection) = &*channel
@@ -61,11 +73,14 @@ impl Channels {
     /// Ends the connection to a target.
     pub(super) fn close(&self, target: &str) {
         let mut all = self.by_target.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(channel) = all.remove(target) else { return };
+        let of_target: Vec<Channel> =
+            (0..POOL).filter_map(|of_pool| all.remove(&(target.to_owned(), of_pool))).collect();
         drop(all);
-        let channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connection) = &*channel {
-            connection.close();
+        for channel in of_target {
+            let channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(connection) = &*channel {
+                connection.close();
+            }
         }
     }
 }

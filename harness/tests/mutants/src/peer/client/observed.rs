@@ -11,4 +11,6 @@ pub(super) struct Observed {
     pub(super) trailers: Vec<Entry>,
     /// A response has begun.
     pub(super) has_begun: bool,
+    /// Whether it could not be sent, so that no server has seen it.
+    pub(super) is_unsent: bool,
 }

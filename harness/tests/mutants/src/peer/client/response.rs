@@ -6,7 +6,7 @@ use mutants::{mutant::Mutant, planted::planted};
 use super::{observed::Observed, types::Stub};
 use crate::{
     grpc::{
-        limit::too_long,
+        limit::{has_limit, too_long},
         messages::Messages,
         metadata,
         status::{Status, code},
@@ -78,7 +78,7 @@ impl Response {
             return Err(Status::new(code::INTERNAL, "DATA before the response's headers"));
         };
         messages.push(content);
-        if messages.is_too_long() && !planted(Mutant::LimitsNoSize) {
+        if messages.is_too_long() && has_limit() {
             return Err(too_long());
         }
         Ok(())

@@ -10,7 +10,7 @@ use flate2::{
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
-    limit::{MAX_MESSAGE_BYTES, too_long},
+    limit::{MAX_MESSAGE_BYTES, has_limit, too_long},
     status::{Status, code},
 };
 
@@ -43,7 +43,7 @@ pub(crate) fn inflate(compressed: &[u8]) -> Result<Vec<u8>, Status> {
     if planted(Mutant::InflatesNothing) {
         return Ok(compressed.to_vec());
     }
-    let is_limited = !planted(Mutant::LimitsOnlyCompressed) && !planted(Mutant::LimitsNoSize);
+    let is_limited = !planted(Mutant::LimitsOnlyCompressed) && has_limit();
     let most = if is_limited { MAX_MESSAGE_BYTES as u64 } else { 1 << 26 };
     let mut inflated = Vec::new();
     let read = MultiGzDecoder::new(compressed).take(most + 1).read_to_end(&mut inflated);

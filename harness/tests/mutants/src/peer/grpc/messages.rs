@@ -10,7 +10,7 @@ use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
     compression::{compress, inflate},
-    limit::{MAX_MESSAGE_BYTES, too_long},
+    limit::{MAX_MESSAGE_BYTES, has_limit, too_long},
     status::{Status, code},
 };
 
@@ -82,7 +82,7 @@ impl Messages {
 
 fn payload(message: Message, encoding: Option<&[u8]>) -> Result<Vec<u8>, Status> {
     let is_long = match () {
-        () if planted(Mutant::LimitsNoSize) => message.payload.is_none(),
+        () if !has_limit() => message.payload.is_none(),
         () if planted(Mutant::LimitExcludesItself) => message.length as usize >= MAX_MESSAGE_BYTES,
         () => message.length as usize > MAX_MESSAGE_BYTES,
     };

@@ -8,7 +8,7 @@ use mutants::{mutant::Mutant, planted::planted};
 use super::{refusal::Refusal, unusual};
 use crate::{
     grpc::{
-        limit::too_long,
+        limit::{has_limit, too_long},
         messages::{Messages, bad_framing},
         metadata::{self, Entry},
         status::{Status, code},
@@ -82,7 +82,7 @@ impl Head {
                 Received::Headers(..) => {}
                 Received::End => break,
             }
-            if messages.is_too_long() && !planted(Mutant::LimitsNoSize) {
+            if messages.is_too_long() && has_limit() {
                 return Err(too_long().into());
             }
             while let Some(message) = messages.next() {
