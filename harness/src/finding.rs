@@ -205,7 +205,37 @@ pub struct Explanation {
     pub place: Place,
 }
 
+/// Rules that ask what a side does until a time is over.
+const RULES_BY_CLOCK: [&str; 4] = ["WIRE-6", "WIRE-28", "WIRE-35", "WIRE-43"];
+
+/// Status codes that a clock, or a connection that was given up, makes of a slow answer.
+const CODES_BY_CLOCK: [&str; 3] = ["CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE"];
+
 impl Finding {
+    /// Whether a clock may have decided it: something did not come in time, or a time was
+    /// over that would not have been on a machine with nothing else to do.
+    #[must_use]
+    pub fn is_by_clock(&self) -> bool {
+        let names_one = |value: &Value| {
+            let text = value.to_string();
+            CODES_BY_CLOCK.iter().any(|code| text.contains(code))
+        };
+        match self.kind {
+            Kind::Hang
+            | Kind::ScriptStalled
+            | Kind::Memory
+            | Kind::NeverPassed
+            | Kind::GaveUpEarly
+            | Kind::FaultMissed
+            | Kind::Unseen => true,
+            Kind::Rule => self.rule().is_some_and(|rule| RULES_BY_CLOCK.contains(&rule)),
+            Kind::Outcome | Kind::Status => {
+                self.got == "nothing" || names_one(&self.got) || names_one(&self.expected)
+            }
+            _ => false,
+        }
+    }
+
     /// A finding that fails its trial, with what was expected and what came.
     #[must_use]
     pub fn new(kind: Kind, expected: impl Into<Value>, got: impl Into<Value>) -> Self {

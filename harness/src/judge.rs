@@ -187,6 +187,12 @@ impl Judgement {
         named.or(self.testimony.map(|testimony| testimony.side))
     }
 
+    /// Whether a clock may have decided it.
+    #[must_use]
+    pub fn is_by_clock(&self) -> bool {
+        self.verdict == Verdict::Fixed || self.deciding().any(Finding::is_by_clock)
+    }
+
     /// The entries of the known list that explain its findings, each once.
     #[must_use]
     pub fn known(&self) -> Vec<&Explanation> {

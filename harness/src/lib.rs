@@ -55,6 +55,8 @@ pub mod known;
 
 pub mod event;
 
+pub mod lag;
+
 pub mod run;
 
 pub mod judge;

@@ -31,13 +31,22 @@ pub struct Observation {
     /// By how much the server's process grew meanwhile, at its highest; `None` where
     /// the case does not ask, or the system does not tell.
     pub server_growth_bytes: Option<u64>,
+    /// Whether the harness was late meanwhile, or the machine had too much to do: what a
+    /// clock decided may be nobody's fault.
+    pub was_lagging: bool,
 }
 
 impl Observation {
     /// Of a trial of which nothing but its outcome was seen.
     #[must_use]
     pub const fn of(outcome: Outcome) -> Self {
-        Self { outcome, duration: Duration::ZERO, wire: None, server_growth_bytes: None }
+        Self {
+            outcome,
+            duration: Duration::ZERO,
+            wire: None,
+            server_growth_bytes: None,
+            was_lagging: false,
+        }
     }
 }
 
@@ -59,6 +68,9 @@ pub struct Wire {
     pub asides: Vec<Aside>,
     /// Streams on the trial's own connection that none of its calls explains.
     pub strays: Vec<Transcript>,
+    /// Whether a connection that a call passed on, and that other trials may have shared,
+    /// has ended.
+    pub has_shared_end: bool,
     /// Connections that a side has ended.
     pub ended: Vec<Ended>,
     /// Whether something may have passed for its calls that was not read: a limit of ours

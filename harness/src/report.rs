@@ -46,6 +46,8 @@ pub struct Summary {
     pub notes: Vec<Note>,
     /// Entries of the user's known list that matched nothing.
     pub stale: Vec<Stale>,
+    /// How many trials were tried again alone.
+    pub tried_again: usize,
 }
 
 /// Something that a peer did and that decides no trial.

@@ -9,9 +9,10 @@ mod tls;
 mod watched;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -23,6 +24,7 @@ use crate::{
     certificates::Certificates,
     event::Event,
     guard::Guard,
+    lag::Lag,
     manifest::{Limits, Peer, ServerStart},
     observe::{Observation, Outcome},
     plan::Plan,
@@ -31,7 +33,7 @@ use crate::{
 pub use build::missing_programs;
 
 /// What a run needs beside its plan.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// The folder in which the peers' commands run.
     pub folder: PathBuf,
@@ -44,8 +46,49 @@ pub struct Settings {
     /// Who kills the peers if the harness dies.
     pub guard: Arc<Guard>,
     /// What TLS is made of; there if any case of the plan has TLS.
-    pub certificates: Option<Certificates>,
+    pub certificates: Option<Arc<Certificates>>,
+    /// How late the harness is.
+    pub lag: Lag,
+    /// Which trials are run.
+    pub round: Round,
 }
+
+/// Which trials of a plan are run, and in what company.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Round {
+    /// All of them.
+    #[default]
+    Whole,
+    /// These alone, by the positions of their cells and their own, each with nothing beside
+    /// it, in processes of their own. The peers are built already.
+    Again(BTreeSet<(usize, usize)>),
+}
+
+impl Round {
+    /// Whether a trial is run.
+    #[must_use]
+    pub fn has(&self, cell: usize, trial: usize) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Again(these) => these.contains(&(cell, trial)),
+        }
+    }
+
+    fn has_cell(&self, cell: usize) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Again(these) => these.range((cell, 0)..(cell + 1, 0)).next().is_some(),
+        }
+    }
+
+    fn is_alone(&self) -> bool {
+        matches!(self, Self::Again(_))
+    }
+}
+
+/// How long before it was observed a trial may have begun, beyond its own duration: its
+/// streams may take so long to end.
+const BEFORE_OBSERVED: Duration = Duration::from_secs(3);
 
 /// What the cells of a run share.
 #[derive(Clone)]
@@ -63,7 +106,9 @@ impl Context {
     }
 
     fn observed(&self, cell: usize, trial: usize, observation: Observation) {
-        let observation = Box::new(observation);
+        let began = Instant::now().checked_sub(observation.duration + BEFORE_OBSERVED);
+        let was_lagging = began.is_some_and(|began| self.settings.lag.since(began));
+        let observation = Box::new(Observation { was_lagging, ..observation });
         self.send(Event::TrialObserved { cell, trial, observation });
     }
 
@@ -86,12 +131,25 @@ pub async fn run(
     events: UnboundedSender<Event>,
     stop: watch::Receiver<bool>,
 ) {
-    let jobs = Arc::new(Semaphore::new(settings.jobs.max(1)));
+    let jobs = if settings.round.is_alone() { 1 } else { settings.jobs.max(1) };
+    let jobs = Arc::new(Semaphore::new(jobs));
     let context = Context { settings: Arc::new(settings), events, stop };
-    let blocked = prepare_peers(&plan, &context).await;
+    let lag = context.settings.lag.clone();
+    tokio::select! {
+        () = run_cells(plan, jobs, context) => {}
+        () = lag.beat() => {}
+    }
+}
+
+async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
+    let round = context.settings.round.clone();
+    let blocked = match round {
+        Round::Whole => prepare_peers(&plan, &context).await,
+        Round::Again(_) => BTreeMap::new(),
+    };
     let mut addresses: HashMap<String, Arc<Mutex<()>>> = HashMap::new();
     let mut cells = JoinSet::new();
-    for (index, cell) in plan.cells.iter().enumerate() {
+    for (index, cell) in plan.cells.iter().enumerate().filter(|(index, _)| round.has_cell(*index)) {
         if let Some(why) =
             [&cell.server, &cell.client].iter().find_map(|peer| blocked.get(&peer.name))
         {

@@ -3,7 +3,7 @@
 mod recorder;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     future::pending,
     io::{self, Read as _},
@@ -35,21 +35,27 @@ use crate::{
     finding::Finding,
     guard::Guard,
     input::BadInput,
-    judge::{Strictness, Verdict},
+    judge::{Judgement, Strictness, Verdict},
     known::{Met, Party},
+    lag::Lag,
+    observe::Observation,
     output::{self, say},
     plan::{Cell, Plan},
     project::Project,
     report::{Console, JsonLines, Note, Progress, Rerun, Summary, Traces, junit, writer},
     results::{Judged, Results},
     role::Role,
-    run::{self, Settings, missing_programs},
+    run::{self, Round, Settings, missing_programs},
     text,
 };
 
 /// How long what was observed may still be judged once a run that was stopped has ended. What
 /// is not judged by then counts as not run.
 const BACKLOG_LIMIT: Duration = Duration::from_secs(1);
+
+/// How often a trial is tried again, alone, whose failure may be the machine's or that of
+/// another trial.
+const MOST_AGAIN: usize = 3;
 
 pub(super) fn run(
     project: &Project,
@@ -81,7 +87,7 @@ pub(super) fn run(
     let session = Session::new(Arc::clone(&plan), Arc::clone(&lists), folder, arguments)?;
     let certificates = plan
         .has_tls()
-        .then(|| Certificates::make(guard.folder()))
+        .then(|| Certificates::make(guard.folder()).map(Arc::new))
         .transpose()
         .map_err(CommandError::system("certificates for TLS cannot be made"))?;
     let guard = Arc::new(guard);
@@ -92,6 +98,8 @@ pub(super) fn run(
         limits: project.manifest.limits,
         jobs: arguments.jobs(),
         guard: Arc::clone(&guard),
+        lag: Lag::start().map_err(CommandError::system("a heartbeat cannot be started"))?,
+        round: Round::Whole,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -105,8 +113,20 @@ pub(super) fn run(
         traces: Traces::new(folder),
         plan: Arc::clone(&plan),
     };
-    let (session, stopped) =
-        runtime.block_on(follow(plan, judge, session, settings, arguments.limit, &guard))?;
+    let left = || arguments.limit.map(|limit| limit.saturating_sub(began.elapsed()));
+    let run_round = |session: Session, round| {
+        let (judge, settings) = (judge.clone(), Settings { round, ..settings.clone() });
+        runtime.block_on(follow(Arc::clone(&plan), judge, session, settings, left(), &guard))
+    };
+    let (mut session, mut stopped) = run_round(session, Round::Whole)?;
+    for _ in 0..MOST_AGAIN {
+        if session.doubtful.is_empty() || stopped.is_some() {
+            break;
+        }
+        let again = session.doubtful.clone();
+        session.tried_again.extend(&again);
+        (session, stopped) = run_round(session, Round::Again(again))?;
+    }
     let left = runtime.block_on(guard.kill_orphans(None));
     if left > 0 {
         let daemons = text::count(left, "daemon");
@@ -223,6 +243,10 @@ struct Session {
     met: Met,
     lines: JsonLines,
     progress: Progress,
+    /// The trials whose failure may be the machine's, or that of another trial.
+    doubtful: BTreeSet<(usize, usize)>,
+    /// Those that were tried again for it.
+    tried_again: BTreeSet<(usize, usize)>,
     hellos: BTreeMap<String, Hello>,
     blocked: BTreeMap<String, String>,
     notes: Vec<Note>,
@@ -253,6 +277,8 @@ impl Session {
             results: Results::new(Arc::clone(&plan)),
             lines,
             progress: Progress::new(&plan),
+            doubtful: BTreeSet::new(),
+            tried_again: BTreeSet::new(),
             hellos: BTreeMap::new(),
             blocked: BTreeMap::new(),
             notes: Vec::new(),
@@ -265,8 +291,9 @@ impl Session {
     /// Takes note of an event, and of what a trial that was observed came to.
     fn take(&mut self, event: &Event, judged: Option<Judged>) -> Result<(), CommandError> {
         match event {
-            Event::TrialObserved { cell, trial, .. } => {
+            Event::TrialObserved { cell, trial, observation } => {
                 let Some(judged) = judged else { return Ok(()) };
+                self.doubt(*cell, *trial, observation, &judged.judgement);
                 let planned = &self.plan.cells[*cell];
                 let identity = |role| self.results.identity(*cell, role);
                 let server = Party { peer: &planned.server.name, identity: identity(Role::Server) };
@@ -306,6 +333,28 @@ impl Session {
         }
         self.progress.event(event, &self.plan, &self.results);
         Ok(())
+    }
+
+    /// Whether a failure is to be tried again alone: a clock decided it while the machine
+    /// lagged, or the connection that it shared with others ended, which any of them may
+    /// have caused.
+    fn doubt(
+        &mut self,
+        cell: usize,
+        trial: usize,
+        observation: &Observation,
+        judgement: &Judgement,
+    ) {
+        let has_shared_end = observation.wire.as_ref().is_some_and(|wire| wire.has_shared_end);
+        let is_by_the_machine = observation.was_lagging && judgement.is_by_clock();
+        let is_first = !self.tried_again.contains(&(cell, trial));
+        let is_doubtful = judgement.verdict.is_unexpected()
+            && (is_by_the_machine || (has_shared_end && is_first));
+        if is_doubtful {
+            self.doubtful.insert((cell, trial));
+        } else {
+            self.doubtful.remove(&(cell, trial));
+        }
     }
 
     fn draw(&mut self) -> Result<(), CommandError> {
@@ -355,6 +404,7 @@ impl Session {
             notes,
             stale,
             identities,
+            tried_again: self.tried_again.len(),
         };
         let records = results.records();
         let console = Console {

@@ -187,6 +187,12 @@ fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
             "{ODD}not read{ODD:#}: {calls}: not all that passed was read, so no rule of the wire was applied"
         ));
     }
+    if summary.tried_again > 0 {
+        let trials = count(summary.tried_again, "trial");
+        remarks.push(format!(
+            "{ODD}again{ODD:#}: {trials} failed while the machine had too much to do, or on a connection that ended under others as well, and ran again alone, which counts"
+        ));
+    }
     for (verdict, style) in [(Verdict::Unsupported, ODD), (Verdict::Blocked, BAD)] {
         let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
         for record in of(verdict) {

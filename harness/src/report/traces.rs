@@ -22,7 +22,7 @@ use crate::{
 const MOST_TEXT_BYTES: usize = 1 << 20;
 
 /// Writes transcripts into the report's folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Traces {
     folder: PathBuf,
 }

@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Context,
+    Context, Round,
     core::TrialId,
     log_path,
     pump::{Caught, Interruption, Observed, Pump},
@@ -38,7 +38,7 @@ pub(super) async fn run(cell: &Cell, index: usize, context: Context) {
     let serving = Serving::default();
     let mut run =
         CellRun { cell, index, context, times, serving, logs: None, incidents_in_a_row: 0 };
-    for (serving, mut queue) in queues(cell) {
+    for (serving, mut queue) in queues(cell, index, &run.context.settings.round) {
         run.serving = serving;
         run.incidents_in_a_row = 0;
         match run.trials(&mut queue).await {
@@ -57,10 +57,10 @@ pub(super) async fn run(cell: &Cell, index: usize, context: Context) {
 
 /// The trials that share processes, in the plan's order: each way of serving needs
 /// its own.
-fn queues(cell: &Cell) -> BTreeMap<Serving, VecDeque<TrialId>> {
+fn queues(cell: &Cell, position: usize, round: &Round) -> BTreeMap<Serving, VecDeque<TrialId>> {
     let mut queues: BTreeMap<Serving, VecDeque<TrialId>> = BTreeMap::new();
     for (index, trial) in cell.trials.iter().enumerate() {
-        if trial.unsupported.is_none() {
+        if trial.unsupported.is_none() && round.has(position, index) {
             queues.entry(trial.case.serving()).or_default().push_back(TrialId(index));
         }
     }
@@ -105,9 +105,10 @@ impl<'a> CellRun<'a> {
         queue: &mut VecDeque<TrialId>,
         at_hand: &mut AtHand<'a>,
     ) -> Result<(), Ending> {
+        let most_trials = if self.context.settings.round.is_alone() { 1 } else { usize::MAX };
         while !queue.is_empty() {
             let mut pump = self.pump(at_hand).await?;
-            let result = self.run(&mut pump, queue, usize::MAX, self.observer()).await;
+            let result = self.run(&mut pump, queue, most_trials, self.observer()).await;
             if let Some(caught) = self.put_back(pump, result, at_hand).await? {
                 self.settle(caught, queue, at_hand).await?;
             }
@@ -196,7 +197,7 @@ impl<'a> CellRun<'a> {
                 return Ok(tapped);
             }
             let spec = self.cell.server_spec();
-            let certificates = self.context.settings.certificates.as_ref();
+            let certificates = self.context.settings.certificates.as_deref();
             let tls = certificates
                 .map(|certificates| server_words(spec, self.serving, certificates))
                 .unwrap_or_default();

@@ -196,7 +196,7 @@ impl<'a> Pump<'a> {
 
     async fn start(&mut self, trial: TrialId, observe: &mut impl FnMut(Observed)) {
         let case = &self.cell.trials[trial.0].case;
-        let certificates = self.context.settings.certificates.as_ref();
+        let certificates = self.context.settings.certificates.as_deref();
         match self.tapped.watch(case, certificates).await {
             Ok(watched) => {
                 self.watched.insert(trial, watched);

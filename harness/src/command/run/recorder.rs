@@ -40,6 +40,7 @@ pub(super) struct Lists {
 }
 
 /// What trials are judged by.
+#[derive(Clone)]
 pub(super) struct Judge {
     pub(super) lists: Arc<Lists>,
     pub(super) strictness: Strictness,
