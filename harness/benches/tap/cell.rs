@@ -5,9 +5,10 @@ use std::{path::Path, pin::pin, sync::Arc, time::Duration};
 use crosswire::{
     event::Event,
     judge::{Beliefs, Strictness, Verdict, judge},
+    lag::Lag,
     manifest::Limits,
     plan::{Cell, Plan, Trial},
-    run::{self, Settings},
+    run::{self, Round, Settings},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -17,7 +18,7 @@ use super::{Bench, CALLS, Result};
 /// took, without the peers' start and stop.
 pub(super) async fn turn(bench: &Bench) -> Result<Duration> {
     let plan = plan(bench);
-    let settings = settings(bench, bench.logs.path());
+    let settings = settings(bench, bench.logs.path())?;
     let (sender, mut events) = mpsc::unbounded_channel();
     let (_stop, stopped) = watch::channel(false);
     let mut tally = Tally { plan: Arc::clone(&plan), passed: 0, calls: Duration::ZERO };
@@ -71,13 +72,15 @@ fn plan(bench: &Bench) -> Arc<Plan> {
     Arc::new(Plan { cells: vec![Cell { server, client, trials }] })
 }
 
-fn settings(bench: &Bench, logs: &Path) -> Settings {
-    Settings {
+fn settings(bench: &Bench, logs: &Path) -> Result<Settings> {
+    Ok(Settings {
         folder: bench.root.clone(),
         logs: logs.to_owned(),
         limits: Limits::default(),
         jobs: 1,
         guard: Arc::clone(&bench.guard),
         certificates: None,
-    }
+        lag: Lag::start()?,
+        round: Round::Whole,
+    })
 }
