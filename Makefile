@@ -88,10 +88,10 @@ generate: py go-tools harness ## Generate the Python and Go code from proto/, an
 fixtures: py ## Write the detector's vectors anew, with the answers of NumPy
 	$(VENV)/bin/python py/oracle.py
 
-bench: need-cargo py ## Measure the detector beside NumPy, and what watching the wire costs
+bench: need-cargo py ## Measure the detector beside NumPy, loading, and what watching the wire costs
 	cargo build --release --bins
 	cargo bench -p interop
-	cargo bench -p crosswire --bench tap
+	cargo bench -p crosswire --bench load --bench tap
 
 # One command for both, so that their common dependencies are compiled once; with the
 # tests' peers, so that `make test` compiles nothing of it again.

@@ -19,7 +19,7 @@ use crate::{
     input::BadInput,
     manifest::Peer,
     plan::Selection,
-    project::Project,
+    project::{Project, Wanted},
     text::list,
 };
 
@@ -61,32 +61,52 @@ impl CommandError {
 /// # Errors
 /// Bad input, or a failure that no exit code of a run stands for.
 pub fn execute(arguments: CommandLine, guard: Option<Guard>) -> Result<Exit, CommandError> {
-    let project = || Project::load(arguments.manifest.as_deref());
+    let manifest = arguments.manifest.as_deref();
     match arguments.command {
         Command::Schema(schema) => self::schema::schema(&schema.folder),
         Command::Run(run) => match guard {
-            Some(guard) => run::run(&project()?, &run, arguments.manifest.as_deref(), guard),
+            Some(guard) => run::run(manifest, &run, guard),
             None => guard::stand_above().map_err(CommandError::system(
                 "the run's own process, below the guard, cannot be started",
             )),
         },
-        Command::List(arguments) => self::list::list(&project()?, &arguments),
-        Command::Show(show) => show::show(&project()?, &show),
-        Command::Known(KnownCommand::Add(add)) => known::add(&project()?, &add),
-        Command::Known(KnownCommand::Prune(prune)) => known::prune(&project()?, &prune),
+        Command::List(list) => self::list::list(manifest, &list),
+        Command::Show(show) => show::show(manifest, &show),
+        Command::Known(KnownCommand::Add(add)) => known::add(manifest, &add),
+        Command::Known(KnownCommand::Prune(prune)) => known::prune(manifest, &prune),
     }
 }
 
-/// The selection of the command line; its peers must be in the manifest.
-fn selection(project: &Project, arguments: &SelectArgs) -> Result<Selection, BadInput> {
-    let peers = project.peers();
-    check_names("server", &arguments.server, peers.iter().filter(|peer| peer.server.is_some()))?;
-    check_names("client", &arguments.client, peers.iter().filter(|peer| peer.client.is_some()))?;
+/// The selection of the command line, and the project with the cases that it selects; without
+/// a selection, with all.
+fn selected(
+    manifest: Option<&Path>,
+    arguments: &SelectArgs,
+) -> Result<(Project, Selection), BadInput> {
+    let selection = selection(arguments)?;
+    let wanted = match arguments.is_everything() {
+        true => Wanted::Everything,
+        false => Wanted::Selected(&selection),
+    };
+    let project = Project::load(manifest, wanted)?;
+    check_peers(&project, &selection)?;
+    Ok((project, selection))
+}
+
+/// The selection of the command line.
+fn selection(arguments: &SelectArgs) -> Result<Selection, BadInput> {
     let filter = match &arguments.filter {
         Some(text) => Filter::parse(text)?,
         None => Filter::All,
     };
     Ok(Selection { servers: arguments.server.clone(), clients: arguments.client.clone(), filter })
+}
+
+/// The peers that a selection names must be there.
+fn check_peers(project: &Project, selection: &Selection) -> Result<(), BadInput> {
+    let peers = project.peers();
+    check_names("server", &selection.servers, peers.iter().filter(|peer| peer.server.is_some()))?;
+    check_names("client", &selection.clients, peers.iter().filter(|peer| peer.client.is_some()))
 }
 
 fn check_names<'a>(

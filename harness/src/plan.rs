@@ -6,7 +6,7 @@ use crate::{
     filter::{Filter, Subject},
     manifest::{ClientSpec, Peer, ServerSpec},
     role::Role,
-    suite::{Call, Case},
+    suite::{Call, Case, CaseHead},
 };
 
 /// What a run will do.
@@ -53,38 +53,77 @@ impl Selection {
     pub const fn everything() -> Self {
         Self { servers: Vec::new(), clients: Vec::new(), filter: Filter::All }
     }
+
+    /// Every trial that it has of these peers, as server, client and case.
+    pub fn trials<'a, 'b>(
+        &self,
+        peers: &'a [Arc<Peer>],
+        index: &[&'b CaseHead],
+    ) -> impl Iterator<Item = (&'a str, &'a str, &'b str)> {
+        self.pairs(peers).flat_map(move |(server, client)| {
+            let cases = index.iter().filter(move |case| self.takes(server, client, case));
+            cases.map(|case| (server.name.as_str(), client.name.as_str(), case.name.as_str()))
+        })
+    }
+
+    /// Whether it has a trial of this case.
+    #[must_use]
+    pub fn wants(&self, peers: &[Arc<Peer>], case: &CaseHead) -> bool {
+        self.pairs(peers).any(|(server, client)| self.takes(server, client, case))
+    }
+
+    /// Every server with every client, as in the manifest, unless none of their trials is
+    /// selected.
+    fn pairs<'a>(
+        &self,
+        peers: &'a [Arc<Peer>],
+    ) -> impl Iterator<Item = (&'a Arc<Peer>, &'a Arc<Peer>)> {
+        let wanted = |names: &[String], name: &String| names.is_empty() || names.contains(name);
+        let servers = peers
+            .iter()
+            .filter(move |peer| peer.server.is_some() && wanted(&self.servers, &peer.name));
+        servers.flat_map(move |server| {
+            let clients = peers.iter().filter(move |peer| {
+                peer.client.is_some()
+                    && wanted(&self.clients, &peer.name)
+                    && self.filter.may_match(&server.name, &peer.name)
+            });
+            clients.map(move |client| (server, client))
+        })
+    }
+
+    /// Whether it has the trial of this case with these two.
+    fn takes(&self, server: &Peer, client: &Peer, case: &CaseHead) -> bool {
+        is_for(server, client, case)
+            && self.filter.matches(Subject {
+                server: &server.name,
+                client: &client.name,
+                case: &case.name,
+                rule: &case.rule,
+            })
+    }
 }
 
 impl Plan {
     /// Pairs every server with every client and every selected case.
     #[must_use]
     pub fn new(peers: &[Arc<Peer>], cases: &[Arc<Case>], selection: &Selection) -> Self {
-        let wanted = |names: &[String], name: &String| names.is_empty() || names.contains(name);
-        let mut cells = Vec::new();
-        for server in peers.iter().filter(|peer| peer.server.is_some()) {
-            for client in peers.iter().filter(|peer| peer.client.is_some()) {
-                if !wanted(&selection.servers, &server.name)
-                    || !wanted(&selection.clients, &client.name)
-                    || !selection.filter.may_match(&server.name, &client.name)
-                {
-                    continue;
-                }
-                let trials: Vec<Trial> = cases
-                    .iter()
-                    .filter(|case| is_for(server, client, case))
-                    .filter(|case| selection.filter.matches(subject(server, client, case)))
-                    .map(|case| Trial {
-                        case: Arc::clone(case),
-                        unsupported: why_unsupported(server, client, case),
-                    })
-                    .collect();
-                if !trials.is_empty() {
-                    let (server, client) = (Arc::clone(server), Arc::clone(client));
-                    cells.push(Cell { server, client, trials });
-                }
+        let heads: Vec<CaseHead> = cases.iter().map(|case| case.head()).collect();
+        let of_pair = |(server, client): (&Arc<Peer>, &Arc<Peer>)| {
+            let taken =
+                cases.iter().zip(&heads).filter(|(_, head)| selection.takes(server, client, head));
+            let trials = taken.map(|(case, _)| Trial {
+                case: Arc::clone(case),
+                unsupported: why_unsupported(server, client, case),
+            });
+            Cell {
+                server: Arc::clone(server),
+                client: Arc::clone(client),
+                trials: trials.collect(),
             }
-        }
-        Self { cells }
+        };
+        let cells = selection.pairs(peers).map(of_pair).filter(|cell| !cell.trials.is_empty());
+        Self { cells: cells.collect() }
     }
 
     /// How many trials there are.
@@ -98,15 +137,6 @@ impl Plan {
     pub fn has_tls(&self) -> bool {
         let mut trials = self.cells.iter().flat_map(|cell| &cell.trials);
         trials.any(|trial| trial.unsupported.is_none() && trial.case.tls.is_some())
-    }
-
-    /// Every trial as server, client and case.
-    pub fn names(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.cells.iter().flat_map(|cell| {
-            cell.trials.iter().map(|trial| {
-                (cell.server.name.as_str(), cell.client.name.as_str(), trial.case.name.as_str())
-            })
-        })
     }
 }
 
@@ -125,14 +155,9 @@ impl Cell {
 }
 
 /// Whether the harness plays just the sides that the case says.
-fn is_for(server: &Peer, client: &Peer, case: &Case) -> bool {
-    let scripted = case.scripted();
-    server.is_scripted() == (scripted == Some(Role::Server))
-        && client.is_scripted() == (scripted == Some(Role::Client))
-}
-
-fn subject<'a>(server: &'a Peer, client: &'a Peer, case: &'a Case) -> Subject<'a> {
-    Subject { server: &server.name, client: &client.name, case: &case.name, rule: &case.rule }
+fn is_for(server: &Peer, client: &Peer, case: &CaseHead) -> bool {
+    server.is_scripted() == (case.scripted == Some(Role::Server))
+        && client.is_scripted() == (case.scripted == Some(Role::Client))
 }
 
 /// What the manifest says against trying a case here. What the client can do,
@@ -278,17 +303,26 @@ mod tests {
             let case = Case::clone(&case(name, None));
             Arc::new(Case { script: Some(Arc::new(script)), ..case })
         };
+        let name = |server: &str, client: &str, case: &str| format!("{server}<-{client} {case}");
         let cases =
             [case("s/one", None), scripted("s/ask", Role::Client), scripted("s/say", Role::Server)];
         let mut peers = peers(PEERS);
         peers.push(Arc::new(Peer::scripted()));
         let plan = Plan::new(&peers, &cases, &Selection::everything());
-        let names: Vec<String> = plan
-            .names()
-            .map(|(server, client, case)| format!("{server}<-{client} {case}"))
+        let planned: Vec<String> = plan
+            .cells
+            .iter()
+            .flat_map(|cell| cell.trials.iter().map(move |trial| (cell, trial)))
+            .map(|(cell, trial)| name(&cell.server.name, &cell.client.name, &trial.case.name))
             .collect();
+        let heads: Vec<CaseHead> = cases.iter().map(|case| case.head()).collect();
+        let selected: Vec<String> = Selection::everything()
+            .trials(&peers, &heads.iter().collect::<Vec<_>>())
+            .map(|(server, client, case)| name(server, client, case))
+            .collect();
+        assert_eq!(selected, planned);
         assert_eq!(
-            names,
+            planned,
             [
                 "a<-a s/one",
                 "a<-c s/one",

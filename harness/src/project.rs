@@ -14,8 +14,21 @@ use crate::{
     manifest::{Manifest, Peer},
     plan::{Plan, Selection},
     rules,
-    suite::{self, Case, Suite},
+    suite::{self, Case, CaseHead, Suite},
 };
+
+/// Which cases are loaded whole, and so checked. Of the others there is the index.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// None.
+    Nothing,
+    /// The one of this name.
+    Case(&'a str),
+    /// Those of a selection's trials.
+    Selected(&'a Selection),
+    /// All, also those that no pair of these peers can try.
+    Everything,
+}
 
 /// A manifest and all that it names.
 #[derive(Debug)]
@@ -24,7 +37,7 @@ pub struct Project {
     pub manifest: Manifest,
     /// The rules.
     pub contract: Contract,
-    /// The cases.
+    /// The index of all cases, and those that were wanted.
     pub suites: Vec<Suite>,
     /// The user's own known failures.
     pub known: KnownList,
@@ -34,11 +47,11 @@ pub struct Project {
 
 impl Project {
     /// Loads the manifest, or the one of the working directory, and all that it
-    /// names.
+    /// names, of the cases those that are wanted.
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn load(manifest: Option<&Path>) -> Result<Self, BadInput> {
+    pub fn load(manifest: Option<&Path>, wanted: Wanted<'_>) -> Result<Self, BadInput> {
         let path = match manifest {
             Some(path) => path.to_owned(),
             None => found_manifest()?,
@@ -47,7 +60,15 @@ impl Project {
         let contract = Contract::load(&manifest.contract)?;
         let protos = suite::load_protos(&manifest.protos)?;
         check_services(&path, &manifest, &protos)?;
-        let suites = suite::load(&manifest.suites, &protos, &contract, &manifest.features())?;
+        let peers = with_scripts(&manifest);
+        let wants = |case: &CaseHead| match wanted {
+            Wanted::Nothing => false,
+            Wanted::Case(name) => case.name == name,
+            Wanted::Selected(selection) => selection.wants(&peers, case),
+            Wanted::Everything => true,
+        };
+        let features = manifest.features();
+        let suites = suite::load(&manifest.suites, &protos, &contract, &features, &wants)?;
         let known = match &manifest.known {
             // `crosswire known add` makes the file.
             Some(path) if path.exists() => KnownList::load(path)?,
@@ -57,7 +78,14 @@ impl Project {
         Ok(Self { manifest, contract, suites, known, built_in: known::built_in()? })
     }
 
-    /// Every case, in the order of the suites' file names and within each file.
+    /// What is known of every case, in the order of the suites' file names and within each
+    /// file.
+    #[must_use]
+    pub fn index(&self) -> Vec<&CaseHead> {
+        self.suites.iter().flat_map(|suite| &suite.index).collect()
+    }
+
+    /// Every case that was wanted, in the same order.
     #[must_use]
     pub fn cases(&self) -> Vec<Arc<Case>> {
         self.suites.iter().flat_map(|suite| suite.cases.iter().cloned()).collect()
@@ -66,15 +94,13 @@ impl Project {
     /// The manifest's peers, and after them the harness itself if a case is scripted.
     #[must_use]
     pub fn peers(&self) -> Vec<Arc<Peer>> {
-        let mut peers = self.manifest.peers.clone();
-        let mut cases = self.suites.iter().flat_map(|suite| &suite.cases);
-        if cases.any(|case| case.script.is_some()) {
-            peers.push(Arc::new(Peer::scripted()));
+        match self.index().iter().any(|case| case.scripted.is_some()) {
+            true => with_scripts(&self.manifest),
+            false => self.manifest.peers.clone(),
         }
-        peers
     }
 
-    /// The plan of a selection.
+    /// The plan of a selection, of the cases that were wanted.
     #[must_use]
     pub fn plan(&self, selection: &Selection) -> Plan {
         Plan::new(&self.peers(), &self.cases(), selection)
@@ -84,9 +110,15 @@ impl Project {
     /// whatever peers say of themselves.
     #[must_use]
     pub fn stale_entries(&self) -> Vec<Stale> {
-        let plan = self.plan(&Selection::everything());
-        self.known.hopeless(plan.names())
+        let (peers, index) = (self.peers(), self.index());
+        self.known.hopeless(Selection::everything().trials(&peers, &index))
     }
+}
+
+/// The manifest's peers, and after them the harness itself.
+fn with_scripts(manifest: &Manifest) -> Vec<Arc<Peer>> {
+    let scripted = Arc::new(Peer::scripted());
+    manifest.peers.iter().cloned().chain([scripted]).collect()
 }
 
 /// What is waived is a rule of the wire: a case's own rule is what it is there for.

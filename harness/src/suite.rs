@@ -19,7 +19,7 @@ mod table;
 mod tls;
 
 pub use call::{Call, CallOptions, Compression, Method};
-pub use case::{Case, Suite};
+pub use case::{Case, CaseHead, Suite};
 pub use class::{Allowed, Extent};
 pub use code::{Code, allowed_in_words};
 pub use expect::{Approx, Expect, Seen};

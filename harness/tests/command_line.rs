@@ -226,6 +226,30 @@ fn bad_input_is_one_line_that_names_the_place() {
     }
 }
 
+/// A mistake in one case stops whoever runs it, and who runs or lists everything.
+#[test]
+fn a_case_that_is_not_selected_is_not_checked() {
+    let project = || Project::new().changed("suites/s.toml", "request = {}", "request = { a = 1 }");
+    let words = "case `never`: request: unrecognized field name 'a'";
+    for arguments in [
+        &["run"][..],
+        &["run", "-E", "case(s/never)"],
+        &["run", "-E", "rule(R-1) & !case(s/one)"],
+        &["list", "cases"],
+        &["list", "cases", "-E", "client(a)"],
+        &["show", "s/never"],
+    ] {
+        project().fails(arguments, 2, words);
+    }
+    // Its peer is blocked.
+    project().run(&["run", "-E", "case(s/one)"]).code(5);
+    for arguments in
+        [&["list", "peers"][..], &["list", "rules"], &["list", "known"], &["show", "s/one"]]
+    {
+        project().run(arguments).success();
+    }
+}
+
 #[test]
 fn bad_usage_has_exit_code_2() {
     let project = Project::new();

@@ -2,11 +2,50 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use crosswire::{project::Project, rules::RULES};
+use crosswire::{
+    project::{Project, Wanted},
+    rules::RULES,
+    suite::CaseHead,
+};
 
 fn project() -> Project {
+    load(Wanted::Everything)
+}
+
+fn load(wanted: Wanted<'_>) -> Project {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    Project::load(Some(&root.join("crosswire.toml"))).unwrap()
+    Project::load(Some(&root.join("crosswire.toml")), wanted).unwrap()
+}
+
+/// Names, rules, scripted sides and places, read without the cases.
+#[test]
+fn the_index_is_what_the_cases_say() {
+    let (whole, index) = (project(), load(Wanted::Nothing));
+    assert_eq!(index.index(), whole.index());
+    assert!(index.cases().is_empty());
+    let said: Vec<CaseHead> = whole.cases().iter().map(|case| case.head()).collect();
+    assert_eq!(index.index(), said.iter().collect::<Vec<_>>());
+}
+
+/// Who selects one case gets the same one, and the others are not read.
+#[test]
+fn a_case_is_the_same_among_all_and_alone() {
+    let whole = project();
+    for name in [
+        "vectors/edge/empty",
+        "fibonacci/sequence/one",
+        "client-status/status/unreadable/empty/trailers",
+    ] {
+        let alone = load(Wanted::Case(name)).cases();
+        let among = whole.cases().into_iter().find(|case| case.name == name);
+        let shown = |case| serde_json::to_value(case).unwrap();
+        assert_eq!(
+            alone.iter().map(|case| shown(&**case)).collect::<Vec<_>>(),
+            among.iter().map(|case| shown(&**case)).collect::<Vec<_>>(),
+            "{name}"
+        );
+        assert_eq!(alone.len(), 1, "{name}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::{
 use crosswire::{
     guard::Guard,
     manifest::{ClientSpec, Peer, ServerSpec, ServerStart},
-    project::Project,
+    project::{Project, Wanted},
     suite::Case,
 };
 
@@ -107,7 +107,7 @@ struct Bench {
 impl Bench {
     fn new() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
-        let project = Project::load(Some(&root.join("crosswire.toml")))?;
+        let project = Project::load(Some(&root.join("crosswire.toml")), Wanted::Everything)?;
         let case = project.cases().into_iter().find(|case| case.name == CASE);
         let case = case.ok_or_else(|| format!("there is no case {CASE}"))?;
         let (logs, guard) = (tempfile::tempdir()?, Arc::new(Guard::alone()));

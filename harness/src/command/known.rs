@@ -12,15 +12,16 @@ use crate::{
     input::{BadInput, read_text},
     known::{self, Known, Whose},
     output::say,
-    project::Project,
+    project::{Project, Wanted},
     role::Role,
     text::count,
 };
 
-pub(super) fn add(project: &Project, arguments: &KnownAddArgs) -> Result<Exit, CommandError> {
-    let path = list_path(project)?;
+pub(super) fn add(manifest: Option<&Path>, arguments: &KnownAddArgs) -> Result<Exit, CommandError> {
+    let project = Project::load(manifest, Wanted::Nothing)?;
+    let path = list_path(&project)?;
     known::add(path, &entry(arguments))?;
-    let project = Project::load(Some(&project.manifest.path))?;
+    let project = Project::load(Some(&project.manifest.path), Wanted::Nothing)?;
     let position = project.known.entries.len() - 1;
     let own = &project.known.entries[position].explanation.place;
     let stale = project.stale_entries();
@@ -64,9 +65,13 @@ fn entry(arguments: &KnownAddArgs) -> Known {
     }
 }
 
-pub(super) fn prune(project: &Project, arguments: &KnownPruneArgs) -> Result<Exit, CommandError> {
-    let path = list_path(project)?;
-    let last_run = LastRun::read(report_folder(project, arguments.report.as_ref()))?;
+pub(super) fn prune(
+    manifest: Option<&Path>,
+    arguments: &KnownPruneArgs,
+) -> Result<Exit, CommandError> {
+    let project = Project::load(manifest, Wanted::Nothing)?;
+    let path = list_path(&project)?;
+    let last_run = LastRun::read(report_folder(&project, arguments.report.as_ref()))?;
     let hopeless = project.stale_entries();
     let mut over = Vec::new();
     let mut text = String::new();

@@ -1,45 +1,40 @@
 //! `crosswire list`: what there is, before anything runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
-use super::{CommandError, print, selection};
+use super::{CommandError, check_peers, print, selected, selection};
 use crate::{
     command_line::{ListArgs, Listed},
     exit::Exit,
     known::Known,
     manifest::ServerStart,
     output::say,
-    plan::{Cell, Plan},
-    project::Project,
+    plan::Selection,
+    project::{Project, Wanted},
     rules,
     run::missing_programs,
+    suite::Case,
     text::{count, printable},
 };
 
-pub(super) fn list(project: &Project, arguments: &ListArgs) -> Result<Exit, CommandError> {
+pub(super) fn list(manifest: Option<&Path>, arguments: &ListArgs) -> Result<Exit, CommandError> {
+    let index = || Project::load(manifest, Wanted::Nothing);
     match arguments.what {
-        Listed::Peers => print(&peers(project))?,
-        Listed::Rules => print(&rules(project))?,
+        Listed::Peers => print(&peers(&index()?))?,
+        Listed::Rules => print(&rules(&index()?))?,
         Listed::Known => {
-            let selection = selection(project, &arguments.select)?;
-            print(&known(project, &project.plan(&selection)))?;
+            let selection = selection(&arguments.select)?;
+            let project = index()?;
+            check_peers(&project, &selection)?;
+            print(&known(&project, &selection))?;
         }
         Listed::Cases => {
-            let selection = selection(project, &arguments.select)?;
-            let plan = project.plan(&selection);
-            let mut text = String::new();
-            for case in project.cases() {
-                let is_planned =
-                    |cell: &Cell| cell.trials.iter().any(|trial| trial.case.name == case.name);
-                if plan.cells.iter().any(is_planned) {
-                    text.push_str(&format!(
-                        "{}  {}  {}\n",
-                        case.name,
-                        case.rule,
-                        printable(&case.why)
-                    ));
-                }
-            }
+            let (project, selection) = selected(manifest, &arguments.select)?;
+            let text = cases(&project, &selection);
             if text.is_empty() {
                 say("crosswire: nothing selected: no trial matches");
                 return Ok(Exit::NothingRan);
@@ -48,6 +43,21 @@ pub(super) fn list(project: &Project, arguments: &ListArgs) -> Result<Exit, Comm
         }
     }
     Ok(Exit::Success)
+}
+
+/// Each case of the selection, in the suites' order.
+fn cases(project: &Project, selection: &Selection) -> String {
+    let names = names(project, selection);
+    let cases = project.cases().into_iter().filter(|case| names.contains(case.name.as_str()));
+    let line =
+        |case: Arc<Case>| format!("{}  {}  {}\n", case.name, case.rule, printable(&case.why));
+    cases.map(line).collect()
+}
+
+/// The names of the selection's cases.
+fn names<'a>(project: &'a Project, selection: &Selection) -> BTreeSet<&'a str> {
+    let (peers, index) = (project.peers(), project.index());
+    selection.trials(&peers, &index).map(|(.., case)| case).collect()
 }
 
 fn peers(project: &Project) -> String {
@@ -69,11 +79,11 @@ fn peers(project: &Project) -> String {
     text
 }
 
-/// Each entry that is about a case of the plan, with its cause. Which library a peer is
+/// Each entry that is about a case of the selection, with its cause. Which library a peer is
 /// made of, it says when it has started: here, entries of all libraries are shown.
-fn known(project: &Project, plan: &Plan) -> String {
+fn known(project: &Project, selection: &Selection) -> String {
     let mut text = String::new();
-    let cases: BTreeSet<&str> = plan.names().map(|(_, _, case)| case).collect();
+    let cases = names(project, selection);
     for entry in project.known.entries.iter().chain(&project.built_in.entries) {
         let about = cases.iter().filter(|case| entry.is_about(case)).count();
         if about > 0 {
@@ -90,13 +100,13 @@ fn known(project: &Project, plan: &Plan) -> String {
 }
 
 fn rules(project: &Project) -> String {
-    let mut cases: BTreeMap<String, usize> = BTreeMap::new();
-    for case in project.cases() {
-        *cases.entry(case.rule.clone()).or_default() += 1;
+    let mut cases: BTreeMap<&str, usize> = BTreeMap::new();
+    for case in project.index() {
+        *cases.entry(&case.rule).or_default() += 1;
     }
     let mut text = String::new();
     for rule in &project.contract.rules {
-        let number = cases.get(&rule.id).copied().unwrap_or_default();
+        let number = cases.get(rule.id.as_str()).copied().unwrap_or_default();
         let is_judged = rules::RULES.iter().any(|judged| judged.id == rule.id);
         let checked = match (number, is_judged) {
             (0, true) => "every call".to_owned(),

@@ -25,7 +25,7 @@ use tokio::{
 
 use recorder::{Judge, Lists, Recorder};
 
-use super::{CommandError, report_folder, selection};
+use super::{CommandError, report_folder, selected};
 use crate::{
     certificates::Certificates,
     command_line::RunArgs,
@@ -58,12 +58,12 @@ const BACKLOG_LIMIT: Duration = Duration::from_secs(1);
 const MOST_AGAIN: usize = 3;
 
 pub(super) fn run(
-    project: &Project,
-    arguments: &RunArgs,
     manifest: Option<&Path>,
+    arguments: &RunArgs,
     guard: Guard,
 ) -> Result<Exit, CommandError> {
-    let selection = selection(project, &arguments.select)?;
+    let (project, selection) = selected(manifest, &arguments.select)?;
+    let project = &project;
     let stale = project.stale_entries();
     if !stale.is_empty() {
         for entry in &stale {

@@ -1,6 +1,8 @@
 //! `crosswire show`: one case, explained. What is shown is the case as it was loaded, field
 //! by field, so that nothing which decides it is left out.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
 use super::{CommandError, print};
@@ -8,7 +10,7 @@ use crate::{
     command_line::ShowArgs,
     exit::Exit,
     input::BadInput,
-    project::Project,
+    project::{Project, Wanted},
     suite::Case,
     text::{count, printable, shorten},
 };
@@ -22,8 +24,9 @@ const SHOWN_STEPS: usize = 40;
 /// How many calls of a case are shown whole.
 const SHOWN_CALLS: usize = 3;
 
-pub(super) fn show(project: &Project, arguments: &ShowArgs) -> Result<Exit, CommandError> {
+pub(super) fn show(manifest: Option<&Path>, arguments: &ShowArgs) -> Result<Exit, CommandError> {
     let name = &arguments.case;
+    let project = &Project::load(manifest, Wanted::Case(name))?;
     let cases = project.cases();
     let Some(case) = cases.iter().find(|case| case.name == *name) else {
         let problem = format!("no case `{name}`; `crosswire list cases` shows what there is");

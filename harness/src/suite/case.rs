@@ -25,8 +25,24 @@ pub struct Suite {
     pub name: String,
     /// Where its expectations come from, such as a NumPy version.
     pub source: Option<String>,
-    /// Its cases, in the file's order.
+    /// All of its cases, in the file's order.
+    pub index: Vec<CaseHead>,
+    /// Those of them that are wanted, in the same order.
     pub cases: Vec<Arc<Case>>,
+}
+
+/// What is known of each case, wanted or not: what a selection and a known list look at, and
+/// which sides there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseHead {
+    /// `suite/case`, unique.
+    pub name: String,
+    /// The id of the contract's rule that it checks.
+    pub rule: String,
+    /// Which side the harness itself plays.
+    pub scripted: Option<Role>,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// A named set of calls, with what must come of each. What serde reads stands in a suite
@@ -109,6 +125,17 @@ impl Case {
             tls: None,
             script: None,
             calls,
+        }
+    }
+
+    /// What the index has of it.
+    #[must_use]
+    pub fn head(&self) -> CaseHead {
+        CaseHead {
+            name: self.name.clone(),
+            rule: self.rule.clone(),
+            scripted: self.scripted(),
+            place: self.place.clone(),
         }
     }
 

@@ -52,7 +52,7 @@ fn of_row(case: &Value, row: Value) -> Result<Value, String> {
             "`{column}` is no column; use lower-case letters, digits and `_`, without a `$`"
         ));
     }
-    let mut filler = Filler { row: &row, used: BTreeSet::new() };
+    let mut filler = Filler::new(&row);
     let filled = filler.fill(case)?;
     match row.keys().find(|column| !filler.used.contains(column.as_str())) {
         Some(column) => Err(format!("`{column}` is used nowhere; write `${column}` in its place")),
@@ -65,12 +65,16 @@ const fn is_of_name(character: char) -> bool {
 }
 
 /// Puts the values of one row into their places.
-struct Filler<'a> {
+pub(super) struct Filler<'a> {
     row: &'a Map<String, Value>,
     used: BTreeSet<&'a str>,
 }
 
 impl<'a> Filler<'a> {
+    pub(super) const fn new(row: &'a Map<String, Value>) -> Self {
+        Self { row, used: BTreeSet::new() }
+    }
+
     fn fill(&mut self, value: &Value) -> Result<Value, String> {
         match value {
             Value::String(text) => match text.strip_prefix('$') {
@@ -96,7 +100,11 @@ impl<'a> Filler<'a> {
         }
     }
 
-    fn fill_text(&mut self, text: &str) -> Result<String, String> {
+    /// A text with the values of its columns.
+    ///
+    /// # Errors
+    /// The row lacks a column, or its value is no part of a text.
+    pub(super) fn fill_text(&mut self, text: &str) -> Result<String, String> {
         let mut parts = text.split('$');
         let mut filled = parts.next().unwrap_or_default().to_owned();
         for part in parts {

@@ -4,6 +4,7 @@ mod call;
 mod case;
 mod defaults;
 mod fields;
+mod head;
 mod origin;
 
 use std::{
@@ -26,7 +27,7 @@ use toml::de::DeValue;
 
 pub(super) use self::fields::WrittenCalls;
 use self::{
-    case::CaseReader,
+    case::{CaseReader, Wants},
     defaults::Defaults,
     origin::{Origin, place_in},
 };
@@ -61,24 +62,29 @@ pub fn load_protos(folder: &Path) -> Result<DescriptorPool, BadInput> {
     })
 }
 
-/// Reads every suite (`.toml` and `.jsonl`) below a folder, by file name.
+/// Reads every suite (`.toml` and `.jsonl`) below a folder, by file name: the index of all
+/// cases, and whole those that are wanted. Who runs one case again does not wait for the
+/// million values of the others.
 ///
 /// # Errors
-/// A file cannot be read or is malformed, a case calls a method that the protos
-/// lack, names a rule that the contract lacks, allows other outcomes than its rule or needs a
-/// feature that neither the harness knows nor the manifest lists, or two have one name.
+/// A file cannot be read or is malformed, a case names a rule that the contract lacks, or two
+/// have one name. A wanted case calls a method that the protos lack, allows other outcomes than
+/// its rule, needs a feature that neither the harness knows nor the manifest lists, or is
+/// malformed in another way: what is wrong with the others is not found.
 pub fn load(
     folder: &Path,
     protos: &DescriptorPool,
     contract: &Contract,
     features: &[ServerFeature],
+    wants: &Wants<'_>,
 ) -> Result<Vec<Suite>, BadInput> {
     let mut suites: Vec<Suite> = Vec::new();
     let mut places: BTreeMap<String, Place> = BTreeMap::new();
     let classes = &Classes::read(contract)?;
     let paths = files_below(folder, &["toml", "jsonl"])?;
-    let read =
-        side_by_side(&paths, |path| Setting { path, protos, contract, classes, features }.read());
+    let read = side_by_side(&paths, |path| {
+        Setting { path, protos, contract, classes, features, wants }.read()
+    });
     for (path, suite) in paths.iter().zip(read) {
         let suite = suite?;
         if suites.iter().any(|other| other.name == suite.name) {
@@ -86,7 +92,7 @@ pub fn load(
                 format!("another file has the suite `{}` already; names are unique", suite.name);
             return Err(BadInput::new(path.as_path(), problem));
         }
-        for case in &suite.cases {
+        for case in &suite.index {
             if let Some(first) = places.insert(case.name.clone(), case.place.clone()) {
                 let problem =
                     format!("case `{}` stands at {first} already; names are unique", case.name);
@@ -162,6 +168,7 @@ struct Setting<'a> {
     contract: &'a Contract,
     classes: &'a Classes,
     features: &'a [ServerFeature],
+    wants: &'a Wants<'a>,
 }
 
 impl Setting<'_> {
@@ -195,9 +202,7 @@ impl Setting<'_> {
             Some(DeValue::Array(cases)) => cases,
             Some(_) => return Err(bad(Problem::from("write `[[case]]`").within("case"))),
         };
-        let cases = cases.iter().map(|case| {
-            Ok((Origin::Table { path, text, case, defaults }, json_of(case.get_ref())))
-        });
+        let cases = cases.iter().map(|case| Origin::Table { path, text, case, defaults });
         self.read_cases(head, cases, bad)
     }
 
@@ -213,12 +218,9 @@ impl Setting<'_> {
         let head: FirstLine = serde_json::from_str(first).map_err(|error| {
             BadInput::new(place(0), format_args!("the first line names the suite: {error}"))
         })?;
-        let cases = lines.filter(|(_, line)| !line.trim().is_empty()).map(|(index, line)| {
-            match serde_json::from_str(line) {
-                Ok(value) => Ok((Origin::Line(place(index)), value)),
-                Err(error) => Err(BadInput::new(place(index), error)),
-            }
-        });
+        let cases = lines
+            .filter(|(_, line)| !line.trim().is_empty())
+            .map(|(index, text)| Origin::Line { place: place(index), text });
         self.read_cases(head.suite, cases, |problem| BadInput::new(place(0), problem))
     }
 
@@ -226,7 +228,7 @@ impl Setting<'_> {
     fn read_cases<'a>(
         &self,
         head: SuiteHead,
-        cases: impl Iterator<Item = Result<(Origin<'a>, Value), BadInput>>,
+        cases: impl Iterator<Item = Origin<'a>>,
         bad: impl Fn(Problem) -> BadInput,
     ) -> Result<Suite, BadInput> {
         check_name("suite", &head.name)
@@ -249,13 +251,15 @@ impl Setting<'_> {
             contract: self.contract,
             classes: self.classes,
             features: self.features,
+            wants: self.wants,
         };
-        let mut read = Vec::new();
-        for case in cases {
-            let (origin, value) = case?;
-            read.extend(reader.read_all(&origin, value)?);
+        let (mut index, mut read) = (Vec::new(), Vec::new());
+        for origin in cases {
+            let (heads, cases) = reader.read_all(&origin)?;
+            index.extend(heads);
+            read.extend(cases);
         }
-        Ok(Suite { name: head.name, source: head.source, cases: read })
+        Ok(Suite { name: head.name, source: head.source, index, cases: read })
     }
 }
 

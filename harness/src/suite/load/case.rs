@@ -10,6 +10,7 @@ use super::{
     check_name,
     defaults::Defaults,
     fields::{WrittenCalls, case_fields},
+    head::WrittenHead,
     origin::Origin,
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     role::Role,
     suite::{
         call::Call,
-        case::Case,
+        case::{Case, CaseHead},
         class::{Classes, Extent},
         each::each,
         expand::expand,
@@ -36,6 +37,9 @@ use crate::{
 /// Longer than anything that comes late; the cell waits for it.
 const MAX_LINGER: Duration = Duration::from_secs(60);
 
+/// Whether a case is wanted, and so more of it than its head is read.
+pub(super) type Wants<'a> = dyn Fn(&CaseHead) -> bool + Sync + 'a;
+
 /// Turns the values of one suite into cases.
 pub(super) struct CaseReader<'a> {
     pub(super) suite: &'a str,
@@ -45,15 +49,64 @@ pub(super) struct CaseReader<'a> {
     pub(super) classes: &'a Classes,
     /// The features that the manifest lists.
     pub(super) features: &'a [ServerFeature],
+    /// Of which cases more than the head is read.
+    pub(super) wants: &'a Wants<'a>,
 }
 
 impl CaseReader<'_> {
-    /// The case that stands here, or the cases if it has `each`.
+    /// Reads the case that stands here, or the cases if it has `each`: the heads of all, and
+    /// those that are wanted.
     pub(super) fn read_all(
         &self,
         origin: &Origin<'_>,
-        value: Value,
+    ) -> Result<(Vec<CaseHead>, Vec<Arc<Case>>), BadInput> {
+        let heads = origin.head().and_then(|written| self.read_heads(origin, written));
+        match heads {
+            Some(heads) if !heads.iter().any(self.wants) => Ok((heads, Vec::new())),
+            Some(heads) => {
+                let cases = self.read_rows(origin, |row| (self.wants)(&heads[row]))?;
+                Ok((heads, cases))
+            }
+            // Whoever reads all of it finds the head, or what is wrong with it.
+            None => {
+                let mut cases = self.read_rows(origin, |_| true)?;
+                let heads: Vec<CaseHead> = cases.iter().map(|case| case.head()).collect();
+                cases.retain(|case| (self.wants)(&case.head()));
+                Ok((heads, cases))
+            }
+        }
+    }
+
+    /// The heads of the cases that stand here, unless one takes more than its own fields to be
+    /// told, or something is wrong with it.
+    fn read_heads(&self, origin: &Origin<'_>, written: WrittenHead) -> Option<Vec<CaseHead>> {
+        let place = origin.place();
+        let read = |row: WrittenHead| {
+            let given = |own: Option<String>, field| {
+                own.or_else(|| self.defaults.text(field).map(str::to_owned))
+            };
+            let rule = given(row.rule, "rule")?;
+            self.contract.rule(&rule)?;
+            check_name("case", &row.name).ok()?;
+            let scripted = match given(row.scripted, "scripted").as_deref() {
+                None => None,
+                Some("client") => Some(Role::Client),
+                Some("server") => Some(Role::Server),
+                Some(_) => return None,
+            };
+            let name = format!("{}/{}", self.suite, row.name);
+            Some(CaseHead { name, rule, scripted, place: place.clone() })
+        };
+        written.rows()?.into_iter().map(read).collect()
+    }
+
+    /// The cases that stand here, as far as their rows are wanted.
+    fn read_rows(
+        &self,
+        origin: &Origin<'_>,
+        is_wanted: impl Fn(usize) -> bool,
     ) -> Result<Vec<Arc<Case>>, BadInput> {
+        let value = origin.value()?;
         let name = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
         let bad = |name: Option<String>, row: Option<usize>, problem: Problem| {
             let place = origin.place_of(&problem, row);
@@ -70,7 +123,8 @@ impl CaseReader<'_> {
             let case = self.read(origin.place(), value).map(Arc::new);
             case.map_err(|problem| bad(name, row, problem))
         };
-        values.into_iter().map(read).collect()
+        let wanted = values.into_iter().enumerate().filter(|(index, _)| is_wanted(*index));
+        wanted.map(|(_, value)| read(value)).collect()
     }
 
     fn read(&self, place: Place, value: Value) -> Result<Case, Problem> {

@@ -44,6 +44,11 @@ impl Defaults {
         }
     }
 
+    /// The text that stands here for each case that does not give it itself.
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
+        self.0.get(field).and_then(Value::as_str)
+    }
+
     /// Gives a case what it lacks.
     pub(super) fn fill(&self, case: &mut Map<String, Value>) {
         for (field, value) in &self.0 {

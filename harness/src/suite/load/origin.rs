@@ -2,14 +2,19 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
+use super::{head::WrittenHead, json_of};
 use crate::{
-    input::Place,
-    suite::problem::{Key, Problem},
+    input::{BadInput, Place},
+    suite::{
+        problem::{Key, Problem},
+        table::fields_of,
+    },
 };
 
 /// A value of a file of TOML, which knows where each part of it stands.
@@ -29,7 +34,12 @@ pub(super) enum Origin<'a> {
         defaults: Option<&'a Written<'a>>,
     },
     /// A line of its own.
-    Line(Place),
+    Line {
+        /// Which one.
+        place: Place,
+        /// What is in it.
+        text: &'a str,
+    },
 }
 
 impl Origin<'_> {
@@ -37,7 +47,36 @@ impl Origin<'_> {
     pub(super) fn place(&self) -> Place {
         match self {
             Self::Table { path, text, case, .. } => Place::at_offset(path, text, case.span().start),
-            Self::Line(place) => place.clone(),
+            Self::Line { place, .. } => place.clone(),
+        }
+    }
+
+    /// What the index has of it, as it is written; `None` for what only [`Self::value`] can
+    /// tell, or say what is wrong with it.
+    pub(super) fn head(&self) -> Option<WrittenHead> {
+        match self {
+            Self::Table { case, .. } => {
+                let table = case.get_ref().as_table()?;
+                let fields = fields_of::<WrittenHead>().iter().filter_map(|field| {
+                    table.get(*field).map(|value| ((*field).to_owned(), json_of(value.get_ref())))
+                });
+                serde_json::from_value(Value::Object(fields.collect())).ok()
+            }
+            // The rest of the line is passed over, not kept.
+            Self::Line { text, .. } => serde_json::from_str(text).ok(),
+        }
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// A line is no JSON.
+    pub(super) fn value(&self) -> Result<Value, BadInput> {
+        match self {
+            Self::Table { case, .. } => Ok(json_of(case.get_ref())),
+            Self::Line { place, text } => {
+                serde_json::from_str(text).map_err(|error| BadInput::new(place.clone(), error))
+            }
         }
     }
 

@@ -3,8 +3,9 @@ use std::fs;
 use prost_reflect::prost::Message as _;
 
 use super::*;
-use crate::suite::Code;
+use crate::suite::{CaseHead, Code};
 
+mod index;
 mod script;
 
 const PROTO: &str = r#"
@@ -39,6 +40,11 @@ const CONTRACT: &str = "\
 
 /// Loads one suite file in a folder of its own.
 fn load_text(file: &str, text: &str) -> Result<Vec<Suite>, String> {
+    load_wanted(file, text, &|_| true)
+}
+
+/// Likewise, with the cases that are wanted.
+fn load_wanted(file: &str, text: &str, wants: &Wants<'_>) -> Result<Vec<Suite>, String> {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     fs::create_dir(root.join("suites")).unwrap();
@@ -47,7 +53,7 @@ fn load_text(file: &str, text: &str) -> Result<Vec<Suite>, String> {
     fs::write(root.join("suites").join(file), text).unwrap();
     let contract = Contract::load(&root.join("contract.md")).unwrap();
     let protos = load_protos(root).unwrap();
-    load(&root.join("suites"), &protos, &contract, &[])
+    load(&root.join("suites"), &protos, &contract, &[], wants)
         .map_err(|error| error.to_string().replace(&format!("{}/suites/", root.display()), ""))
 }
 
