@@ -206,7 +206,7 @@ pub struct Explanation {
 }
 
 /// Rules that ask what a side does until a time is over.
-const RULES_BY_CLOCK: [&str; 4] = ["WIRE-6", "WIRE-28", "WIRE-35", "WIRE-43"];
+const RULES_BY_CLOCK: [&str; 3] = ["WIRE-6", "WIRE-35", "WIRE-43"];
 
 /// Status codes that a clock, or a connection that was given up, makes of a slow answer.
 const CODES_BY_CLOCK: [&str; 3] = ["CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE"];

@@ -168,7 +168,7 @@ impl Peer {
 
 /// A rule of the wire that a peer is not held to.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "expected a table: { rule = …, why = … }")]
 pub struct Waived {
     /// The rule's id, such as `WIRE-6`.
     pub rule: String,

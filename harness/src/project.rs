@@ -128,13 +128,19 @@ fn check_waivers(manifest: &Manifest) -> Result<(), BadInput> {
             if !rules::RULES.iter().any(|rule| rule.id == waived.rule) {
                 let (peer, rule) = (&peer.name, &waived.rule);
                 let problem = format!(
-                    "peer `{peer}` waives `{rule}`, which is no rule of the wire; `crosswire list rules` shows those that every call is judged by"
+                    "peer `{peer}` waives `{rule}`, which is no rule of the wire; those are {}",
+                    rules_of_the_wire()
                 );
                 return Err(BadInput::new(manifest.path.as_path(), problem));
             }
         }
     }
     Ok(())
+}
+
+fn rules_of_the_wire() -> String {
+    let ids = [rules::RULES.first(), rules::RULES.last()];
+    ids.into_iter().flatten().map(|rule| rule.id).collect::<Vec<_>>().join(" to ")
 }
 
 /// A service that no proto has would leave all of a peer's cases out, unseen.

@@ -113,10 +113,10 @@ pub(super) fn run(
         traces: Traces::new(folder),
         plan: Arc::clone(&plan),
     };
-    let left = || arguments.limit.map(|limit| limit.saturating_sub(began.elapsed()));
+    let limit = arguments.limit.map(|limit| (began + limit, limit));
     let run_round = |session: Session, round| {
         let (judge, settings) = (judge.clone(), Settings { round, ..settings.clone() });
-        runtime.block_on(follow(Arc::clone(&plan), judge, session, settings, left(), &guard))
+        runtime.block_on(follow(Arc::clone(&plan), judge, session, settings, limit, &guard))
     };
     let (mut session, mut stopped) = run_round(session, Round::Whole)?;
     for _ in 0..MOST_AGAIN {
@@ -144,7 +144,7 @@ async fn follow(
     judge: Judge,
     session: Session,
     settings: Settings,
-    limit: Option<Duration>,
+    limit: Option<(Instant, Duration)>,
     guard: &Guard,
 ) -> Result<(Session, Option<String>), CommandError> {
     let (sender, events) = mpsc::unbounded_channel();
@@ -153,7 +153,11 @@ async fn follow(
     let (stop, stopped) = watch::channel(false);
     let mut work = pin!(run::run(plan, settings, sender, stopped));
     let mut is_running = true;
-    let mut limit_is_over = pin!(after(limit));
+    let mut limit_is_over = pin!(async {
+        let (end, whole) = limit.unzip();
+        after(end.map(|end| end.saturating_duration_since(Instant::now()))).await;
+        whole.unwrap_or_default()
+    });
     let mut backlog_is_late = pin!(after(None));
     let mut why_stopped = None;
     loop {
@@ -182,7 +186,7 @@ async fn follow(
                 recorded?;
                 break;
             }
-            _ = &mut backlog_is_late => break,
+            () = &mut backlog_is_late => break,
         }
     }
     Ok((recorder.into_session()?, why_stopped))
@@ -293,6 +297,11 @@ impl Session {
         match event {
             Event::TrialObserved { cell, trial, observation } => {
                 let Some(judged) = judged else { return Ok(()) };
+                let is_again = self.tried_again.contains(&(*cell, *trial));
+                // What could not be tried again is as it was.
+                if is_again && judged.judgement.verdict == Verdict::Blocked {
+                    return Ok(());
+                }
                 self.doubt(*cell, *trial, observation, &judged.judgement);
                 let planned = &self.plan.cells[*cell];
                 let identity = |role| self.results.identity(*cell, role);
@@ -470,13 +479,10 @@ fn unwritable(error: io::Error) -> CommandError {
     CommandError::system("results.jsonl cannot be written")(error)
 }
 
-/// Returns the limit once it is over, and never if there is none.
-async fn after(limit: Option<Duration>) -> Duration {
+/// Returns once the limit is over, and never if there is none.
+async fn after(limit: Option<Duration>) {
     match limit {
-        Some(limit) => {
-            sleep(limit).await;
-            limit
-        }
+        Some(limit) => sleep(limit).await,
         None => pending().await,
     }
 }

@@ -38,7 +38,8 @@ pub fn add(path: &Path, new: &Known) -> Result<(), BadInput> {
     }
     match &new.got[..] {
         [] => {}
-        [got] => {
+        // One that is a list itself stands in a list, or it would be read as alternatives.
+        [got] if !got.is_array() => {
             table.insert("got", value(as_toml(got)));
         }
         several => {

@@ -24,9 +24,9 @@ pub enum StaleBecause {
     /// No peer that it could be about is of its library.
     #[error("no peer of such an implementation and version took part")]
     NoPeer,
-    /// None of its rules was broken.
-    #[error("none of its trials breaks a rule that it lists")]
-    NotBroken,
+    /// It explained nothing.
+    #[error("none of its trials shows what it lists")]
+    ExplainsNothing,
 }
 
 impl KnownList {
@@ -91,8 +91,8 @@ impl Met {
                 let place = entry.explanation.place.to_string();
                 if !self.about.contains(&position) {
                     Some(stale(entry, StaleBecause::NoPeer))
-                } else if !entry.is_of_each() && !self.explained.contains(&place) {
-                    Some(stale(entry, StaleBecause::NotBroken))
+                } else if !self.explained.contains(&place) {
+                    Some(stale(entry, StaleBecause::ExplainsNothing))
                 } else {
                     None
                 }

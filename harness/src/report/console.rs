@@ -177,6 +177,12 @@ fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
     let of = |verdict| records.iter().filter(move |record| record.judgement.verdict == verdict);
     let mut remarks = Vec::new();
     remarks.extend(known_failures(&of(Verdict::Known).collect::<Vec<_>>()));
+    remarks.extend(of(Verdict::Fixed).map(|record| {
+        let (server, client) = (record.server, record.client);
+        let reason = words::reason(record.case, record.judgement);
+        let case = &record.case.name;
+        format!("{BAD}fixed{BAD:#}: {case} (server {server}, client {client}): {reason}")
+    }));
     remarks.extend(passes(records));
     remarks.extend(waived(records));
     remarks.extend(listed_violations(records));

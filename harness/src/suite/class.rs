@@ -219,13 +219,17 @@ impl Classes {
         if let Some(first) = extents.next().filter(|first| extents.all(|other| other == *first)) {
             return Ok(first.clone());
         }
-        self.extents.get(class).cloned().ok_or_else(|| {
-            let known: Vec<&str> = self.extents.keys().map(String::as_str).collect();
-            format!(
-                "`{class}` is no class of outcomes; the contract defines {}",
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-            )
-        })
+        self.extents.get(class).cloned().ok_or_else(|| self.no_class(class))
+    }
+
+    fn no_class(&self, class: &str) -> String {
+        let known: Vec<&str> = self.extents.keys().map(String::as_str).collect();
+        let remedy = if known.is_empty() {
+            "the contract has no table of classes (class, outcomes, meaning, source); copy that of Crosswire's own contract".to_owned()
+        } else {
+            format!("the contract defines {}", known.join(", "))
+        };
+        format!("`{class}` is no class of outcomes; {remedy}")
     }
 
     /// The codes that a client may report of a class.
@@ -287,8 +291,7 @@ impl Classes {
         let mut words = text.split_whitespace().map(plain);
         let class = words.next().unwrap_or_default();
         let Some(extent) = self.extents.get(class) else {
-            let known: Vec<&str> = self.extents.keys().map(String::as_str).collect();
-            return Err(format!("`{class}` is no class of outcomes; one of {}", known.join(", ")));
+            return Err(self.no_class(class));
         };
         let (mut statuses, mut errors, mut http) = (Vec::new(), Vec::new(), Vec::new());
         for word in words {
