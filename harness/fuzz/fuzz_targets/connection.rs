@@ -104,7 +104,7 @@ fn closing(aborts: bool) -> Closing {
 
 fn check(calls: &[Transcript]) {
     for call in calls {
-        assert!(call.kept_bytes <= MAX_CALL_BYTES);
+        assert!(call.kept_bytes() <= MAX_CALL_BYTES);
         assert!(call.opened_at().is_some() || !call.is_whole);
         let _ = (call.blocks(Role::Client).count(), call.messages(Role::Server).count());
     }
