@@ -68,9 +68,6 @@ pub struct Wire {
     pub asides: Vec<Aside>,
     /// Streams on the trial's own connection that none of its calls explains.
     pub strays: Vec<Transcript>,
-    /// Whether a connection that a call passed on, and that other trials may have shared,
-    /// has ended.
-    pub has_shared_end: bool,
     /// Connections that a side has ended.
     pub ended: Vec<Ended>,
     /// Whether something may have passed for its calls that was not read: a limit of ours

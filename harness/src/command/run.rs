@@ -53,8 +53,7 @@ use crate::{
 /// is not judged by then counts as not run.
 const BACKLOG_LIMIT: Duration = Duration::from_secs(1);
 
-/// How often a trial is tried again, alone, whose failure may be the machine's or that of
-/// another trial.
+/// How often a trial is tried again, alone, whose failure may be the machine's.
 const MOST_AGAIN: usize = 3;
 
 pub(super) fn run(
@@ -247,7 +246,7 @@ struct Session {
     met: Met,
     lines: JsonLines,
     progress: Progress,
-    /// The trials whose failure may be the machine's, or that of another trial.
+    /// The trials whose failure may be the machine's.
     doubtful: BTreeSet<(usize, usize)>,
     /// Those that were tried again for it.
     tried_again: BTreeSet<(usize, usize)>,
@@ -345,8 +344,7 @@ impl Session {
     }
 
     /// Whether a failure is to be tried again alone: a clock decided it while the machine
-    /// lagged, or the connection that it shared with others ended, which any of them may
-    /// have caused.
+    /// lagged.
     fn doubt(
         &mut self,
         cell: usize,
@@ -354,11 +352,8 @@ impl Session {
         observation: &Observation,
         judgement: &Judgement,
     ) {
-        let has_shared_end = observation.wire.as_ref().is_some_and(|wire| wire.has_shared_end);
-        let is_by_the_machine = observation.was_lagging && judgement.is_by_clock();
-        let is_first = !self.tried_again.contains(&(cell, trial));
-        let is_doubtful = judgement.verdict.is_unexpected()
-            && (is_by_the_machine || (has_shared_end && is_first));
+        let is_doubtful =
+            judgement.verdict.is_unexpected() && observation.was_lagging && judgement.is_by_clock();
         if is_doubtful {
             self.doubtful.insert((cell, trial));
         } else {

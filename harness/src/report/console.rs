@@ -196,7 +196,7 @@ fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
     if summary.tried_again > 0 {
         let trials = count(summary.tried_again, "trial");
         remarks.push(format!(
-            "{ODD}again{ODD:#}: {trials} failed while the machine had too much to do, or on a connection that ended under others as well, and ran again alone, which counts"
+            "{ODD}again{ODD:#}: {trials} failed while the machine had too much to do, and ran again alone, which counts"
         ));
     }
     for (verdict, style) in [(Verdict::Unsupported, ODD), (Verdict::Blocked, BAD)] {

@@ -15,7 +15,7 @@ use crate::{
     role::Role,
     script::ScriptedServer,
     suite::{Case, TIME_AFTER_DEADLINE},
-    tap::{Behaviour, Key, Seen, Tap},
+    tap::{Behaviour, Key, Tap},
     wire::transcript::Transcript,
 };
 
@@ -92,12 +92,6 @@ impl Tapped {
     }
 }
 
-/// Whether a connection that a call passed on has ended.
-fn has_ended(seen: &Seen) -> bool {
-    let numbers = seen.transcripts.iter().map(|transcript| transcript.connection.number);
-    numbers.into_iter().any(|number| seen.ended.iter().any(|ended| ended.connection == number))
-}
-
 /// A plan gives a scripted server nothing but scripts.
 fn no_server() -> io::Error {
     io::Error::other("no server for a case without a script")
@@ -144,7 +138,6 @@ impl Watched {
                 true => self.tap.take(key, limit).await,
                 false => self.tap.linger(key, linger, limit).await,
             };
-            wire.has_shared_end |= !self.is_own && has_ended(&seen);
             wire.calls.push(seen.transcripts);
             wire.has_gaps |= seen.has_gaps || self.tap.lossy_ends() > self.lossy_ends_before;
             if self.is_own {
