@@ -4,6 +4,7 @@
 //! A server's layers, each a [`middleware`]:
 //!
 //! * [`deadline`]: ends a call at its deadline, its last message included
+//! * [`unread`]: bounds what is held for clients that do not read
 //! * [`http`]: refuses what is no gRPC request
 //! * [`panics`]: makes a status of a handler's panic
 //! * [`binary`]: takes `-bin` entries apart
@@ -20,6 +21,7 @@ pub mod deadline;
 pub mod http;
 pub mod panics;
 pub mod requests;
+pub mod unread;
 
 pub mod channel;
 mod ending;

@@ -23,6 +23,7 @@ use crate::layers::http::OnlyGrpc;
 use crate::layers::middleware::{Around, Handler};
 use crate::layers::panics::Panics;
 use crate::layers::requests::Requests;
+use crate::layers::unread::Unread;
 use crate::pb;
 use crate::pb::fibonacci_service_server::FibonacciServiceServer;
 use crate::pb::outliers_server::OutliersServer;
@@ -69,6 +70,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let routes = routes().await?;
+    let layers = layers();
     let (stop, stopping) = watch::channel(());
     let mut serving = JoinSet::new();
     for listener in listeners {
@@ -85,7 +87,7 @@ pub async fn run(
             server
                 .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
                 .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
-                .layer(layers())
+                .layer(layers.clone())
                 .add_routes(routes.clone())
                 .serve_with_incoming_shutdown(incoming(listener, tls.is_some()), stopped),
         );
@@ -118,9 +120,11 @@ fn incoming(
     accepted.map(move |stream| stream.map(watched))
 }
 
-/// What stands around every service, from the outermost on.
+/// What stands around every service, from the outermost on. What its clones hold for
+/// clients that do not read is bounded for all of them together.
 fn layers() -> impl Clone + Layer<Routes, Service = impl Handler + Sync> {
-    (Around(Deadlines), Around(OnlyGrpc), Around(Panics), Around(BinaryEntries))
+    let unread = Around(Unread::default());
+    (Around(Deadlines), unread, Around(OnlyGrpc), Around(Panics), Around(BinaryEntries))
 }
 
 async fn routes() -> Result<Routes, ServeError> {
