@@ -28,7 +28,7 @@ GENERATED = $(wildcard py/*_pb2*.py go/pb/*.go docs/schema/*.json) harness/suite
 QUIET := $(if $(wildcard $(CROSSWIRE)),-q)
 
 .DEFAULT_GOAL := help
-.PHONY: help interop test mutants fuzz lint generate fixtures bench rust py go harness go-tools need-cargo need-go
+.PHONY: help interop test mutants attack fuzz lint generate fixtures bench rust py go harness go-tools need-cargo need-go
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test: harness rust py go ## Run every test of all three languages and of the har
 
 mutants: harness rust ## Run peers with one planted defect each: all must be found
 	@target/debug/mutants $(ARGS)
+
+attack: harness rust py go ## Attack each server; print its memory and how long an ordinary client waits
+	@cargo test -q --workspace --test attacks -- --ignored --nocapture
 
 fuzz: need-cargo ## Feed whatever reads hostile bytes for FUZZ_SECONDS each
 	@cargo fuzz --version >/dev/null 2>&1 || \
