@@ -4,7 +4,7 @@
 //! A server's layers, each a [`middleware`]:
 //!
 //! * [`deadline`]: ends a call at its deadline, its last message included
-//! * [`unread`]: bounds what is held for clients that do not read
+//! * [`held`]: bounds what is held for clients that leave their calls half done
 //! * [`http`]: refuses what is no gRPC request
 //! * [`panics`]: makes a status of a handler's panic
 //! * [`binary`]: takes `-bin` entries apart
@@ -18,10 +18,10 @@ mod messages;
 
 pub mod binary;
 pub mod deadline;
+pub mod held;
 pub mod http;
 pub mod panics;
 pub mod requests;
-pub mod unread;
 
 pub mod channel;
 mod ending;

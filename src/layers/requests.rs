@@ -7,18 +7,22 @@ use futures_util::stream;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use prost::bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 
+use super::held::Held;
 use super::messages::MessageReader;
 use super::middleware::{Handler, Middleware};
 
 /// The limits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Requests {
     /// How many messages there may be; any number without it.
     pub max_messages: Option<usize>,
+    /// Where a message has its share, as far as it has come, until it is whole.
+    pub held: Held,
 }
 
 impl Middleware for Requests {
@@ -28,27 +32,33 @@ impl Middleware for Requests {
         handler: H,
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
         let reader = MessageReader::new(self.max_messages);
-        handler.answer(request.map(|body| limited(body, reader)))
+        let held = self.held.clone();
+        handler.answer(request.map(|body| {
+            let limited = Limited { body, reader, held, share: None, failure: None };
+            limited.into_body()
+        }))
     }
-}
-
-fn limited(body: Body, reader: MessageReader) -> Body {
-    let limited = Limited { body, reader, failure: None };
-    let frames = stream::unfold(limited, |mut limited| async {
-        let frame = limited.next().await?;
-        Some((frame, limited))
-    });
-    Body::new(StreamBody::new(frames))
 }
 
 struct Limited {
     body: Body,
     reader: MessageReader,
+    held: Held,
+    /// That of the message that has begun.
+    share: Option<OwnedSemaphorePermit>,
     /// What is told once the data before it was.
     failure: Option<Status>,
 }
 
 impl Limited {
+    fn into_body(self) -> Body {
+        let frames = stream::unfold(self, |mut limited| async {
+            let frame = limited.next().await?;
+            Some((frame, limited))
+        });
+        Body::new(StreamBody::new(frames))
+    }
+
     async fn next(&mut self) -> Option<Result<Frame<Bytes>, Status>> {
         if let Some(failure) = self.failure.take() {
             return Some(Err(failure));
@@ -60,7 +70,18 @@ impl Limited {
         if frame.is_trailers() {
             return Some(Err(Status::internal("a request has no trailers")));
         }
-        let read = frame.data_ref().map_or(Ok(()), |data| self.reader.read(data));
+        let Some(data) = frame.data_ref() else { return Some(Ok(frame)) };
+        match self.held.share(data.len()) {
+            Ok(more) => match &mut self.share {
+                Some(share) => share.merge(more),
+                None => self.share = Some(more),
+            },
+            Err(status) => return Some(Err(status)),
+        }
+        let read = self.reader.read(data);
+        if !self.reader.is_within() {
+            self.share = None;
+        }
         Some(Ok(match read {
             Ok(()) => frame,
             Err((before, failure)) => {
@@ -68,5 +89,34 @@ impl Limited {
                 Frame::data(before)
             }
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::Code;
+
+    /// All of a request that comes in these pieces, and may hold so much.
+    async fn read(pieces: Vec<Bytes>, most_bytes: usize) -> Result<usize, Status> {
+        let frames = pieces.into_iter().map(|piece| Ok::<_, Status>(Frame::data(piece)));
+        let limited = Limited {
+            body: Body::new(StreamBody::new(stream::iter(frames))),
+            reader: MessageReader::new(None),
+            held: Held::of(most_bytes),
+            share: None,
+            failure: None,
+        };
+        Ok(limited.into_body().collect().await?.to_bytes().len())
+    }
+
+    #[tokio::test]
+    async fn messages_that_are_whole_hold_nothing() {
+        let message = Bytes::from([&[0, 0, 0, 3, 0xe8][..], &[7; 1000]].concat());
+        let pieces: Vec<Bytes> =
+            (0..100).flat_map(|_| [message.slice(..500), message.slice(500..)]).collect();
+        assert_eq!(read(pieces.clone(), 1005).await.expect("room"), 100 * 1005);
+        let status = read(pieces, 1004).await.expect_err("no room");
+        assert_eq!(status.code(), Code::ResourceExhausted);
     }
 }

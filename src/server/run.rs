@@ -19,11 +19,11 @@ use super::pings::PingLimit;
 use crate::directions::Directed;
 use crate::layers::binary::BinaryEntries;
 use crate::layers::deadline::Deadlines;
+use crate::layers::held::Held;
 use crate::layers::http::OnlyGrpc;
 use crate::layers::middleware::{Around, Handler};
 use crate::layers::panics::Panics;
 use crate::layers::requests::Requests;
-use crate::layers::unread::Unread;
 use crate::pb;
 use crate::pb::fibonacci_service_server::FibonacciServiceServer;
 use crate::pb::outliers_server::OutliersServer;
@@ -69,8 +69,8 @@ pub async fn run(
     tls: Option<ServerTlsConfig>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let routes = routes().await?;
-    let layers = layers();
+    let held = Held::default();
+    let routes = routes(&held).await?;
     let (stop, stopping) = watch::channel(());
     let mut serving = JoinSet::new();
     for listener in listeners {
@@ -87,7 +87,7 @@ pub async fn run(
             server
                 .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
                 .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
-                .layer(layers.clone())
+                .layer(layers(held.clone()))
                 .add_routes(routes.clone())
                 .serve_with_incoming_shutdown(incoming(listener, tls.is_some()), stopped),
         );
@@ -120,21 +120,20 @@ fn incoming(
     accepted.map(move |stream| stream.map(watched))
 }
 
-/// What stands around every service, from the outermost on. What its clones hold for
-/// clients that do not read is bounded for all of them together.
-fn layers() -> impl Clone + Layer<Routes, Service = impl Handler + Sync> {
-    let unread = Around(Unread::default());
-    (Around(Deadlines), unread, Around(OnlyGrpc), Around(Panics), Around(BinaryEntries))
+/// What stands around every service, from the outermost on.
+fn layers(held: Held) -> impl Clone + Layer<Routes, Service = impl Handler + Sync> {
+    let held = Around(held);
+    (Around(Deadlines), held, Around(OnlyGrpc), Around(Panics), Around(BinaryEntries))
 }
 
-async fn routes() -> Result<Routes, ServeError> {
+async fn routes(held: &Held) -> Result<Routes, ServeError> {
     let outliers = OutliersServer::new(Outliers).accept_compressed(CompressionEncoding::Gzip);
     let fibonacci =
         FibonacciServiceServer::new(Fibonacci).accept_compressed(CompressionEncoding::Gzip);
 
-    let any = Around(Requests { max_messages: None });
-    let one = Around(Requests { max_messages: Some(1) });
-    let directed = (one, Around(Directed { streaming: services::STREAMING }));
+    let limited = |max_messages| Around(Requests { max_messages, held: held.clone() });
+    let (any, one) = (limited(None), limited(Some(1)));
+    let directed = (one.clone(), Around(Directed { streaming: services::STREAMING }));
 
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<OutliersServer<Outliers>>().await;

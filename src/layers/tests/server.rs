@@ -17,6 +17,7 @@ use tower::Service;
 
 use crate::layers::binary::BinaryEntries;
 use crate::layers::deadline::Deadlines;
+use crate::layers::held::Held;
 use crate::layers::http::OnlyGrpc;
 use crate::layers::middleware::Around;
 use crate::layers::panics::Panics;
@@ -105,7 +106,7 @@ impl ServerStreamingService<Message> for Named {
 async fn start_odd() -> String {
     let (listener, address) = listen().await;
     let layers = (Around(Deadlines), Around(OnlyGrpc), Around(Panics), Around(BinaryEntries));
-    let one = Around(Requests { max_messages: Some(1) });
+    let one = Around(Requests { max_messages: Some(1), held: Held::default() });
     let server = Server::builder().layer(layers).add_service(one.named_layer(Odd));
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
     address

@@ -1,6 +1,9 @@
-//! Clients that ask for long answers and read next to nothing of them.
+//! Clients that leave their calls half done: they ask for long answers and read next to
+//! nothing of them, or do not end what they send.
 
-use h2::client::{self, SendRequest};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use h2::client::{self, ResponseFuture, SendRequest};
 use h2::{Reason, RecvStream, SendStream};
 use prost::bytes::Bytes;
 use tokio::net::TcpStream;
@@ -43,21 +46,23 @@ impl Client {
         Self { requests: requests.ready().await.expect("a connection"), connection }
     }
 
+    /// Begins a call with these bytes of its request.
+    fn ask(&mut self, bytes: Bytes, ends: bool) -> (ResponseFuture, SendStream<Bytes>) {
+        let request = Request::post("http://server/FibonacciService/GetSequence")
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("x-crosswire-size", ANSWER_BYTES);
+        let request = request.body(()).expect("a request");
+        let (response, mut request) = self.requests.send_request(request, false).expect("a stream");
+        request.send_data(bytes, ends).expect("a stream");
+        (response, request)
+    }
+
     /// Makes so many calls at once; returns those that are answered. All others end with
     /// RESOURCE_EXHAUSTED.
     async fn call(&mut self, calls: usize) -> Vec<Held> {
-        let mut asked = Vec::new();
-        for _ in 0..calls {
-            let request = Request::post("http://server/FibonacciService/GetSequence")
-                .header("content-type", "application/grpc")
-                .header("te", "trailers")
-                .header("x-crosswire-size", ANSWER_BYTES);
-            let request = request.body(()).expect("a request");
-            let (response, mut request) =
-                self.requests.send_request(request, false).expect("a stream");
-            request.send_data(Bytes::from_static(&[0; 5]), true).expect("a stream");
-            asked.push((response, request));
-        }
+        let asked: Vec<_> =
+            (0..calls).map(|_| self.ask(Bytes::from_static(&[0; 5]), true)).collect();
         let mut held = Vec::new();
         for (response, request) in asked {
             let mut answer = response.await.expect("a response").into_body();
@@ -103,12 +108,39 @@ async fn what_nobody_reads_is_bounded_for_all_connections() {
     .await;
 }
 
+#[tokio::test]
+async fn what_nobody_ends_is_bounded() {
+    within_limit(async {
+        let server = start_server(None).await;
+        let mut client = Client::connect(&server).await;
+        // All of a message of 4 MiB but its last byte.
+        let mut message = vec![0, 0, 0x40, 0, 0];
+        message.resize(4 + ANSWER_BYTES, 0);
+        let message = Bytes::from(message);
+        let calls = (0..CALLS).map(|_| client.ask(message.clone(), false));
+        let (responses, requests): (FuturesUnordered<_>, Vec<_>) = calls.unzip();
+        let mut refusals = responses.take(CALLS - ROOM);
+        while let Some(response) = refusals.next().await {
+            assert_eq!(response.expect("a response").headers()["grpc-status"], "8");
+        }
+
+        // Whoever says little is served.
+        let answer = RawRequest::new("/FibonacciService/GetSequence", &[]).send(&server).await;
+        assert_eq!(answer.status(), Some("0"), "{answer:?}");
+        drop(requests);
+    })
+    .await;
+}
+
 /// Each is held while it is sent, and no longer.
 #[tokio::test]
 async fn whoever_reads_is_never_refused() {
     within_limit(async {
         let server = start_server(None).await;
-        let request = RawRequest::new("/FibonacciService/GetSequence", &[])
+        // An unknown field of a mebibyte, too.
+        let mut long = vec![0x7a, 0xfc, 0xff, 0x3f];
+        long.resize(4 + 0xf_fffc, 0);
+        let request = RawRequest::new("/FibonacciService/GetSequence", &long)
             .header("x-crosswire-size", ANSWER_BYTES);
         for _ in 0..CALLS {
             let answer = request.send(&server).await;

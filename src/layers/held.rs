@@ -1,9 +1,10 @@
-//! Bounds what is held for clients that do not read. The libraries under tonic take what
-//! was answered before they know whether it can be sent: a connection whose client reads
-//! nothing holds an answer for each of its calls.
+//! Bounds what is held for clients that leave their calls half done: answers that they do
+//! not read, and messages that they do not end. The libraries under tonic take an answer
+//! before they know whether it can be sent, and what has come of a message is kept until
+//! the rest has, each time for every call of every connection.
 //!
 //! All calls share one budget. What is beyond it is RESOURCE_EXHAUSTED: a call before its
-//! handler runs, a message in its place, after those that were sent.
+//! handler runs, and a message in its place, after those that were sent.
 
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ use tonic::codegen::http::{HeaderMap, Request, Response};
 
 use super::middleware::{Handler, Middleware};
 
-/// What all calls of a server may hold: 64 answers of the longest message that gRPC takes
-/// by default. Clients that read never come near, since what was sent is not held.
+/// What all calls of a server may hold: 64 of the longest messages that gRPC takes by
+/// default. Ordinary clients never come near: what was sent, or has come whole, is not held.
 const BUDGET_BYTES: usize = 256 << 20;
 
 /// What a call holds beside its messages: its task, its stream, its metadata, and the two
@@ -31,15 +32,15 @@ const PIECE_BYTES: usize = 512;
 
 /// The layer; its clones share the budget.
 #[derive(Clone, Debug)]
-pub struct Unread(Arc<Semaphore>);
+pub struct Held(Arc<Semaphore>);
 
-impl Default for Unread {
+impl Default for Held {
     fn default() -> Self {
         Self::of(BUDGET_BYTES)
     }
 }
 
-impl Middleware for Unread {
+impl Middleware for Held {
     fn answer<H: Handler>(
         &self,
         request: Request<Body>,
@@ -56,21 +57,21 @@ impl Middleware for Unread {
     }
 }
 
-impl Unread {
-    fn of(bytes: usize) -> Self {
+impl Held {
+    pub(super) fn of(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes)))
     }
 
     /// Given back when it is dropped.
-    fn share(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Status> {
+    pub(super) fn share(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Status> {
         let share = u32::try_from(bytes).ok().and_then(|bytes| {
             let budget = Arc::clone(&self.0);
             budget.try_acquire_many_owned(bytes).ok()
         });
         share.ok_or_else(|| {
             Status::resource_exhausted(
-                "too many answers wait for clients that do not read them; \
-                 read what was asked for, or try again later",
+                "too many calls are half done; read the answers, end the requests, \
+                 or try again later",
             )
         })
     }
@@ -101,7 +102,7 @@ impl AsRef<[u8]> for Piece {
 }
 
 /// The call's own share is given back with the body.
-fn held(body: Body, budget: Unread, share: OwnedSemaphorePermit) -> Body {
+fn held(body: Body, budget: Held, share: OwnedSemaphorePermit) -> Body {
     if body.is_end_stream() {
         return body;
     }
@@ -126,6 +127,8 @@ fn trailers(status: &Status) -> Frame<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
     use tonic::Code;
 
@@ -133,7 +136,7 @@ mod tests {
         Frame::data(vec![7; bytes].into())
     }
 
-    fn body(frames: Vec<Frame<Bytes>>, budget: &Unread) -> BodyStream<Body> {
+    fn body(frames: Vec<Frame<Bytes>>, budget: &Held) -> BodyStream<Body> {
         let frames = stream::iter(frames.into_iter().map(Ok::<_, Status>));
         let share = budget.share(CALL_BYTES).expect("room");
         BodyStream::new(held(Body::new(StreamBody::new(frames)), budget.clone(), share))
@@ -141,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_share_lasts_as_long_as_the_bytes() {
-        let budget = Unread::of(10_000);
+        let budget = Held::of(10_000);
         let frame = budget.hold(data(1000)).expect("room");
         let bytes = frame.into_data().expect("data");
         let rest = bytes.slice(999..);
@@ -153,13 +156,26 @@ mod tests {
 
     #[test]
     fn what_is_beyond_all_counting_is_refused() {
-        let status = Unread::of(10_000).share(usize::MAX).expect_err("no room");
+        let status = Held::of(10_000).share(usize::MAX).expect_err("no room");
         assert_eq!(status.code(), Code::ResourceExhausted);
     }
 
     #[tokio::test]
+    async fn a_call_has_its_share_from_when_it_comes() {
+        let budget = Held::of(CALL_BYTES);
+        let handler = tower::service_fn(|_: Request<Body>| async {
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        });
+        let call = || budget.answer(Request::new(Body::empty()), handler);
+        let (first, second) = (call(), call().await);
+        assert_eq!(second.headers()[Status::GRPC_STATUS], "8");
+        drop(first);
+        assert!(!call().await.headers().contains_key(Status::GRPC_STATUS));
+    }
+
+    #[tokio::test]
     async fn an_answer_that_is_read_as_it_comes_is_never_too_long() {
-        let budget = Unread::of(CALL_BYTES + PIECE_BYTES + 1000);
+        let budget = Held::of(CALL_BYTES + PIECE_BYTES + 1000);
         let mut frames = body((0..100).map(|_| data(1000)).collect(), &budget);
         for _ in 0..100 {
             let frame = frames.next().await.expect("a frame").expect("no failure");
@@ -171,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_fit_ends_the_answer() {
-        let budget = Unread::of(CALL_BYTES + 2 * PIECE_BYTES + 1000);
+        let budget = Held::of(CALL_BYTES + 2 * PIECE_BYTES + 1000);
         let mut frames = body(vec![data(1000), data(1), data(0)], &budget);
         let kept = frames.next().await.expect("a frame").expect("no failure");
         let last = frames.next().await.expect("a frame").expect("no failure");
@@ -184,7 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_is_dropped_holds_nothing() {
-        let budget = Unread::of(CALL_BYTES + PIECE_BYTES + 1000);
+        let budget = Held::of(CALL_BYTES + PIECE_BYTES + 1000);
         let mut frames = body(vec![data(1000)], &budget);
         let frame = frames.next().await;
         assert_eq!(budget.0.available_permits(), 0);
