@@ -48,18 +48,30 @@ impl Pattern {
     }
 }
 
+/// Only the last `**` is ever tried again: what an earlier one might take as well, this one
+/// can take. So a pattern of many costs no more than its length times the name's.
 fn segments_match(pattern: &[&str], name: &[&str]) -> bool {
-    match (pattern, name) {
-        ([], []) => true,
-        (["**", rest @ ..], _) => {
-            (0..=name.len()).any(|skipped| segments_match(rest, &name[skipped..]))
+    let (mut at, mut read) = (0, 0);
+    // Behind the last `**`, and how far it reaches.
+    let mut last: Option<(usize, usize)> = None;
+    while let Some(segment) = name.get(read) {
+        match pattern.get(at) {
+            Some(&"**") => {
+                at += 1;
+                last = Some((at, read));
+            }
+            Some(wanted) if *wanted == "*" || wanted == segment => {
+                at += 1;
+                read += 1;
+            }
+            _ => {
+                let Some((behind, reach)) = last else { return false };
+                (at, read) = (behind, reach + 1);
+                last = Some((behind, read));
+            }
         }
-        (["*", rest @ ..], [_, name @ ..]) => segments_match(rest, name),
-        ([first, rest @ ..], [segment, name @ ..]) => {
-            first == segment && segments_match(rest, name)
-        }
-        _ => false,
     }
+    pattern[at..].iter().all(|segment| *segment == "**")
 }
 
 impl fmt::Display for Pattern {
@@ -78,6 +90,15 @@ impl<'de> serde::Deserialize<'de> for Pattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// With 50 of them there are more ways than anybody could try.
+    #[test]
+    fn many_wildcards_take_no_longer() {
+        let name = "a/".repeat(50);
+        let pattern = Pattern::parse(&format!("{}b", "**/".repeat(50))).unwrap();
+        assert!(!pattern.matches(&format!("{name}c")));
+        assert!(pattern.matches(&format!("{name}b")));
+    }
 
     #[test]
     fn wildcards_stand_for_whole_segments() {
