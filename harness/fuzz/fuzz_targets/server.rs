@@ -200,9 +200,12 @@ fn call() -> io::Result<()> {
             }
         }
         let mut bytes = [0; 4096];
-        match stream.read(&mut bytes)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => frames.push(&bytes[..read]),
+        match stream.read(&mut bytes) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => frames.push(&bytes[..read]),
+            // By libFuzzer's timer.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
