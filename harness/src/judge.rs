@@ -115,7 +115,7 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    fn of(findings: Vec<Finding>) -> Self {
+    pub(crate) fn of(findings: Vec<Finding>) -> Self {
         Self {
             verdict: Verdict::Pass,
             findings,
@@ -185,6 +185,12 @@ impl Judgement {
     pub fn side(&self) -> Option<Side> {
         let named = self.names_side().and_then(|finding| finding.side);
         named.or(self.testimony.map(|testimony| testimony.side))
+    }
+
+    /// Whether the trial was not tried.
+    #[must_use]
+    pub const fn is_untried(&self) -> bool {
+        matches!(self.verdict, Verdict::Blocked | Verdict::Unsupported)
     }
 
     /// Whether a clock may have decided it.

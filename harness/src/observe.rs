@@ -1,12 +1,14 @@
 //! What was seen of a trial. Carries no judgement.
 
 mod held;
+mod lost;
 mod process;
 mod scripted;
 
 use std::time::Duration;
 
 pub use held::Held;
+pub use lost::Lost;
 pub use process::{Death, Gone, Misstep, Remark, Words};
 pub use scripted::{Answered, Instead, Played, ShutWindow, Stalled, StreamSeen, Waited};
 
@@ -70,6 +72,8 @@ pub struct Wire {
     pub strays: Vec<Transcript>,
     /// Connections that a side has ended.
     pub ended: Vec<Ended>,
+    /// That it was on a connection shared with other trials that was lost or poisoned.
+    pub lost: Option<Lost>,
     /// Whether something may have passed for its calls that was not read: a limit of ours
     /// was reached, or the bytes could not be read. Then nothing is known of what is not
     /// here.

@@ -54,53 +54,56 @@ impl Selection {
         Self { servers: Vec::new(), clients: Vec::new(), filter: Filter::All }
     }
 
-    /// Every trial that it has of these peers, as server, client and case.
-    pub fn trials<'a, 'b>(
-        &self,
-        peers: &'a [Arc<Peer>],
-        index: &[&'b CaseHead],
-    ) -> impl Iterator<Item = (&'a str, &'a str, &'b str)> {
-        self.pairs(peers).flat_map(move |(server, client)| {
-            let cases = index.iter().filter(move |case| self.takes(server, client, case));
-            cases.map(|case| (server.name.as_str(), client.name.as_str(), case.name.as_str()))
-        })
-    }
-
-    /// Whether it has a trial of this case.
-    #[must_use]
-    pub fn wants(&self, peers: &[Arc<Peer>], case: &CaseHead) -> bool {
-        self.pairs(peers).any(|(server, client)| self.takes(server, client, case))
-    }
-
     /// Every server with every client, as in the manifest, unless none of their trials is
     /// selected.
-    fn pairs<'a>(
-        &self,
-        peers: &'a [Arc<Peer>],
-    ) -> impl Iterator<Item = (&'a Arc<Peer>, &'a Arc<Peer>)> {
+    #[must_use]
+    pub fn pairs(&self, peers: &[Arc<Peer>]) -> Vec<Pair> {
         let wanted = |names: &[String], name: &String| names.is_empty() || names.contains(name);
-        let servers = peers
-            .iter()
-            .filter(move |peer| peer.server.is_some() && wanted(&self.servers, &peer.name));
-        servers.flat_map(move |server| {
-            let clients = peers.iter().filter(move |peer| {
-                peer.client.is_some()
-                    && wanted(&self.clients, &peer.name)
-                    && self.filter.may_match(&server.name, &peer.name)
-            });
-            clients.map(move |client| (server, client))
-        })
+        let is_server =
+            |peer: &&Arc<Peer>| peer.server.is_some() && wanted(&self.servers, &peer.name);
+        let is_client =
+            |peer: &&Arc<Peer>| peer.client.is_some() && wanted(&self.clients, &peer.name);
+        let clients: Vec<&Arc<Peer>> = peers.iter().filter(is_client).collect();
+        let mut pairs = Vec::new();
+        for server in peers.iter().filter(is_server) {
+            pairs.extend(clients.iter().filter_map(|client| {
+                let filter = self.filter.of_pair(&server.name, &client.name)?;
+                Some(Pair { server: Arc::clone(server), client: Arc::clone(client), filter })
+            }));
+        }
+        pairs
     }
+}
 
-    /// Whether it has the trial of this case with these two.
-    fn takes(&self, server: &Peer, client: &Peer, case: &CaseHead) -> bool {
-        is_for(server, client, case)
+/// A server and a client of which some trials are selected.
+#[derive(Debug)]
+pub struct Pair {
+    server: Arc<Peer>,
+    client: Arc<Peer>,
+    /// What selects among their trials.
+    filter: Filter,
+}
+
+impl Pair {
+    /// Whether their trial of this case is selected.
+    #[must_use]
+    pub fn takes(&self, case: &CaseHead) -> bool {
+        is_for(&self.server, &self.client, case)
             && self.filter.matches(Subject {
-                server: &server.name,
-                client: &client.name,
+                server: &self.server.name,
+                client: &self.client.name,
                 case: &case.name,
                 rule: &case.rule,
             })
+    }
+
+    /// Every trial of theirs that is selected, as server, client and case.
+    pub fn trials<'a>(
+        &'a self,
+        index: &'a [&CaseHead],
+    ) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+        let cases = index.iter().filter(|case| self.takes(case));
+        cases.map(|case| (self.server.name.as_str(), self.client.name.as_str(), case.name.as_str()))
     }
 }
 
@@ -109,21 +112,17 @@ impl Plan {
     #[must_use]
     pub fn new(peers: &[Arc<Peer>], cases: &[Arc<Case>], selection: &Selection) -> Self {
         let heads: Vec<CaseHead> = cases.iter().map(|case| case.head()).collect();
-        let of_pair = |(server, client): (&Arc<Peer>, &Arc<Peer>)| {
-            let taken =
-                cases.iter().zip(&heads).filter(|(_, head)| selection.takes(server, client, head));
+        let of_pair = |pair: Pair| {
+            let taken = cases.iter().zip(&heads).filter(|(_, head)| pair.takes(head));
             let trials = taken.map(|(case, _)| Trial {
                 case: Arc::clone(case),
-                unsupported: why_unsupported(server, client, case),
+                unsupported: why_unsupported(&pair.server, &pair.client, case),
             });
-            Cell {
-                server: Arc::clone(server),
-                client: Arc::clone(client),
-                trials: trials.collect(),
-            }
+            let trials = trials.collect();
+            Cell { server: pair.server, client: pair.client, trials }
         };
-        let cells = selection.pairs(peers).map(of_pair).filter(|cell| !cell.trials.is_empty());
-        Self { cells: cells.collect() }
+        let cells = selection.pairs(peers).into_iter().map(of_pair);
+        Self { cells: cells.filter(|cell| !cell.trials.is_empty()).collect() }
     }
 
     /// How many trials there are.
@@ -316,8 +315,11 @@ mod tests {
             .map(|(cell, trial)| name(&cell.server.name, &cell.client.name, &trial.case.name))
             .collect();
         let heads: Vec<CaseHead> = cases.iter().map(|case| case.head()).collect();
+        let index: Vec<&CaseHead> = heads.iter().collect();
         let selected: Vec<String> = Selection::everything()
-            .trials(&peers, &heads.iter().collect::<Vec<_>>())
+            .pairs(&peers)
+            .iter()
+            .flat_map(|pair| pair.trials(&index))
             .map(|(server, client, case)| name(server, client, case))
             .collect();
         assert_eq!(selected, planned);

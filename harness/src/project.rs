@@ -60,11 +60,14 @@ impl Project {
         let contract = Contract::load(&manifest.contract)?;
         let protos = suite::load_protos(&manifest.protos)?;
         check_services(&path, &manifest, &protos)?;
-        let peers = with_scripts(&manifest);
+        let pairs = match wanted {
+            Wanted::Selected(selection) => selection.pairs(&with_scripts(&manifest)),
+            _ => Vec::new(),
+        };
         let wants = |case: &CaseHead| match wanted {
             Wanted::Nothing => false,
             Wanted::Case(name) => case.name == name,
-            Wanted::Selected(selection) => selection.wants(&peers, case),
+            Wanted::Selected(_) => pairs.iter().any(|pair| pair.takes(case)),
             Wanted::Everything => true,
         };
         let features = manifest.features();
@@ -110,8 +113,8 @@ impl Project {
     /// whatever peers say of themselves.
     #[must_use]
     pub fn stale_entries(&self) -> Vec<Stale> {
-        let (peers, index) = (self.peers(), self.index());
-        self.known.hopeless(Selection::everything().trials(&peers, &index))
+        let (pairs, index) = (Selection::everything().pairs(&self.peers()), self.index());
+        self.known.hopeless(pairs.iter().flat_map(|pair| pair.trials(&index)))
     }
 }
 

@@ -46,8 +46,20 @@ pub struct Summary {
     pub notes: Vec<Note>,
     /// Entries of the user's known list that matched nothing.
     pub stale: Vec<Stale>,
-    /// How many trials were tried again alone.
-    pub tried_again: usize,
+    /// What ran again after all had run.
+    pub again: RanAgain,
+}
+
+/// What ran again because it may have failed without a fault of its own.
+#[derive(Debug, Default)]
+pub struct RanAgain {
+    /// How many trials failed by a clock while the machine lagged.
+    pub lagged: usize,
+    /// How many trials lost a connection that they shared.
+    pub lost: usize,
+    /// Those that are charged with a lost connection although they pass alone: it was lost, and
+    /// no other trial costs it either. Each by its case, its server and its client.
+    pub charged: Vec<(String, String, String)>,
 }
 
 /// Something that a peer did and that decides no trial.

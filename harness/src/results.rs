@@ -162,6 +162,13 @@ impl Results {
         self.cells[cell][trial] = Some(judged);
     }
 
+    /// A trial was tried again alone, and came to nothing of what stands.
+    pub fn set_not_alone(&mut self, cell: usize, trial: usize) {
+        if let Some(judged) = &mut self.cells[cell][trial] {
+            judged.judgement.is_answered_alone = true;
+        }
+    }
+
     /// One trial, without blame, which needs the whole matrix.
     #[must_use]
     pub fn record(&self, cell: usize, trial: usize) -> Option<Record<'_>> {

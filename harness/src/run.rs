@@ -27,7 +27,8 @@ use crate::{
     lag::Lag,
     manifest::{Limits, Peer, ServerStart},
     observe::{Observation, Outcome},
-    plan::Plan,
+    plan::{Cell, Plan},
+    role::Role,
 };
 
 pub use build::missing_programs;
@@ -59,9 +60,16 @@ pub enum Round {
     /// All of them.
     #[default]
     Whole,
-    /// These alone, by the positions of their cells and their own, each with nothing beside
-    /// it, in processes of their own. The peers are built already.
-    Again(BTreeSet<(usize, usize)>),
+    /// These, by the positions of their cells and their own, in fresh processes. The peers
+    /// are built already.
+    Again {
+        /// Which.
+        trials: BTreeSet<(usize, usize)>,
+        /// Whether each has nothing beside it, not even other cells.
+        is_alone: bool,
+        /// The how many-eth time this is; the logs of each are kept.
+        number: usize,
+    },
 }
 
 impl Round {
@@ -70,19 +78,19 @@ impl Round {
     pub fn has(&self, cell: usize, trial: usize) -> bool {
         match self {
             Self::Whole => true,
-            Self::Again(these) => these.contains(&(cell, trial)),
+            Self::Again { trials, .. } => trials.contains(&(cell, trial)),
         }
     }
 
     fn has_cell(&self, cell: usize) -> bool {
         match self {
             Self::Whole => true,
-            Self::Again(these) => these.range((cell, 0)..(cell + 1, 0)).next().is_some(),
+            Self::Again { trials, .. } => trials.range((cell, 0)..(cell + 1, 0)).next().is_some(),
         }
     }
 
     fn is_alone(&self) -> bool {
-        matches!(self, Self::Again(_))
+        matches!(self, Self::Again { is_alone: true, .. })
     }
 }
 
@@ -145,7 +153,7 @@ async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
     let round = context.settings.round.clone();
     let blocked = match round {
         Round::Whole => prepare_peers(&plan, &context).await,
-        Round::Again(_) => BTreeMap::new(),
+        Round::Again { .. } => BTreeMap::new(),
     };
     let mut addresses: HashMap<String, Arc<Mutex<()>>> = HashMap::new();
     let mut cells = JoinSet::new();
@@ -213,6 +221,10 @@ async fn prepare_peers(plan: &Plan, context: &Context) -> BTreeMap<String, Strin
 }
 
 /// The log of one process of a cell.
-fn log_path(logs: &Path, cell: &crate::plan::Cell, role: crate::role::Role) -> PathBuf {
-    logs.join(format!("{}+{}", cell.server.name, cell.client.name)).join(format!("{role}.log"))
+fn log_path(logs: &Path, cell: &Cell, role: Role, round: &Round) -> PathBuf {
+    let name = match round {
+        Round::Whole => format!("{role}.log"),
+        Round::Again { number, .. } => format!("{role}.again-{number}.log"),
+    };
+    logs.join(format!("{}+{}", cell.server.name, cell.client.name)).join(name)
 }

@@ -56,8 +56,10 @@ fn cases(project: &Project, selection: &Selection) -> String {
 
 /// The names of the selection's cases.
 fn names<'a>(project: &'a Project, selection: &Selection) -> BTreeSet<&'a str> {
-    let (peers, index) = (project.peers(), project.index());
-    selection.trials(&peers, &index).map(|(.., case)| case).collect()
+    let pairs = selection.pairs(&project.peers());
+    let index = project.index().into_iter();
+    let selected = index.filter(|case| pairs.iter().any(|pair| pair.takes(case)));
+    selected.map(|case| case.name.as_str()).collect()
 }
 
 fn peers(project: &Project) -> String {

@@ -1,9 +1,10 @@
 //! `crosswire run`: the whole pipeline.
 
+mod again;
 mod recorder;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     future::pending,
     io::{self, Read as _},
@@ -23,6 +24,7 @@ use tokio::{
     time::sleep,
 };
 
+use again::{Again, Counts, Place, Ran};
 use recorder::{Judge, Lists, Recorder};
 
 use super::{CommandError, report_folder, selected};
@@ -35,14 +37,13 @@ use crate::{
     finding::Finding,
     guard::Guard,
     input::BadInput,
-    judge::{Judgement, Strictness, Verdict},
+    judge::{Strictness, Verdict},
     known::{Met, Party},
     lag::Lag,
-    observe::Observation,
     output::{self, say},
     plan::{Cell, Plan},
     project::Project,
-    report::{Console, JsonLines, Note, Progress, Rerun, Summary, Traces, junit, writer},
+    report::{Console, JsonLines, Note, Progress, RanAgain, Rerun, Summary, Traces, junit, writer},
     results::{Judged, Results},
     role::Role,
     run::{self, Round, Settings, missing_programs},
@@ -52,9 +53,6 @@ use crate::{
 /// How long what was observed may still be judged once a run that was stopped has ended. What
 /// is not judged by then counts as not run.
 const BACKLOG_LIMIT: Duration = Duration::from_secs(1);
-
-/// How often a trial is tried again, alone, whose failure may be the machine's.
-const MOST_AGAIN: usize = 3;
 
 pub(super) fn run(
     manifest: Option<&Path>,
@@ -118,13 +116,10 @@ pub(super) fn run(
         runtime.block_on(follow(Arc::clone(&plan), judge, session, settings, limit, &guard))
     };
     let (mut session, mut stopped) = run_round(session, Round::Whole)?;
-    for _ in 0..MOST_AGAIN {
-        if session.doubtful.is_empty() || stopped.is_some() {
-            break;
-        }
-        let again = session.doubtful.clone();
-        session.tried_again.extend(&again);
-        (session, stopped) = run_round(session, Round::Again(again))?;
+    while stopped.is_none()
+        && let Some(again) = session.again.next()
+    {
+        (session, stopped) = run_round(session, again)?;
     }
     let left = runtime.block_on(guard.kill_orphans(None));
     if left > 0 {
@@ -191,6 +186,20 @@ async fn follow(
     Ok((recorder.into_session()?, why_stopped))
 }
 
+/// What ran again, by names.
+fn ran_again(ran: &Ran, plan: &Plan) -> RanAgain {
+    let named = |&(cell, trial): &Place| {
+        let cell = &plan.cells[cell];
+        let case = cell.trials[trial].case.name.clone();
+        (case, cell.server.name.clone(), cell.client.name.clone())
+    };
+    RanAgain {
+        lagged: ran.lagged.len(),
+        lost: ran.lost.len(),
+        charged: ran.charged.iter().map(named).collect(),
+    }
+}
+
 /// Says every program that is missing, for `--require-all`.
 fn requirements_are_met(plan: &Plan) -> bool {
     let mut seen = BTreeMap::new();
@@ -246,10 +255,8 @@ struct Session {
     met: Met,
     lines: JsonLines,
     progress: Progress,
-    /// The trials whose failure may be the machine's.
-    doubtful: BTreeSet<(usize, usize)>,
-    /// Those that were tried again for it.
-    tried_again: BTreeSet<(usize, usize)>,
+    /// What may have failed without a fault of its own.
+    again: Again,
     hellos: BTreeMap<String, Hello>,
     blocked: BTreeMap<String, String>,
     notes: Vec<Note>,
@@ -280,8 +287,7 @@ impl Session {
             results: Results::new(Arc::clone(&plan)),
             lines,
             progress: Progress::new(&plan),
-            doubtful: BTreeSet::new(),
-            tried_again: BTreeSet::new(),
+            again: Again::default(),
             hellos: BTreeMap::new(),
             blocked: BTreeMap::new(),
             notes: Vec::new(),
@@ -296,12 +302,13 @@ impl Session {
         match event {
             Event::TrialObserved { cell, trial, observation } => {
                 let Some(judged) = judged else { return Ok(()) };
-                let is_again = self.tried_again.contains(&(*cell, *trial));
-                // What could not be tried again is as it was.
-                if is_again && judged.judgement.verdict == Verdict::Blocked {
+                let counts = self.again.judged((*cell, *trial), observation, &judged.judgement);
+                if counts != Counts::Yes {
+                    if counts == Counts::NotAlone {
+                        self.results.set_not_alone(*cell, *trial);
+                    }
                     return Ok(());
                 }
-                self.doubt(*cell, *trial, observation, &judged.judgement);
                 let planned = &self.plan.cells[*cell];
                 let identity = |role| self.results.identity(*cell, role);
                 let server = Party { peer: &planned.server.name, identity: identity(Role::Server) };
@@ -341,24 +348,6 @@ impl Session {
         }
         self.progress.event(event, &self.plan, &self.results);
         Ok(())
-    }
-
-    /// Whether a failure is to be tried again alone: a clock decided it while the machine
-    /// lagged.
-    fn doubt(
-        &mut self,
-        cell: usize,
-        trial: usize,
-        observation: &Observation,
-        judgement: &Judgement,
-    ) {
-        let is_doubtful =
-            judgement.verdict.is_unexpected() && observation.was_lagging && judgement.is_by_clock();
-        if is_doubtful {
-            self.doubtful.insert((cell, trial));
-        } else {
-            self.doubtful.remove(&(cell, trial));
-        }
     }
 
     fn draw(&mut self) -> Result<(), CommandError> {
@@ -408,7 +397,7 @@ impl Session {
             notes,
             stale,
             identities,
-            tried_again: self.tried_again.len(),
+            again: ran_again(self.again.ran(), &plan),
         };
         let records = results.records();
         let console = Console {

@@ -12,7 +12,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::{Summary, words};
+use super::{RanAgain, Summary, words};
 use crate::{
     contract::Contract,
     finding::{Effect, Finding, Side},
@@ -193,12 +193,7 @@ fn remarks(records: &[Record<'_>], summary: &Summary) -> Vec<String> {
             "{ODD}not read{ODD:#}: {calls}: not all that passed was read, so no rule of the wire was applied"
         ));
     }
-    if summary.tried_again > 0 {
-        let trials = count(summary.tried_again, "trial");
-        remarks.push(format!(
-            "{ODD}again{ODD:#}: {trials} failed while the machine had too much to do, and ran again alone, which counts"
-        ));
-    }
+    remarks.extend(ran_again(&summary.again));
     for (verdict, style) in [(Verdict::Unsupported, ODD), (Verdict::Blocked, BAD)] {
         let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
         for record in of(verdict) {
@@ -246,6 +241,30 @@ fn known_failures(records: &[&Record<'_>]) -> Vec<String> {
         format!("{ODD}known{ODD:#}: {name} with {place}: {known}")
     };
     groups.iter().map(say).collect()
+}
+
+/// What ran again, and what counts.
+fn ran_again(again: &RanAgain) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut add = |line: String| lines.push(format!("{ODD}again{ODD:#}: {line}"));
+    if again.lost > 0 {
+        add(format!(
+            "{} had lost a connection that trials share, and ran again on a fresh one, which counts",
+            count(again.lost, "trial")
+        ));
+    }
+    for (case, server, client) in &again.charged {
+        add(format!(
+            "{case} (server {server}, client {client}) is charged with such a connection, although it passes alone: it was the last to send, and nothing else costs the connection again"
+        ));
+    }
+    if again.lagged > 0 {
+        add(format!(
+            "{} failed while the machine had too much to do, and ran again alone, which counts",
+            count(again.lagged, "trial")
+        ));
+    }
+    lines
 }
 
 /// Trials that pass although the list of public libraries says that they fail: it may be

@@ -64,7 +64,7 @@ fn run() -> (Arc<Plan>, Results, Summary) {
         times: Times { start: second, calls: 2 * second, stop: second },
         hellos: BTreeMap::new(),
         identities: BTreeMap::new(),
-        tried_again: 0,
+        again: RanAgain::default(),
         stale: Vec::new(),
         blocked: BTreeMap::from([("gone".to_owned(), "gone not found on PATH; get it".to_owned())]),
         notes: vec![note],

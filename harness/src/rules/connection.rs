@@ -5,16 +5,16 @@ use std::time::Duration;
 use crosswire_http2::frame::{PREFACE, kind, kind_name};
 use serde_json::{Value, json};
 
-use super::{Breach, Exchange, micros, response::status_of};
+use super::{Breach, Exchange, micros};
 use crate::{
     role::Role,
-    wire::transcript::{Alpn, Asked, Debt, Opening, What, other},
+    wire::transcript::{Alpn, Asked, Debt, Opening, Read, What, other},
 };
 
-/// An answer is overdue when its debtor has read the question for certain, so much time
-/// has passed since, and it has sent so many frames meanwhile: it is alive, writes, and does
-/// not answer. Time alone proves nothing on a machine that is busy, and frames alone may
-/// have been on their way, or waited in front of the answer.
+/// An answer is overdue when its debtor has shown that it has read the question, and since
+/// then so much time has passed and it has sent so many frames: it is alive, writes, and does
+/// not answer. Time alone proves nothing on a machine that is busy; frames alone, and all that
+/// passed before, may have waited in front of the answer.
 const OVERDUE_AFTER: Duration = Duration::from_secs(1);
 const OVERDUE_FRAMES: u64 = 8;
 
@@ -59,33 +59,23 @@ pub(super) fn pings_are_answered(exchange: &Exchange<'_>) -> Vec<Breach> {
 fn overdue<'a>(
     exchange: &Exchange<'a>,
     is_it: impl Fn(Asked) -> bool,
-) -> impl Iterator<Item = &'a Debt> {
+) -> impl Iterator<Item = (&'a Debt, Read)> {
     let facts = &exchange.transcript.connection;
-    facts.debts.iter().filter(move |debt| {
+    let questions = facts.debts.iter().filter(move |debt| {
         // Frames that the tap held back were sent before the question was read.
-        is_it(debt.asked)
-            && !facts.slowed.of(debt.debtor)
-            && (debt.has_read || has_reported(exchange, debt))
-            && debt.frames_since >= OVERDUE_FRAMES
-            && debt.last_frame.saturating_sub(debt.since) >= OVERDUE_AFTER
-    })
+        is_it(debt.asked) && !facts.slowed.of(debt.debtor)
+    });
+    let read = questions.filter_map(|debt| Some((debt, debt.read?)));
+    read.filter(|(_, read)| read.frames_since >= OVERDUE_FRAMES && passed(read) >= OVERDUE_AFTER)
 }
 
-/// Whether a client has reported a call whose end came behind the question: it reads in the
-/// order in which things come.
-fn has_reported(exchange: &Exchange<'_>, debt: &Debt) -> bool {
-    let Some(trailers) = exchange.trailers().filter(|_| debt.debtor == Role::Client) else {
-        return false;
-    };
-    let status = trailers.value("grpc-status").and_then(status_of);
-    let reported = exchange.answer.map(|answer| answer.code.0);
-    status.is_some() && status == reported && trailers.event.offset > debt.offset
+fn passed(read: &Read) -> Duration {
+    read.last_frame.saturating_sub(read.shown)
 }
 
-fn owed(debt: &Debt, clause: &'static str) -> Breach {
-    let Debt { debtor, offset, frames_since, .. } = *debt;
-    let waited = debt.last_frame.saturating_sub(debt.since);
-    let got = json!({ "frames": frames_since, "within_us": micros(waited) });
+fn owed((debt, read): (&Debt, Read), clause: &'static str) -> Breach {
+    let Debt { debtor, offset, .. } = *debt;
+    let got = json!({ "frames": read.frames_since, "within_us": micros(passed(&read)) });
     let asked = Breach::at(debtor, offset, debt.quote.clone(), clause).but_got(got);
     Breach { bytes_of: other(debtor), is_lack: true, ..asked }
 }

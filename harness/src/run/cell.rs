@@ -1,6 +1,7 @@
 //! One cell from its start to its stop, whatever its peers do meanwhile.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
@@ -8,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Context, Round,
+    Context, Round, Settings,
     core::TrialId,
     log_path,
     pump::{Caught, Interruption, Observed, Pump},
@@ -55,14 +56,21 @@ pub(super) async fn run(cell: &Cell, index: usize, context: Context) {
     run.context.send(Event::CellFinished { cell: index, times: run.times });
 }
 
-/// The trials that share processes, in the plan's order: each way of serving needs
-/// its own.
+/// The trials that share processes: each way of serving needs its own. Those that wait
+/// longest begin first, and the others run beside them; what must run alone comes last, when
+/// nobody has to wait for it. Apart from that, they keep the plan's order.
 fn queues(cell: &Cell, position: usize, round: &Round) -> BTreeMap<Serving, VecDeque<TrialId>> {
     let mut queues: BTreeMap<Serving, VecDeque<TrialId>> = BTreeMap::new();
     for (index, trial) in cell.trials.iter().enumerate() {
         if trial.unsupported.is_none() && round.has(position, index) {
             queues.entry(trial.case.serving()).or_default().push_back(TrialId(index));
         }
+    }
+    for queue in queues.values_mut() {
+        queue.make_contiguous().sort_by_key(|trial| {
+            let case = &cell.trials[trial.0].case;
+            (case.is_alone, Reverse(case.least_wait()))
+        });
     }
     queues
 }
@@ -243,7 +251,8 @@ impl<'a> CellRun<'a> {
             return Ok(logs.clone());
         }
         let create = |role| {
-            let path = log_path(&self.context.settings.logs, self.cell, role);
+            let Settings { logs, round, .. } = &*self.context.settings;
+            let path = log_path(logs, self.cell, role, round);
             Log::create(&path).map_err(|error| Ending::GivenUp {
                 why: format!("the log {} cannot be written: {error}", path.display()),
             })

@@ -183,11 +183,11 @@ impl<'a> Pump<'a> {
             match self.flights.next(queue, most_trials) {
                 Next::Wait => return,
                 Next::Skip(trial, outcome) => {
-                    queue.pop_front();
+                    queue.retain(|waiting| *waiting != trial);
                     observe((trial, Observation::of(outcome)));
                 }
                 Next::Start(trial) => {
-                    queue.pop_front();
+                    queue.retain(|waiting| *waiting != trial);
                     self.start(trial, observe).await;
                 }
             }

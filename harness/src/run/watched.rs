@@ -11,7 +11,7 @@ use super::{
 use crate::{
     certificates::Certificates,
     driver::{ClientTls, Server},
-    observe::Wire,
+    observe::{Lost, Wire},
     role::Role,
     script::ScriptedServer,
     suite::{Case, TIME_AFTER_DEADLINE},
@@ -146,6 +146,9 @@ impl Watched {
                 wire.ended = seen.ended;
                 wire.has_struck |= seen.has_struck;
             }
+        }
+        if !self.is_own {
+            wire.lost = Lost::of(self.tap.address().port(), &wire.calls);
         }
         if self.is_own {
             wire.asides = self.tap.asides().await;

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Value, json};
 
-use super::{expect::Expect, json::message_value};
+use super::{Code, expect::Expect, json::message_value};
 use crate::{
     feature::{ClientFeature, ServerFeature},
     input::duration,
@@ -130,6 +130,16 @@ impl Call {
     pub fn new(method: Method, request: Vec<u8>, timeout: Duration, expect: Expect) -> Self {
         let (raw, pause, options) = (false, Duration::ZERO, CallOptions::default());
         Self { method, request, raw, timeout, pause, options, expect }
+    }
+
+    /// How long it waits at least: until a deadline that must pass, or between the messages
+    /// that it reads slowly.
+    pub(super) fn least_wait(&self) -> Duration {
+        let must_pass = self.expect.codes == [Code::DEADLINE_EXCEEDED];
+        let deadline = if must_pass { self.timeout } else { Duration::ZERO };
+        let messages = u32::try_from(self.expect.message_count.unwrap_or(1)).unwrap_or(u32::MAX);
+        let reading = self.options.read_delay.unwrap_or_default().saturating_mul(messages);
+        self.pause + deadline.max(reading.min(self.timeout))
     }
 
     /// The features that the client must have announced for this call.

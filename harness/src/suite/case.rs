@@ -169,6 +169,19 @@ impl Case {
         beside.map_or(longest, |beside| longest.max(beside.limit) + beside.limit)
     }
 
+    /// How long it waits at least by its own words, whatever its peers do: for deadlines
+    /// that must pass, in pauses, and after the last answer.
+    #[must_use]
+    pub fn least_wait(&self) -> Duration {
+        let each = self.calls.iter().map(Call::least_wait);
+        let of_calls = match self.is_sequential {
+            true => each.sum(),
+            false => each.max().unwrap_or_default(),
+        };
+        let of_script = self.script.as_ref().map(|script| script.pauses()).unwrap_or_default();
+        of_calls.max(of_script) + self.linger
+    }
+
     /// How the server must be started for it.
     #[must_use]
     pub fn serving(&self) -> Serving {

@@ -57,6 +57,17 @@ const fn is_true(value: &bool) -> bool {
     *value
 }
 
+impl Script {
+    /// How long it pauses in all.
+    pub(super) fn pauses(&self) -> Duration {
+        let pause = |step: &Step| match step {
+            Step::Pause(pause) => *pause,
+            _ => Duration::ZERO,
+        };
+        self.steps.iter().map(pause).sum()
+    }
+}
+
 #[cfg(test)]
 impl Script {
     /// One that only greets.

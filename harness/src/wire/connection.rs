@@ -370,7 +370,7 @@ impl Connection {
             return self.record_late(stream, kind, event);
         };
         if from == Role::Server {
-            self.control.answered(from, state.opened_at);
+            self.control.answered(from, state.opened_at, event.at);
         }
         state.transcript.is_whole &= !fields.is_cut;
         let what = What::Headers { fields, ends_stream };

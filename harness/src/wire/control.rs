@@ -1,6 +1,8 @@
 //! What two sides agree on for a whole connection: SETTINGS, PING, GOAWAY and
 //! the connection's windows.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use crosswire_http2::{
     frame::{Frame, FrameError, GoAway, flag},
@@ -9,7 +11,7 @@ use crosswire_http2::{
 
 use super::{
     announced::Announced,
-    transcript::{Asked, Debt, Event, Pair, What, other},
+    transcript::{Asked, Debt, Event, Pair, Read, What, other},
     unreadable::Unreadable,
 };
 use crate::role::Role;
@@ -69,8 +71,10 @@ impl Control {
     pub(super) fn frame_passed(&mut self, event: &Event) {
         *self.frames.of_mut(event.from) += 1;
         for debt in self.debts.iter_mut().filter(|debt| debt.debtor == event.from) {
-            debt.frames_since += 1;
-            debt.last_frame = event.at;
+            if let Some(read) = &mut debt.read {
+                read.frames_since += 1;
+                read.last_frame = event.at;
+            }
         }
     }
 
@@ -81,11 +85,14 @@ impl Control {
     }
 
     /// A side has answered what the other sent at this place.
-    pub(super) fn answered(&mut self, by: Role, offset: u64) {
+    pub(super) fn answered(&mut self, by: Role, offset: u64, at: Duration) {
         let has_read = self.has_read.of_mut(by);
         *has_read = offset.max(*has_read);
-        let earlier = self.debts.iter_mut().filter(|debt| debt.debtor == by);
-        earlier.for_each(|debt| debt.has_read |= debt.offset < offset);
+        let earlier =
+            self.debts.iter_mut().filter(|debt| debt.debtor == by && debt.offset < offset);
+        earlier.for_each(|debt| {
+            debt.read.get_or_insert(Read { shown: at, frames_since: 0, last_frame: at });
+        });
     }
 
     /// Whether a side has read what the other sent at this place for certain.
@@ -96,7 +103,7 @@ impl Control {
     pub(super) fn settings(&mut self, frame: &Frame, bare: Event) -> Result<Event, Unreadable> {
         if frame.has(flag::ACK) {
             let is_due = self.announced.of_mut(other(bare.from)).acknowledge();
-            self.settle(bare.from, Asked::Settings);
+            self.settle(&bare, Asked::Settings);
             return Ok(Event { what: What::SettingsAck { is_due }, ..bare });
         }
         let settings: Vec<(u16, u32)> = entries(&frame.payload)?.collect();
@@ -108,7 +115,7 @@ impl Control {
     pub(super) fn ping(&mut self, frame: &Frame, bare: Event) -> Result<Event, FrameError> {
         let data = frame.fixed()?;
         let what = if frame.has(flag::ACK) {
-            What::Pong { data, is_due: self.settle(bare.from, Asked::Ping(data)) }
+            What::Pong { data, is_due: self.settle(&bare, Asked::Ping(data)) }
         } else {
             self.owe(&bare, Asked::Ping(data));
             What::Ping(data)
@@ -139,18 +146,16 @@ impl Control {
         self.debts.push(Debt {
             debtor: other(question.from),
             asked,
-            since: question.at,
             offset: question.offset,
             quote: question.quote.clone(),
-            frames_since: 0,
-            last_frame: question.at,
-            has_read: false,
+            read: None,
         });
     }
 
     /// Settles a side's oldest debt of this kind; false if there is none. What answers a
     /// question that was not kept cannot be known from what answers none.
-    fn settle(&mut self, debtor: Role, asked: Asked) -> bool {
+    fn settle(&mut self, answer: &Event, asked: Asked) -> bool {
+        let (debtor, at) = (answer.from, answer.at);
         let is_it = |debt: &Debt| debt.debtor == debtor && debt.asked == asked;
         let Some(position) = self.debts.iter().position(is_it) else {
             let forgotten = self.forgotten.of_mut(debtor);
@@ -159,7 +164,7 @@ impl Control {
             return is_due;
         };
         let question = self.debts.remove(position);
-        self.answered(debtor, question.offset);
+        self.answered(debtor, question.offset, at);
         true
     }
 }

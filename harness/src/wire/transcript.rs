@@ -249,19 +249,23 @@ pub struct Debt {
     pub debtor: Role,
     /// What it must answer.
     pub asked: Asked,
-    /// When it was asked, counted from the tap's start.
-    pub since: Duration,
     /// Where the question stands in the other side's direction.
     pub offset: u64,
     /// The question.
     pub quote: Bytes,
-    /// How many frames the debtor has sent since.
+    /// That the debtor has read it, once it has shown so.
+    pub read: Option<Read>,
+}
+
+/// That a side has read what the other sent: it has answered something that came later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Read {
+    /// When it did, counted from the tap's start.
+    pub shown: Duration,
+    /// How many frames it has sent since.
     pub frames_since: u64,
     /// When it sent the last of them.
     pub last_frame: Duration,
-    /// Whether it has answered something that was sent after the question, and so has
-    /// read it.
-    pub has_read: bool,
 }
 
 /// What must be answered.

@@ -154,6 +154,7 @@ impl Channel {
     ) -> io::Result<Answer> {
         let limit = Duration::from_millis(call.timeout_ms);
         let until = (!call.has_no_end).then(|| Instant::now() + limit);
+        self.connection.go_on_silently()?;
         self.connection.send(&call.frames(stream, fields))?;
         match self.answer(stream, call, until) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

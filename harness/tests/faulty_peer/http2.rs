@@ -12,13 +12,19 @@ use crosswire_http2::{
     frame::{Frame, FrameReader, PREFACE, flag, kind},
     hpack::{Field, HeaderDecoder},
     settings::MAX_CONCURRENT_STREAMS,
-    write::{ping, settings, settings_ack},
+    write::{ping, settings, settings_ack, window_update},
 };
 
 use crate::{
     tls::{ClientTls, ServerTls, Stream},
     wire::{Frames, Wire},
 };
+
+/// Longer than whoever is asked may leave it unanswered, while it sends other frames.
+const OVERDUE: Duration = Duration::from_millis(1100);
+
+/// More than that many frames.
+const FRAMES: usize = 10;
 
 /// A connection, and what of its other side was not read yet.
 pub(crate) struct Connection {
@@ -67,14 +73,28 @@ impl Connection {
         Self { stream, socket, reader, decoder, wrong, is_ending: false }
     }
 
-    /// SETTINGS, and a PING to be answered.
+    /// SETTINGS, a PING and SETTINGS again: who answers one has read what came before it.
     fn greeting(&self, list: &[(u16, u32)]) -> Vec<u8> {
-        let settings = settings(list);
+        let first = settings(list);
         let ping = ping(0, b"greeting");
         match self.wrong {
-            Some(Frames::BeginWithPing) => [&ping[..], &settings].concat(),
-            _ => [&settings[..], &ping].concat(),
+            Some(Frames::BeginWithPing) => [&ping[..], &first].concat(),
+            _ => [&first[..], &ping, &settings(&[])].concat(),
         }
+    }
+
+    /// One that leaves something unanswered goes on for long enough to be blamed for it:
+    /// it reads and writes, while no call is on its way.
+    pub(crate) fn go_on_silently(&mut self) -> io::Result<()> {
+        let never = [Some(Frames::NeverAcknowledgeSettings), Some(Frames::NeverAnswerPing)];
+        if !never.contains(&self.wrong) {
+            return Ok(());
+        }
+        match self.next(Some(Instant::now() + OVERDUE)) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+        self.send(&window_update(0, 1).repeat(FRAMES))
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -249,6 +249,7 @@ impl Service {
             }
             _ => {}
         }
+        connection.go_on_silently()?;
         connection.send(&response(stream, request, &self.wire))?;
         if self.wire.has(Frames::DataAfterReset) {
             for _ in 0..ENDLESS_MESSAGES {

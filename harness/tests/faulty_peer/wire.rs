@@ -1,18 +1,12 @@
 //! What a side can do wrong on the wire, beside a partner that does all as it should.
 
-use std::{str::FromStr, thread, time::Duration};
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use crosswire_http2::{
     frame::flag,
-    write::{data, frame, ping, settings_ack, window_update},
+    write::{data, frame, ping, settings_ack},
 };
-
-/// Longer than whoever is asked may leave it unanswered, while it sends other frames.
-const OVERDUE: Duration = Duration::from_millis(1100);
-
-/// More than that many frames.
-const FRAMES: usize = 10;
 
 /// One more than anybody takes who does not say otherwise (RFC 9113, section 6.5.2).
 const TOO_LONG: usize = 16_384 + 1;
@@ -102,10 +96,6 @@ impl Wire {
     /// The frames that go wrong between HEADERS and DATA.
     pub(crate) fn disturbance(&self, stream: u32) -> Vec<u8> {
         match self.frames {
-            Some(Frames::NeverAcknowledgeSettings | Frames::NeverAnswerPing) => {
-                thread::sleep(OVERDUE);
-                window_update(0, 1).repeat(FRAMES)
-            }
             Some(Frames::AcknowledgeUnasked) => settings_ack(),
             Some(Frames::AnswerPingUnasked) => ping(flag::ACK, b"unasked!"),
             Some(Frames::OverrunTheWindow) => {

@@ -143,23 +143,39 @@ impl<'a> Flights<'a> {
         self.given.get(&id).copied()
     }
 
-    /// What may become of the first in the queue, with so many trials at once.
+    /// What may be started of the queue, with so many trials at once: the first that can be.
+    /// What must run alone keeps back what comes after it, or it would never find its time.
     pub(in crate::run) fn next(&self, queue: &VecDeque<TrialId>, most_trials: usize) -> Next {
-        let Some(&trial) = queue.front() else { return Next::Wait };
-        let case = self.case(trial);
-        if let Some(why) = self.missing_feature(case) {
-            return Next::Skip(trial, Outcome::FeatureMissing { why });
+        if !self.has_room(most_trials) {
+            return Next::Wait;
         }
+        for &trial in queue {
+            let case = self.case(trial);
+            if let Some(why) = self.missing_feature(case) {
+                return Next::Skip(trial, Outcome::FeatureMissing { why });
+            }
+            if self.has_room_for(case) {
+                return Next::Start(trial);
+            }
+            if case.is_alone {
+                break;
+            }
+        }
+        Next::Wait
+    }
+
+    /// Whether any trial may be started.
+    fn has_room(&self, most_trials: usize) -> bool {
         let runs_alone = || self.in_flight.iter().any(|flight| self.case(flight.trial).is_alone);
+        self.in_flight.len() < most_trials && self.ending.len() < MOST_ENDING && !runs_alone()
+    }
+
+    fn has_room_for(&self, case: &Case) -> bool {
         let free = self.taking.most_calls.saturating_sub(self.calls_in_flight());
         let is_scripted = case.scripted() == Some(Role::Server);
-        let must_wait = self.in_flight.len() >= most_trials
-            || self.ending.len() >= MOST_ENDING
-            || case.calls.len() > free
-            || (case.is_alone && !self.is_idle())
-            || (is_scripted && self.in_flight.len() >= MOST_SCRIPTED)
-            || runs_alone();
-        if must_wait { Next::Wait } else { Next::Start(trial) }
+        case.calls.len() <= free
+            && (!case.is_alone || self.is_idle())
+            && (!is_scripted || self.in_flight.len() < MOST_SCRIPTED)
     }
 
     /// A trial begins now: its first call is made, or all of them if they need not wait for

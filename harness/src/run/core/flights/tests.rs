@@ -73,6 +73,15 @@ fn what_may_start_next() {
         ("another beside one alone", vec![alone(), plain()], 8, 9, 1, Next::Wait),
         ("alone", vec![alone()], 8, 9, 0, Next::Start(TrialId(0))),
         (
+            "one that fits, behind one that does not",
+            vec![plain(), many(2), plain()],
+            2,
+            9,
+            1,
+            Next::Start(TrialId(2)),
+        ),
+        ("one behind one that must be alone", vec![plain(), alone(), plain()], 8, 9, 1, Next::Wait),
+        (
             "more calls than the client takes",
             vec![many(3)],
             2,
@@ -90,7 +99,8 @@ fn what_may_start_next() {
         for trial in 0..started {
             flights.start(TrialId(trial), Instant::now());
         }
-        assert_eq!(flights.next(&queue(&[started]), most_trials), expected, "{name}");
+        let waiting: Vec<usize> = (started..trials.len()).collect();
+        assert_eq!(flights.next(&queue(&waiting), most_trials), expected, "{name}");
     }
     assert_eq!(flights(&[], 1).next(&queue(&[]), 1), Next::Wait);
 }

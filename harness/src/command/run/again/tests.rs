@@ -1,0 +1,168 @@
+//! What runs again, as tables of what each round brings.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    finding::Finding,
+    observe::{Outcome, Wire},
+};
+
+/// What a trial came to in a round.
+#[derive(Debug, Clone, Copy)]
+enum Came {
+    Pass,
+    /// It failed on a connection of this number, having sent its last at this second.
+    Lost(u64, u64),
+    /// Likewise, and breaks a rule.
+    Broke(u64, u64),
+    /// It waited for a connection that never came.
+    Waited,
+    /// It failed, and no connection with it.
+    Failed,
+    /// It was late while the machine lagged.
+    Lagged,
+    Blocked,
+}
+use Came::{Blocked, Broke, Failed, Lagged, Lost as LostOn, Pass, Waited};
+
+fn judged(again: &mut Again, trial: usize, came: Came) -> Counts {
+    let kind = match came {
+        Pass => None,
+        Blocked => Some(Kind::Blocked),
+        Broke(..) => Some(Kind::Rule),
+        Lagged => Some(Kind::Hang),
+        LostOn(..) | Waited | Failed => Some(Kind::Status),
+    };
+    let findings = kind.map(|kind| Finding::new(kind, Value::Null, Value::Null));
+    let judgement = Judgement::of(findings.into_iter().collect());
+    let lost = match came {
+        LostOn(number, sent) | Broke(number, sent) => Some((Some(number), sent)),
+        Waited => Some((None, 0)),
+        Pass | Failed | Lagged | Blocked => None,
+    };
+    let lost = lost.map(|(connection, sent)| Lost {
+        tap: 7,
+        connection,
+        last_sent: Duration::from_secs(sent),
+    });
+    let observation = Observation {
+        wire: Some(Wire { lost, ..Wire::default() }),
+        was_lagging: matches!(came, Lagged),
+        ..Observation::of(Outcome::Answered(Vec::new()))
+    };
+    again.judged((0, trial), &observation, &judgement)
+}
+
+/// Plays rounds: in each, what the trials that it names must come to, which are all that run.
+fn check(name: &str, rounds: &[(bool, &[(usize, Came)])], charged: &[usize]) {
+    let mut again = Again::default();
+    for (number, (is_alone, trials)) in rounds.iter().enumerate() {
+        let expected = BTreeSet::from_iter(trials.iter().map(|(trial, _)| (0, *trial)));
+        if number > 0 {
+            let next = again.next();
+            let round = Round::Again { trials: expected, is_alone: *is_alone, number };
+            assert_eq!(next, Some(round), "{name}, round {number}");
+        }
+        for (trial, came) in *trials {
+            judged(&mut again, *trial, *came);
+        }
+    }
+    assert_eq!(again.next(), None, "{name}");
+    let expected = BTreeSet::from_iter(charged.iter().map(|trial| (0, *trial)));
+    assert_eq!(again.ran().charged, expected, "{name}");
+}
+
+#[test]
+fn a_lost_connection_costs_one_trial() {
+    let all = [(1, LostOn(0, 1)), (2, LostOn(0, 3)), (3, LostOn(0, 2)), (4, Pass)];
+    let (rest, last) = ([(1, Pass), (3, Pass)], 2);
+    check(
+        "it costs the connection alone, too",
+        &[(false, &all), (false, &rest), (true, &[(last, LostOn(0, 1))])],
+        &[],
+    );
+    check(
+        "nobody does any more",
+        &[(false, &all), (false, &rest), (true, &[(last, Pass)])],
+        &[last],
+    );
+    let once_more = [(1, LostOn(0, 5)), (3, LostOn(0, 4))];
+    check(
+        "it was another",
+        &[
+            (false, &all),
+            (false, &once_more),
+            (true, &[(last, Pass)]),
+            (false, &[(3, Pass)]),
+            (true, &[(1, LostOn(0, 1))]),
+        ],
+        &[],
+    );
+    check("all that there was", &[(false, &[(1, LostOn(0, 1))]), (true, &[(1, Pass)])], &[1]);
+    check(
+        "two connections",
+        &[
+            (false, &[(1, LostOn(0, 1)), (2, LostOn(0, 2)), (3, LostOn(1, 1)), (4, LostOn(1, 2))]),
+            (false, &[(1, Pass), (3, Pass)]),
+            (true, &[(2, Pass), (4, LostOn(0, 1))]),
+        ],
+        &[2],
+    );
+    check(
+        "a broken rule is explanation enough",
+        &[
+            (false, &[(1, Broke(0, 1)), (2, LostOn(0, 2)), (3, Waited)]),
+            (false, &[(2, Pass), (3, Pass)]),
+        ],
+        &[],
+    );
+    check("nothing was lost", &[(false, &[(1, Waited), (2, Failed)])], &[]);
+}
+
+/// A server that ends every connection is not tried for ever.
+#[test]
+fn there_is_an_end_of_trying() {
+    let both = [(1, LostOn(0, 1)), (2, LostOn(0, 2)), (3, LostOn(0, 3)), (4, LostOn(0, 4))];
+    check(
+        "always",
+        &[
+            (false, &both),
+            (false, &both[..3]),
+            (true, &both[3..]),
+            (false, &both[..2]),
+            (true, &both[2..3]),
+            (false, &both[..1]),
+            (true, &both[1..2]),
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn what_the_machine_failed_runs_again_alone() {
+    check(
+        "thrice at most",
+        &[
+            (false, &[(1, Lagged)]),
+            (true, &[(1, Lagged)]),
+            (true, &[(1, Lagged)]),
+            (true, &[(1, Lagged)]),
+        ],
+        &[],
+    );
+    check("until it is judged", &[(false, &[(1, Lagged)]), (true, &[(1, Failed)])], &[]);
+    check("or cannot be", &[(false, &[(1, Lagged)]), (true, &[(1, Pass)])], &[]);
+}
+
+#[test]
+fn what_cannot_be_tried_again_is_as_it_was() {
+    let mut again = Again::default();
+    assert_eq!(judged(&mut again, 1, LostOn(0, 1)), Counts::Yes);
+    again.next().unwrap();
+    assert_eq!(judged(&mut again, 1, Blocked), Counts::No);
+    assert_eq!(judged(&mut again, 1, Pass), Counts::NotAlone);
+    assert_eq!(judged(&mut again, 1, Failed), Counts::Yes);
+}
