@@ -23,7 +23,7 @@ pub struct CommandLine {
 const EXIT_CODES: &str = "\
 Exit codes:
   0   every trial as it should be
-  1   an unexpected fail, hang or crash, or a known failure that passed
+  1   an unexpected fail, hang or crash, a flaky trial, or a known failure that passed
   2   bad usage, manifest, suite, known list or filter, or another run writes its reports
       to the same folder; nothing was started
   3   the known list has an entry that matches nothing
@@ -73,6 +73,11 @@ pub struct RunArgs {
     /// How many cells run at once [default: the number of cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+    /// Run every trial N times; one that does not come to the same each time is `flaky`, and
+    /// fails the run
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub repeat: u16,
     /// The folder of the reports [default: target/crosswire beside the manifest]
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,

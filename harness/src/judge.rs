@@ -8,7 +8,7 @@ mod script;
 mod wire;
 mod witness;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -49,15 +49,18 @@ pub enum Verdict {
     Hung,
     /// A process died with the call in flight.
     Crashed,
+    /// It did not come to the same whenever it was run.
+    Flaky,
 }
 
 impl Verdict {
     /// Every verdict, in the order of summaries.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Pass,
         Self::Fail,
         Self::Hung,
         Self::Crashed,
+        Self::Flaky,
         Self::Fixed,
         Self::Known,
         Self::Unsupported,
@@ -76,13 +79,14 @@ impl Verdict {
             Self::Blocked => "blocked",
             Self::Hung => "hung",
             Self::Crashed => "crashed",
+            Self::Flaky => "flaky",
         }
     }
 
     /// Whether it makes the run fail.
     #[must_use]
     pub const fn is_unexpected(self) -> bool {
-        matches!(self, Self::Fail | Self::Fixed | Self::Hung | Self::Crashed)
+        matches!(self, Self::Fail | Self::Fixed | Self::Hung | Self::Crashed | Self::Flaky)
     }
 }
 
@@ -112,6 +116,9 @@ pub struct Judgement {
     pub read_calls: usize,
     /// How many they were not applied to, because not all of what passed was read.
     pub unread_calls: usize,
+    /// How often it came to what, where it was run more than once. The findings are those of
+    /// the first run that failed, if one did.
+    pub runs: BTreeMap<Verdict, usize>,
 }
 
 impl Judgement {
@@ -127,6 +134,7 @@ impl Judgement {
             is_answered_alone: false,
             read_calls: 0,
             unread_calls: 0,
+            runs: BTreeMap::new(),
         }
         .judged()
     }
@@ -185,6 +193,25 @@ impl Judgement {
     pub fn side(&self) -> Option<Side> {
         let named = self.names_side().and_then(|finding| finding.side);
         named.or(self.testimony.map(|testimony| testimony.side))
+    }
+
+    /// Of a trial that was run again, what both runs say of it.
+    #[must_use]
+    pub fn repeated(self, later: Self) -> Self {
+        let runs = |judgement: &Self| match judgement.runs.is_empty() {
+            true => BTreeMap::from([(judgement.verdict, 1)]),
+            false => judgement.runs.clone(),
+        };
+        let mut all = runs(&self);
+        for (verdict, number) in runs(&later) {
+            *all.entry(verdict).or_default() += number;
+        }
+        let has_failed = |judgement: &Self| judgement.verdict.is_unexpected();
+        let mut one = if !has_failed(&self) && has_failed(&later) { later } else { self };
+        if all.len() > 1 && all.keys().any(|verdict| verdict.is_unexpected()) {
+            one.verdict = Verdict::Flaky;
+        }
+        Self { runs: all, ..one }
     }
 
     /// Whether the trial was not tried.

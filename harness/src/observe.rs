@@ -36,6 +36,8 @@ pub struct Observation {
     /// Whether the harness was late meanwhile, or the machine had too much to do: what a
     /// clock decided may be nobody's fault.
     pub was_lagging: bool,
+    /// Whether it began before its processes were warm, and that took them long. Likewise.
+    pub was_cold: bool,
 }
 
 impl Observation {
@@ -48,6 +50,7 @@ impl Observation {
             wire: None,
             server_growth_bytes: None,
             was_lagging: false,
+            was_cold: false,
         }
     }
 }

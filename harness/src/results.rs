@@ -40,6 +40,19 @@ pub struct Judged {
     pub trace: Option<Trace>,
 }
 
+impl Judged {
+    /// As it failed first, if it did.
+    fn repeated(self, later: Self) -> Self {
+        let has_failed = |one: &Self| one.judgement.verdict.is_unexpected();
+        let is_later = !has_failed(&self) && has_failed(&later);
+        let (duration, trace) = match is_later {
+            true => (later.duration, later.trace),
+            false => (self.duration, self.trace),
+        };
+        Self { judgement: self.judgement.repeated(later.judgement), duration, trace }
+    }
+}
+
 /// The transcript of a trial.
 #[derive(Debug, Clone)]
 pub struct Trace {
@@ -160,6 +173,19 @@ impl Results {
     /// Sets a trial's judgement; a later one takes an earlier one's place.
     pub fn set(&mut self, cell: usize, trial: usize, judged: Judged) {
         self.cells[cell][trial] = Some(judged);
+    }
+
+    /// What this run and a later one of the same plan say together.
+    #[must_use]
+    pub fn repeated(mut self, later: Self) -> Self {
+        let cells = self.cells.iter_mut().zip(later.cells);
+        for (trial, later) in cells.flat_map(|(cell, later)| cell.iter_mut().zip(later)) {
+            *trial = match (trial.take(), later) {
+                (Some(one), Some(later)) => Some(one.repeated(later)),
+                (one, later) => one.or(later),
+            };
+        }
+        self
     }
 
     /// A trial was tried again alone, and came to nothing of what stands.

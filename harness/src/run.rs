@@ -54,43 +54,30 @@ pub struct Settings {
     pub round: Round,
 }
 
-/// Which trials of a plan are run, and in what company.
+/// Which trials of a plan are run, and in what company. A run has one, and more where it must
+/// try again or is to repeat; each has fresh processes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Round {
-    /// All of them.
-    #[default]
-    Whole,
-    /// These, by the positions of their cells and their own, in fresh processes. The peers
-    /// are built already.
-    Again {
-        /// Which.
-        trials: BTreeSet<(usize, usize)>,
-        /// Whether each has nothing beside it, not even other cells.
-        is_alone: bool,
-        /// The how many-eth time this is; the logs of each are kept.
-        number: usize,
-    },
+pub struct Round {
+    /// Which it is. Peers are built in the first, 0, and each keeps logs of its own.
+    pub number: usize,
+    /// Which trials, by the positions of their cells and their own; `None` is all of them.
+    pub trials: Option<BTreeSet<(usize, usize)>>,
+    /// Whether each has nothing beside it, not even other cells.
+    pub is_alone: bool,
 }
 
 impl Round {
     /// Whether a trial is run.
     #[must_use]
     pub fn has(&self, cell: usize, trial: usize) -> bool {
-        match self {
-            Self::Whole => true,
-            Self::Again { trials, .. } => trials.contains(&(cell, trial)),
-        }
+        self.trials.as_ref().is_none_or(|trials| trials.contains(&(cell, trial)))
     }
 
-    fn has_cell(&self, cell: usize) -> bool {
-        match self {
-            Self::Whole => true,
-            Self::Again { trials, .. } => trials.range((cell, 0)..(cell + 1, 0)).next().is_some(),
-        }
-    }
-
-    fn is_alone(&self) -> bool {
-        matches!(self, Self::Again { is_alone: true, .. })
+    /// Whether any trial of a cell is run.
+    #[must_use]
+    pub fn has_cell(&self, cell: usize) -> bool {
+        let of_cell = (cell, 0)..(cell + 1, 0);
+        self.trials.as_ref().is_none_or(|trials| trials.range(of_cell).next().is_some())
     }
 }
 
@@ -139,7 +126,7 @@ pub async fn run(
     events: UnboundedSender<Event>,
     stop: watch::Receiver<bool>,
 ) {
-    let jobs = if settings.round.is_alone() { 1 } else { settings.jobs.max(1) };
+    let jobs = if settings.round.is_alone { 1 } else { settings.jobs.max(1) };
     let jobs = Arc::new(Semaphore::new(jobs));
     let context = Context { settings: Arc::new(settings), events, stop };
     let lag = context.settings.lag.clone();
@@ -151,9 +138,9 @@ pub async fn run(
 
 async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
     let round = context.settings.round.clone();
-    let blocked = match round {
-        Round::Whole => prepare_peers(&plan, &context).await,
-        Round::Again { .. } => BTreeMap::new(),
+    let blocked = match round.number {
+        0 => prepare_peers(&plan, &context).await,
+        _ => BTreeMap::new(),
     };
     let mut addresses: HashMap<String, Arc<Mutex<()>>> = HashMap::new();
     let mut cells = JoinSet::new();
@@ -222,9 +209,9 @@ async fn prepare_peers(plan: &Plan, context: &Context) -> BTreeMap<String, Strin
 
 /// The log of one process of a cell.
 fn log_path(logs: &Path, cell: &Cell, role: Role, round: &Round) -> PathBuf {
-    let name = match round {
-        Round::Whole => format!("{role}.log"),
-        Round::Again { number, .. } => format!("{role}.again-{number}.log"),
+    let name = match round.number {
+        0 => format!("{role}.log"),
+        number => format!("{role}.again-{number}.log"),
     };
     logs.join(format!("{}+{}", cell.server.name, cell.client.name)).join(name)
 }

@@ -81,6 +81,6 @@ fn settings(bench: &Bench, logs: &Path) -> Result<Settings> {
         guard: Arc::clone(&bench.guard),
         certificates: None,
         lag: Lag::start()?,
-        round: Round::Whole,
+        round: Round::default(),
     })
 }

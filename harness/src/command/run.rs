@@ -96,7 +96,7 @@ pub(super) fn run(
         jobs: arguments.jobs(),
         guard: Arc::clone(&guard),
         lag: Lag::start().map_err(CommandError::system("a heartbeat cannot be started"))?,
-        round: Round::Whole,
+        round: Round::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -115,11 +115,18 @@ pub(super) fn run(
         let (judge, settings) = (judge.clone(), Settings { round, ..settings.clone() });
         runtime.block_on(follow(Arc::clone(&plan), judge, session, settings, limit, &guard))
     };
-    let (mut session, mut stopped) = run_round(session, Round::Whole)?;
-    while stopped.is_none()
-        && let Some(again) = session.again.next()
-    {
-        (session, stopped) = run_round(session, again)?;
+    let (mut session, mut stopped) = run_round(session, Round::default())?;
+    for repetition in 1.. {
+        while stopped.is_none()
+            && let Some(again) = session.again.next()
+        {
+            (session, stopped) = run_round(session, again)?;
+        }
+        if repetition == arguments.repeat || stopped.is_some() {
+            break;
+        }
+        let round = session.repeat();
+        (session, stopped) = run_round(session, round)?;
     }
     let left = runtime.block_on(guard.kill_orphans(None));
     if left > 0 {
@@ -136,13 +143,13 @@ pub(super) fn run(
 async fn follow(
     plan: Arc<Plan>,
     judge: Judge,
-    session: Session,
+    mut session: Session,
     settings: Settings,
     limit: Option<(Instant, Duration)>,
     guard: &Guard,
 ) -> Result<(Session, Option<String>), CommandError> {
     let (sender, events) = mpsc::unbounded_channel();
-    session.progress.begin(&plan, settings.jobs);
+    session.progress.begin(&plan, settings.jobs, &settings.round);
     let mut recorder = Recorder::start(judge, session, events)?;
     let (stop, stopped) = watch::channel(false);
     let mut work = pin!(run::run(plan, settings, sender, stopped));
@@ -248,6 +255,8 @@ struct Session {
     _lock: Option<Flock<fs::File>>,
     plan: Arc<Plan>,
     results: Results,
+    /// Those of the repetitions before.
+    earlier: Option<Results>,
     /// Whether nothing was left out that there is.
     is_whole: bool,
     lists: Arc<Lists>,
@@ -285,6 +294,7 @@ impl Session {
             is_whole: arguments.select.is_everything(),
             met: Met::default(),
             results: Results::new(Arc::clone(&plan)),
+            earlier: None,
             lines,
             progress: Progress::new(&plan),
             again: Again::default(),
@@ -350,6 +360,16 @@ impl Session {
         Ok(())
     }
 
+    /// All is to run once more.
+    fn repeat(&mut self) -> Round {
+        let results = std::mem::replace(&mut self.results, Results::new(Arc::clone(&self.plan)));
+        self.earlier = Some(match self.earlier.take() {
+            Some(earlier) => earlier.repeated(results),
+            None => results,
+        });
+        self.again.repeat()
+    }
+
     fn draw(&mut self) -> Result<(), CommandError> {
         self.progress.tick(&self.plan, &self.results);
         self.lines.flush().map_err(unwritable)
@@ -365,7 +385,11 @@ impl Session {
         elapsed: Duration,
     ) -> Result<Exit, CommandError> {
         self.progress.finish();
-        let Self { _lock, plan, results, lines, hellos, blocked, mut notes, .. } = self;
+        let Self { _lock, plan, results, earlier, lines, hellos, blocked, mut notes, .. } = self;
+        let results = match earlier {
+            Some(earlier) => earlier.repeated(results),
+            None => results,
+        };
         let (build, times) = (self.build, self.times);
         notes.sort();
         // A peer that is started again may earn its note again.

@@ -172,7 +172,9 @@ impl PartialOrd for Share {
 fn has_failed(judgement: &Judgement) -> Option<bool> {
     match judgement.verdict {
         Verdict::Pass | Verdict::Fixed => Some(false),
-        Verdict::Fail | Verdict::Known | Verdict::Hung | Verdict::Crashed => Some(true),
+        Verdict::Fail | Verdict::Known | Verdict::Hung | Verdict::Crashed | Verdict::Flaky => {
+            Some(true)
+        }
         Verdict::Unsupported | Verdict::Blocked => None,
     }
 }

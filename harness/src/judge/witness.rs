@@ -5,6 +5,7 @@
 //! is said, and the other cells of the case are the evidence.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use crosswire_http2::error;
 use serde_json::Value;
 
 use super::compare;
@@ -16,7 +17,7 @@ use crate::{
     rules::is_faithful,
     suite::{Call, Code},
     text::percent_decoded,
-    wire::transcript::Transcript,
+    wire::transcript::{Transcript, What},
 };
 
 /// Codes that no client's library makes up: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS,
@@ -47,6 +48,8 @@ pub enum Seen {
     NoAnswerInTime,
     /// A client left the server no room for its answer.
     NoRoomForAnswer,
+    /// A side ended the connection while the call was open.
+    ConnectionEnded,
     /// A server's own status passed so, and the client reports it as it came.
     OwnStatus,
     /// A server's status message passed so.
@@ -79,6 +82,9 @@ pub(super) fn testimony(
         Request::Unread => None,
         Request::Another => Some(of(Side::Client, Seen::AnotherRequest)),
         Request::AsAsked if is_given_up(answer, last) => waited_for(call, last),
+        Request::AsAsked if ends_connection(last).is_some() => {
+            ends_connection(last).map(|role| of(role.into(), Seen::ConnectionEnded))
+        }
         // What of the request had not passed yet when the server ended the call, nobody knows.
         Request::AsAsked if last.end(Role::Client).is_none() => None,
         Request::AsAsked => match is_faithful(last, call, answer)? {
@@ -171,6 +177,23 @@ fn entries<'a>(name: &str, values: impl Iterator<Item = &'a [u8]>) -> Option<Vec
 fn is_given_up(answer: &Answer, seen: &Transcript) -> bool {
     let has_ended = seen.end(Role::Server).is_some() || seen.reset(Role::Server).is_some();
     answer.code == Code::DEADLINE_EXCEEDED && !has_ended
+}
+
+/// Who ended the connection under the call, where nothing that the other had sent can have been
+/// the reason: without a word, or for an error of its own.
+fn ends_connection(seen: &Transcript) -> Option<Role> {
+    let has_ended = seen.end(Role::Server).is_some() || seen.reset(Role::Server).is_some();
+    let mut ends = seen.events().filter(|event| match event.what {
+        What::Closed(_) => true,
+        What::GoAway { code, .. } => code != error::NO_ERROR,
+        _ => false,
+    });
+    let first = ends.next().filter(|event| !has_ended && !event.by_tap)?;
+    let is_own_error = |code| code == error::INTERNAL_ERROR;
+    match first.what {
+        What::GoAway { code, .. } => is_own_error(code).then_some(first.from),
+        _ => Some(first.from),
+    }
 }
 
 /// Who kept a call from its end until its deadline was over.

@@ -77,10 +77,36 @@ impl<W: Write> Console<'_, W> {
         if !remarks.is_empty() {
             writeln!(self.out, "\n{}", remarks.join("\n"))?;
         }
+        self.repetitions(records)?;
         self.matrix(results)?;
         self.table(&causes, records)?;
         let read_calls = records.iter().map(|record| record.judgement.read_calls).sum();
         self.sums(summary, read_calls)
+    }
+
+    /// Which trials did not come to the same in every run, where there was more than one.
+    fn repetitions(&mut self, records: &[Record<'_>]) -> io::Result<()> {
+        let runs = |record: &&Record<'_>| record.judgement.runs.values().sum::<usize>();
+        let repeated: Vec<&Record<'_>> = records.iter().filter(|one| runs(one) > 1).collect();
+        let Some(most) = repeated.iter().map(runs).max() else { return Ok(()) };
+        let flaky: Vec<&&Record<'_>> =
+            repeated.iter().filter(|record| record.judgement.runs.len() > 1).collect();
+        let (steady, trials) = (repeated.len() - flaky.len(), count(repeated.len(), "trial"));
+        writeln!(
+            self.out,
+            "\n{HEAD}repeat{HEAD:#}    {most} runs of {trials}: {steady} came to the same each time, {} did not",
+            flaky.len()
+        )?;
+        for record in flaky {
+            let runs = record.judgement.runs.iter().map(|(verdict, number)| {
+                let style = style_of(*verdict);
+                format!("{style}{number} {}{style:#}", verdict.name())
+            });
+            let runs = runs.collect::<Vec<_>>().join(", ");
+            let (case, server, client) = (&record.case.name, record.server, record.client);
+            writeln!(self.out, "  {runs}: {case} (server {server}, client {client})")?;
+        }
+        Ok(())
     }
 
     fn matrix(&mut self, results: &Results) -> io::Result<()> {
@@ -260,7 +286,7 @@ fn ran_again(again: &RanAgain) -> Vec<String> {
     }
     if again.lagged > 0 {
         add(format!(
-            "{} failed while the machine had too much to do, and ran again alone, which counts",
+            "{} failed by a clock while the machine had too much to do or the peers had just started, and ran again alone, which counts",
             count(again.lagged, "trial")
         ));
     }

@@ -5,6 +5,7 @@
 //! written anew in the plan's order, with blame, and takes the first one's place.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write},
     path::{Path, PathBuf},
@@ -100,8 +101,11 @@ fn write_all(
 ) -> io::Result<()> {
     write_line(out, &header(plan, Some(summary), started))?;
     let causes = causes(records);
-    for (position, record) in records.iter().enumerate() {
-        let cause = causes.iter().find(|cause| cause.trials.contains(&position));
+    let mut cause_of = vec![None; records.len()];
+    for cause in &causes {
+        cause.trials.iter().for_each(|trial| cause_of[*trial] = Some(cause));
+    }
+    for (record, cause) in records.iter().zip(cause_of) {
         write_line(out, &trial(record, cause))?;
     }
     for cause in &causes {
@@ -227,6 +231,10 @@ fn trial(record: &Record<'_>, cause: Option<&Cause<'_>>) -> Value {
     }
     if judgement.unread_calls > 0 {
         value["unread_calls"] = judgement.unread_calls.into();
+    }
+    if !judgement.runs.is_empty() {
+        let runs = judgement.runs.iter().map(|(verdict, number)| (verdict.name(), *number));
+        value["runs"] = runs.collect::<BTreeMap<_, _>>().into_iter().collect();
     }
     if let Some(trace) = record.trace {
         value["trace"] = trace.path.display().to_string().into();

@@ -55,7 +55,9 @@ fn status(record: &Record<'_>) -> TestCaseStatus {
     let mut status = match verdict {
         Verdict::Pass => return TestCaseStatus::success(),
         Verdict::Known | Verdict::Unsupported => TestCaseStatus::skipped(),
-        Verdict::Fail | Verdict::Fixed => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Fail | Verdict::Fixed | Verdict::Flaky => {
+            TestCaseStatus::non_success(NonSuccessKind::Failure)
+        }
         Verdict::Hung | Verdict::Crashed | Verdict::Blocked => {
             TestCaseStatus::non_success(NonSuccessKind::Error)
         }

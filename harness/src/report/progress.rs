@@ -15,6 +15,7 @@ use crate::{
     output,
     plan::Plan,
     results::Results,
+    run::Round,
     text::{count, shorten},
 };
 
@@ -30,6 +31,7 @@ pub struct Progress {
     started: BTreeMap<usize, Instant>,
     building: Option<Building>,
     blocked: BTreeSet<String>,
+    round: Round,
 }
 
 /// A build that runs.
@@ -57,6 +59,7 @@ impl Progress {
             started: BTreeMap::new(),
             building: None,
             blocked: BTreeSet::new(),
+            round: Round::default(),
         }
     }
 
@@ -166,8 +169,9 @@ impl Progress {
     /// The cells whose peers can both take part.
     fn cells_to_run(&self, plan: &Plan) -> usize {
         let is_blocked = |peer: &Peer| self.blocked.contains(&peer.name);
-        let cells = plan.cells.iter();
-        cells.filter(|cell| !is_blocked(&cell.server) && !is_blocked(&cell.client)).count()
+        let cells = plan.cells.iter().enumerate();
+        let of_round = cells.filter(|(index, _)| self.round.has_cell(*index));
+        of_round.filter(|(_, cell)| !is_blocked(&cell.server) && !is_blocked(&cell.client)).count()
     }
 
     fn say(&self, text: &str) {
@@ -178,10 +182,18 @@ impl Progress {
         }
     }
 
-    /// What the run is about to do, in one line.
-    pub fn begin(&self, plan: &Plan, jobs: usize) {
-        let (cells, trials) = (count(plan.cells.len(), "cell"), count(plan.trial_count(), "trial"));
-        let jobs = count(jobs, "cell");
-        self.say(&format!("{cells}, {trials}, {jobs} at a time"));
+    /// What a round is about to do, in one line.
+    pub fn begin(&mut self, plan: &Plan, jobs: usize, round: &Round) {
+        self.finished_cells = 0;
+        self.round = round.clone();
+        let cells = (0..plan.cells.len()).filter(|cell| round.has_cell(*cell)).count();
+        let trials = round.trials.as_ref().map_or_else(|| plan.trial_count(), BTreeSet::len);
+        let (cells, trials) = (count(cells, "cell"), count(trials, "trial"));
+        let how = match round.is_alone {
+            true => "one trial at a time".to_owned(),
+            false => format!("{} at a time", count(jobs, "cell")),
+        };
+        let again = if round.number == 0 { "" } else { "again: " };
+        self.say(&format!("{again}{cells}, {trials}, {how}"));
     }
 }

@@ -1,6 +1,8 @@
 //! Failures that are one thing: they share whose they are, what kind of thing is wrong, and
 //! what came instead.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use serde_json::{Map, Value, json};
 
 use super::Record;
@@ -30,6 +32,7 @@ pub struct Cause<'a> {
 #[must_use]
 pub fn causes<'a>(records: &'a [Record<'a>]) -> Vec<Cause<'a>> {
     let mut causes: Vec<Cause<'a>> = Vec::new();
+    let mut positions: HashMap<String, usize> = HashMap::new();
     for (position, record) in records.iter().enumerate() {
         if !record.judgement.verdict.is_unexpected() {
             continue;
@@ -38,9 +41,12 @@ pub fn causes<'a>(records: &'a [Record<'a>]) -> Vec<Cause<'a>> {
         let side = record.blame.as_ref().map_or(Side::Unclear, |blame| blame.side);
         let whose = whose(record, side);
         let id = id(&whose, side, finding);
-        match causes.iter_mut().find(|cause| cause.id == id) {
-            Some(cause) => cause.trials.push(position),
-            None => causes.push(Cause { id, whose, side, finding, trials: vec![position] }),
+        match positions.entry(id.clone()) {
+            Entry::Occupied(known) => causes[*known.get()].trials.push(position),
+            Entry::Vacant(new) => {
+                new.insert(causes.len());
+                causes.push(Cause { id, whose, side, finding, trials: vec![position] });
+            }
         }
     }
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.trials.len()));

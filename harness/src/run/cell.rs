@@ -113,8 +113,13 @@ impl<'a> CellRun<'a> {
         queue: &mut VecDeque<TrialId>,
         at_hand: &mut AtHand<'a>,
     ) -> Result<(), Ending> {
-        let most_trials = if self.context.settings.round.is_alone() { 1 } else { usize::MAX };
-        while !queue.is_empty() {
+        let is_alone = self.context.settings.round.is_alone;
+        let most_trials = if is_alone { 1 } else { usize::MAX };
+        while let Some(first) = queue.front() {
+            // What is tried alone finds its processes warm, so far as nothing goes wrong then.
+            if is_alone && at_hand.pump.is_none() {
+                self.run_alone(*first, at_hand, |_| {}).await?;
+            }
             let mut pump = self.pump(at_hand).await?;
             let result = self.run(&mut pump, queue, most_trials, self.observer()).await;
             if let Some(caught) = self.put_back(pump, result, at_hand).await? {

@@ -5,6 +5,7 @@
 //! the loop around them (`pump`, `settle`) tells them the time and does what they say.
 
 mod flights;
+mod pace;
 mod settling;
 
 pub(super) use flights::{Action, Flights, Next, Taking};

@@ -80,7 +80,7 @@ impl<'a> CellRun<'a> {
     }
 
     /// Runs one trial with nothing beside it.
-    async fn run_alone(
+    pub(super) async fn run_alone(
         &mut self,
         trial: TrialId,
         at_hand: &mut AtHand<'a>,

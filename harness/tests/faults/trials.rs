@@ -111,6 +111,61 @@ fn a_fault_that_a_client_hangs_on() {
     run.finds(Finding { verdict: "hung", blame: "client", words: "no answer within 1 s" });
 }
 
+/// The server ends the connection on which the call came, with all others on it. They run
+/// again on a fresh one, and nobody is charged but the call that ends that, too.
+#[test]
+fn a_connection_that_ends_under_many_costs_one_trial() {
+    let run = Project::new()
+        .server("bad", &format!("hangs-up-on-all --on {CULPRIT}"))
+        .client("several", "none --together")
+        .run();
+    run.finds(Finding { verdict: "fail", blame: "server", words: "UNAVAILABLE" });
+    assert!(run.to_string().contains(" had lost a connection that trials share"), "{run}");
+}
+
+/// It happens once, and can be shown with no trial any more: one is charged with it, or a
+/// connection would be lost and nothing failed.
+#[test]
+fn a_connection_that_ended_once_costs_one_trial_all_the_same() {
+    let run = Project::new()
+        .server("bad", "hangs-up-on-all-once")
+        .client("several", "none --together")
+        .run();
+    assert_eq!(run.exit, 1, "{run}");
+    let failed = run.report.trials.iter().filter(|trial| trial.verdict != "pass");
+    let failed: Vec<_> = failed.map(|trial| (&*trial.verdict, &*trial.blame)).collect();
+    assert_eq!(failed, [("fail", "server")], "{run}");
+    assert!(run.to_string().contains("is charged with such a connection"), "{run}");
+}
+
+/// A trial that fails once in a while is told from those that always do, and from the steady.
+#[test]
+fn repeated_runs_tell_the_flaky_from_the_steady() {
+    let project = Project::new()
+        .server("server", "none")
+        .client("bad", &format!("hangs-once --on {CULPRIT}"))
+        .client("worse", &format!("answers-wrongly --on {CULPRIT}"));
+    let run = project.run_with(&["--repeat", "3"]);
+    assert_eq!(run.exit, 1, "{run}");
+    let words = |client, case| {
+        let trials = run.report.trials.iter();
+        let mut trials = trials.filter(|trial| trial.client == client && trial.case == case);
+        let trial = trials.next().unwrap();
+        assert!(trials.next().is_none(), "{run}");
+        (&*trial.verdict, &*trial.blame, trial.reason.starts_with("in 1 of 3 runs: "))
+    };
+    assert_eq!(words("bad", CULPRIT), ("flaky", "unclear", true), "{run}");
+    assert_eq!(words("worse", CULPRIT), ("fail", "client", false), "{run}");
+    assert_eq!(words("bad", CASES[0]), ("pass", "", false), "{run}");
+    let text = run.to_string();
+    let trials = 2 * CASES.len();
+    let table = format!(
+        "3 runs of {trials} trials: {} came to the same each time, 1 did not\n  2 pass, 1 hung: {CULPRIT} (server server, client bad)",
+        trials - 1
+    );
+    assert!(text.contains(&table), "{text}");
+}
+
 #[test]
 fn tls_that_a_peer_does_not_have() {
     let run = Project::new()

@@ -10,7 +10,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crosswire::mark::CALL_ENTRY;
 use crosswire_http2::{
     error,
-    frame::{flag, kind},
+    frame::{Frame, flag, kind},
+    hpack::Field,
     message::MessageReader,
     write::{data, headers, message, reset},
 };
@@ -57,6 +58,7 @@ pub(crate) struct Call {
 }
 
 /// What came of a call.
+#[derive(Clone)]
 pub(crate) struct Answer {
     /// In base64.
     messages: Vec<String>,
@@ -100,18 +102,41 @@ impl Connections {
     /// # Errors
     /// The connection does not come about, or is lost.
     pub(crate) fn ask(&mut self, call: &Call) -> io::Result<Answer> {
-        let mut channel = match self.open.remove(&call.target) {
-            Some(channel) => channel,
-            None => Channel {
+        let mut channel = self.channel(call)?;
+        let answer = channel.ask(call)?;
+        self.keep(call, channel);
+        Ok(answer)
+    }
+
+    /// Makes calls side by side on one connection, and reports them.
+    pub(crate) fn answer_together(&mut self, calls: &[&Call]) -> Vec<Value> {
+        let Some(first) = calls.first() else { return Vec::new() };
+        let asked = self.channel(first).and_then(|mut channel| {
+            let answers = channel.ask_together(calls)?;
+            if answers.iter().all(|answer| answer.code != UNAVAILABLE) {
+                self.keep(first, channel);
+            }
+            Ok(answers)
+        });
+        let lost = |error| calls.iter().map(|_| Answer::lost(&error)).collect();
+        let answers: Vec<Answer> = asked.unwrap_or_else(lost);
+        calls.iter().zip(answers).map(|(call, answer)| answer.report(call.id)).collect()
+    }
+
+    fn channel(&mut self, call: &Call) -> io::Result<Channel> {
+        match self.open.remove(&call.target) {
+            Some(channel) => Ok(channel),
+            None => Ok(Channel {
                 connection: Connection::to_server(&call.target, call.tls.as_ref(), &self.wire)?,
                 next_stream: 1,
-            },
-        };
-        let answer = channel.ask(call)?;
+            }),
+        }
+    }
+
+    fn keep(&mut self, call: &Call, channel: Channel) {
         if !channel.connection.is_ending || self.wire.has(Frames::StreamAfterGoaway) {
             self.open.insert(call.target.clone(), channel);
         }
-        Ok(answer)
     }
 
     /// No more calls come for a target.
@@ -173,38 +198,91 @@ impl Channel {
     }
 
     fn answer(&mut self, stream: u32, call: &Call, until: Option<Instant>) -> io::Result<Answer> {
-        let mut answer = Answer::failed(UNKNOWN, "no grpc-status");
-        let mut reader = MessageReader::default();
+        let mut reading = Reading::of(stream);
         loop {
-            if call.cancel_after_messages.is_some_and(|most| answer.messages.len() >= most) {
+            let most = call.cancel_after_messages;
+            if most.is_some_and(|most| reading.answer.messages.len() >= most) {
                 self.connection.send(&reset(stream, error::CANCEL))?;
-                return Ok(Answer { code: CANCELLED, ..answer });
+                return Ok(Answer { code: CANCELLED, ..reading.answer });
             }
-            let frame = self.connection.next(until)?;
-            let is_ours = frame.stream == stream;
-            match frame.kind {
-                kind::HEADERS => {
-                    let fields = self.connection.fields(&frame)?;
-                    let status = value(&fields, "grpc-status").and_then(|code| code.parse().ok());
-                    if is_ours && let Some(code) = status.filter(|code| (0..=16).contains(code)) {
-                        let message = value(&fields, "grpc-message").unwrap_or_default();
-                        answer = Answer { code, message: message.to_owned(), ..answer };
-                    }
-                }
-                kind::DATA if is_ours => {
-                    let content = frame.content().map_err(io::Error::other)?;
-                    reader.push(0, &content, |_, message| {
-                        let payload = message.payload.unwrap_or_default();
-                        answer.messages.push(STANDARD.encode(payload));
-                    });
-                }
-                kind::RST_STREAM if is_ours => return Err(io::ErrorKind::ConnectionReset.into()),
-                _ => continue,
-            }
-            if is_ours && frame.has(flag::END_STREAM) {
-                return Ok(answer);
+            if self.read(until, &mut [&mut reading])? {
+                return Ok(reading.answer);
             }
         }
+    }
+
+    /// Makes calls side by side. What has no answer when the connection ends is lost with it.
+    fn ask_together(&mut self, calls: &[&Call]) -> io::Result<Vec<Answer>> {
+        let mut readings = Vec::new();
+        for call in calls {
+            self.connection.send(&call.frames(self.next_stream, &call.fields()))?;
+            readings.push(Reading::of(self.next_stream));
+            self.next_stream += NEXT_STREAM;
+        }
+        let mut end = Ok(());
+        while end.is_ok() && readings.iter().any(|reading| !reading.has_ended) {
+            let mut all: Vec<&mut Reading> = readings.iter_mut().collect();
+            end = self.read(None, &mut all).map(|_| ());
+        }
+        let lost = end.err().map(|error| Answer::lost(&error));
+        let answer = |reading: Reading| match &lost {
+            Some(lost) if !reading.has_ended => lost.clone(),
+            _ => reading.answer,
+        };
+        Ok(readings.into_iter().map(answer).collect())
+    }
+
+    /// Reads a frame for whoever it is for; whether it ends a stream of theirs.
+    fn read(&mut self, until: Option<Instant>, readings: &mut [&mut Reading]) -> io::Result<bool> {
+        let frame = self.connection.next(until)?;
+        let fields = match frame.kind {
+            kind::HEADERS => self.connection.fields(&frame)?,
+            _ => Vec::new(),
+        };
+        match readings.iter_mut().find(|reading| reading.stream == frame.stream) {
+            Some(reading) => reading.take(&frame, &fields),
+            None => Ok(false),
+        }
+    }
+}
+
+/// What has come for a call so far.
+struct Reading {
+    stream: u32,
+    answer: Answer,
+    reader: MessageReader,
+    has_ended: bool,
+}
+
+impl Reading {
+    fn of(stream: u32) -> Self {
+        let answer = Answer::failed(UNKNOWN, "no grpc-status");
+        Self { stream, answer, reader: MessageReader::default(), has_ended: false }
+    }
+
+    fn take(&mut self, frame: &Frame, fields: &[Field]) -> io::Result<bool> {
+        match frame.kind {
+            kind::HEADERS => {
+                let status = value(fields, "grpc-status").and_then(|code| code.parse().ok());
+                if let Some(code) = status.filter(|code| (0..=16).contains(code)) {
+                    self.answer.code = code;
+                    value(fields, "grpc-message")
+                        .unwrap_or_default()
+                        .clone_into(&mut self.answer.message);
+                }
+            }
+            kind::DATA => {
+                let content = frame.content().map_err(io::Error::other)?;
+                self.reader.push(0, &content, |_, message| {
+                    let payload = message.payload.unwrap_or_default();
+                    self.answer.messages.push(STANDARD.encode(payload));
+                });
+            }
+            kind::RST_STREAM => return Err(io::ErrorKind::ConnectionReset.into()),
+            _ => return Ok(false),
+        }
+        self.has_ended |= frame.has(flag::END_STREAM);
+        Ok(self.has_ended)
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     fs::OpenOptions,
     io::{self, Write as _},
     process::exit,
+    sync::mpsc,
     thread,
     time::Duration,
 };
@@ -29,6 +30,9 @@ const UNKNOWN_ID: u64 = 4711;
 /// What a client reports that has lost its way.
 const INTERNAL: i32 = 13;
 
+/// How long it is waited for one more call that belongs to those before it.
+const TOGETHER_WITHIN: Duration = Duration::from_millis(300);
+
 /// Longer than any grace that a test gives.
 const LATE: Duration = Duration::from_secs(3);
 
@@ -44,6 +48,9 @@ pub(crate) struct Client {
     /// The features that it announces.
     #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
     announce: Vec<String>,
+    /// Make the calls that come together side by side on one connection.
+    #[arg(long)]
+    together: bool,
     /// Start daemons first.
     #[arg(long)]
     daemons: bool,
@@ -116,6 +123,9 @@ impl Client {
         }
         let sigterm = (self.fault == Fault::IgnoresSigterm).then(block_sigterm);
         let mut connections = Connections::new(self.wire.clone());
+        if self.together {
+            return self.answer_together(&mut connections);
+        }
         for line in io::stdin().lines() {
             let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
             if line.get("hello").is_some() {
@@ -142,6 +152,29 @@ impl Client {
             (Fault::LeavesADaemon, _) => leave_a_daemon(),
             (Fault::ExitsWithAnError, _) => die(),
             _ => {}
+        }
+    }
+
+    /// Takes lines until none comes for a while, and makes the calls among them at once.
+    fn answer_together(&self, connections: &mut Connections) {
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let mut lines = io::stdin().lines();
+            while let Some(line) = lines.next().transpose().unwrap() {
+                sender.send(serde_json::from_str::<Value>(&line).unwrap()).unwrap();
+            }
+        });
+        while let Ok(first) = lines.recv() {
+            let more = std::iter::from_fn(|| lines.recv_timeout(TOGETHER_WITHIN).ok());
+            let lines: Vec<Value> = [first].into_iter().chain(more).collect();
+            if lines.iter().any(|line| line.get("hello").is_some()) {
+                self.say_hello();
+            }
+            let calls = lines.iter().filter(|line| line.get("call").is_some());
+            let calls: Vec<Call> =
+                calls.map(|line| Call::deserialize(&line["call"]).unwrap()).collect();
+            let answers = connections.answer_together(&calls.iter().collect::<Vec<_>>());
+            answers.iter().for_each(|answer| say(answer));
         }
     }
 

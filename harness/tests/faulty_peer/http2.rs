@@ -55,11 +55,16 @@ impl Connection {
         Ok(connection)
     }
 
-    /// A connection as a server has it. It takes one call after another.
-    pub(crate) fn to_client(socket: TcpStream, tls: &ServerTls, wire: &Wire) -> io::Result<Self> {
+    /// A connection as a server has it, which takes so many calls at once.
+    pub(crate) fn to_client(
+        socket: TcpStream,
+        tls: &ServerTls,
+        wire: &Wire,
+        calls: u32,
+    ) -> io::Result<Self> {
         let stream = tls.accept(socket.try_clone()?, protocols(wire))?;
         let mut connection = Self::new(stream, socket, FrameReader::of_client(), wire.frames);
-        connection.send(&connection.greeting(&[(MAX_CONCURRENT_STREAMS, 1)]))?;
+        connection.send(&connection.greeting(&[(MAX_CONCURRENT_STREAMS, calls)]))?;
         Ok(connection)
     }
 

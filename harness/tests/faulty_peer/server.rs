@@ -10,15 +10,16 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{Args, ValueEnum};
 use crosswire_http2::{
+    error,
     frame::{flag, kind},
     message::MessageReader,
-    write::{data, headers, message, ping, settings},
+    write::{data, goaway, headers, message, ping, settings},
 };
 use serde_json::json;
 
@@ -42,6 +43,12 @@ const EARLY_ENTRY: &str = "x-early";
 /// How a server goes on: long enough for anybody to see that it does not stop.
 const ENDLESS_MESSAGES: usize = 100;
 const BETWEEN_MESSAGES: Duration = Duration::from_millis(30);
+
+/// As many calls as a server takes that lets them wait for each other.
+const MANY_CALLS: u32 = 100;
+
+/// How long others may join a call before the connection ends under all of them.
+const BEFORE_HANGING_UP: Duration = Duration::from_millis(500);
 
 #[derive(Args)]
 pub(crate) struct Server {
@@ -80,6 +87,8 @@ enum Fault {
     DiesHavingHungUp,
     Hangs,
     HangsUp,
+    HangsUpOnAll,
+    HangsUpOnAllOnce,
     StopsListening,
     AnswersWrongly,
     Floods,
@@ -115,7 +124,15 @@ impl Server {
             self.announce(&listener);
         }
         let Self { on, wire, tls, .. } = self;
-        let service = Service { fault, on, wire, tls, listener, has_hung_up: false.into() };
+        let service = Service {
+            fault,
+            on,
+            wire,
+            tls,
+            listener,
+            has_hung_up: false.into(),
+            has_hung_up_on_all: false.into(),
+        };
         thread::spawn(move || Arc::new(service).listen());
         if let Fault::IgnoresSigterm = fault {
             hang_in_spite_of(sigterm, "server");
@@ -149,6 +166,7 @@ struct Service {
     tls: ServerTls,
     listener: TcpListener,
     has_hung_up: AtomicBool,
+    has_hung_up_on_all: AtomicBool,
 }
 
 /// What has come of a request.
@@ -179,7 +197,11 @@ impl Service {
             Fault::SaysNothing => glut::never_read(&socket, b""),
             _ => {}
         }
-        let mut connection = Connection::to_client(socket, &self.tls, &self.wire)?;
+        let calls = match self.fault {
+            Fault::HangsUpOnAll | Fault::HangsUpOnAllOnce => MANY_CALLS,
+            _ => 1,
+        };
+        let mut connection = Connection::to_client(socket, &self.tls, &self.wire, calls)?;
         let mut requests: BTreeMap<u32, Request> = BTreeMap::new();
         loop {
             let frame = connection.next(None)?;
@@ -227,6 +249,10 @@ impl Service {
             }
             Fault::Hangs => return Ok(()),
             Fault::HangsUp => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Fault::HangsUpOnAll => return self.hang_up_on_all(connection),
+            Fault::HangsUpOnAllOnce if !self.has_hung_up_on_all.swap(true, Ordering::SeqCst) => {
+                return self.hang_up_on_all(connection);
+            }
             Fault::StopsListening => {
                 stop_listening(&self.listener)?;
                 return Err(io::ErrorKind::ConnectionAborted.into());
@@ -258,6 +284,14 @@ impl Service {
             }
         }
         Ok(())
+    }
+
+    /// Leaves what else comes on the connection unanswered for a while, and ends it.
+    fn hang_up_on_all(&self, connection: &mut Connection) -> io::Result<()> {
+        let until = Instant::now() + BEFORE_HANGING_UP;
+        while connection.next(Some(until)).is_ok() {}
+        connection.send(&goaway(0, error::INTERNAL_ERROR))?;
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 
     /// The whole response, as soon as the request begins.

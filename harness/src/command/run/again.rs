@@ -1,11 +1,15 @@
 //! Which trials run again after the whole run, and whether what comes of it counts.
 //!
 //! Two things fail a trial that is not at fault: a connection that another trial has poisoned,
-//! and a machine that has too much to do. The first is settled by running those that lost a
-//! connection on a fresh one, without the trial that may have cost it; that one runs alone. If
-//! it fails alone, too, it has explained itself; if nobody fails any more, it happened all the
-//! same, and one trial stays charged with it. The second is settled by running alone what a
-//! clock decided.
+//! and a machine that has too much to do, or peers that have just been started on it.
+//!
+//! The first is settled in three steps. Those that lost a connection run on a fresh one,
+//! without the one that sent last, which may have cost it. If that is lost again, each of them
+//! runs alone. In the end those that sent last run alone: who fails alone has explained itself;
+//! if nobody does, it happened all the same, and one trial stays charged with it, or a
+//! connection would be lost and nothing failed.
+//!
+//! The second is settled by running alone what a clock decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +20,12 @@ use crate::{
     run::Round,
 };
 
-/// How often a trial is tried again whose failure may be another's, and the machine's.
+/// How often a trial is tried again whose failure may be the machine's.
 const MOST_AGAIN: usize = 3;
+
+/// How many trials of a cell that one thing failed must fail alone, too, until the others are
+/// believed: each may take until its deadline, and there may be hundreds.
+const MOST_IN_VAIN: usize = 5;
 
 /// The positions of a trial's cell and its own.
 pub(super) type Place = (usize, usize);
@@ -25,27 +33,53 @@ pub(super) type Place = (usize, usize);
 /// The trials that may have failed without a fault of their own.
 #[derive(Debug, Default)]
 pub(super) struct Again {
-    /// Those that lost a connection which they shared, in the rounds with company.
+    /// The round that is on.
+    round: Round,
+    /// What is known of the connections that were lost.
+    stage: Stage,
+    /// Those that lost a connection which they shared, in this round.
     lost: BTreeMap<Place, Loss>,
     /// Those that are charged with a connection, unless they fail alone, too.
     charged: BTreeSet<Place>,
-    /// Those whose failure may be the machine's.
-    lagged: BTreeSet<Place>,
-    /// Who is to run alone next, for a connection.
+    /// Who sent last on a connection that was lost, and is to run alone.
     suspects: BTreeSet<Place>,
-    /// How many rounds there were for connections, for the machine, and in all.
-    rounds: Rounds,
-    /// The trials of the round that is on.
-    round: BTreeSet<Place>,
-    is_alone: bool,
+    /// The cells in which a trial has explained itself by failing alone.
+    explained: BTreeSet<usize>,
+    /// Those whose failure may be the machine's, with what failed them.
+    lagged: BTreeMap<Place, Kind>,
+    /// What came of those that ran again for it, by their cells and what had failed them.
+    excused: BTreeMap<(usize, Kind), Excused>,
+    rounds_for_lagged: usize,
     ran: Ran,
 }
 
+/// How far those are that lost a connection.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// They ran with all others.
+    #[default]
+    AllRan,
+    /// They ran without those that sent last.
+    RanWithout,
+    /// Those that lost it again ran alone, but for those that sent last.
+    RanAlone,
+    /// Those that sent last have run alone.
+    Settled,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Loss {
+    lost: Lost,
+    /// A trial that breaks a rule of the wire itself needs no other explanation.
+    breaks_a_rule: bool,
+}
+
+/// How many were excused, and how many were not: they failed alone, too, on a machine with
+/// nothing else to do.
 #[derive(Debug, Default)]
-struct Rounds {
-    for_lost: usize,
-    for_lagged: usize,
-    all: usize,
+struct Excused {
+    passed: usize,
+    failed: usize,
 }
 
 /// What ran again.
@@ -57,13 +91,6 @@ pub(super) struct Ran {
     pub(super) charged: BTreeSet<Place>,
     /// The trials that had failed while the machine lagged.
     pub(super) lagged: BTreeSet<Place>,
-}
-
-#[derive(Debug)]
-struct Loss {
-    lost: Lost,
-    /// A trial that breaks a rule of the wire itself needs no other explanation.
-    breaks_a_rule: bool,
 }
 
 /// Whether what came of a trial counts.
@@ -85,47 +112,73 @@ impl Again {
         observation: &Observation,
         judgement: &Judgement,
     ) -> Counts {
-        let is_again = self.round.contains(&place);
         let is_failed = judgement.verdict.is_unexpected();
         // What could not be tried again is as it was.
-        if is_again && judgement.is_untried() {
+        if self.round.trials.is_some() && judgement.is_untried() {
             return Counts::No;
         }
-        if is_again && self.charged.contains(&place) && !is_failed {
+        if self.charged.contains(&place) && !is_failed {
             self.ran.charged.insert(place);
             return Counts::NotAlone;
         }
+        if is_failed && self.round.is_alone {
+            self.explained.insert(place.0);
+        }
+        self.lost.remove(&place);
         let lost = observation.wire.as_ref().and_then(|wire| wire.lost);
-        match lost.filter(|_| is_failed && !self.is_alone) {
-            Some(lost) => {
-                let breaks_a_rule = judgement.deciding().any(|finding| finding.kind == Kind::Rule);
-                self.lost.insert(place, Loss { lost, breaks_a_rule });
-            }
-            None => _ = self.lost.remove(&place),
+        if let Some(lost) = lost.filter(|_| is_failed && !self.round.is_alone) {
+            let breaks_a_rule = judgement.deciding().any(|finding| finding.kind == Kind::Rule);
+            self.lost.insert(place, Loss { lost, breaks_a_rule });
         }
-        if is_failed && observation.was_lagging && judgement.is_by_clock() {
-            self.lagged.insert(place);
-        } else {
-            self.lagged.remove(&place);
-        }
+        self.excuse(place, observation, judgement);
         Counts::Yes
+    }
+
+    /// Takes note of a failure that may be the machine's, or of what came of one that was.
+    fn excuse(&mut self, place: Place, observation: &Observation, judgement: &Judgement) {
+        let is_failed = judgement.verdict.is_unexpected();
+        // Nobody ends a connection because the machine is slow.
+        let lost = observation.wire.as_ref().and_then(|wire| wire.lost);
+        let has_lost = lost.is_some_and(|lost| lost.connection.is_some());
+        let is_excused = (observation.was_lagging || observation.was_cold) && !has_lost;
+        let failed_by = judgement.deciding().next().map(|finding| finding.kind);
+        let before = self.lagged.remove(&place);
+        if let Some(kind) = failed_by
+            && is_failed
+            && is_excused
+            && judgement.is_by_clock()
+        {
+            self.lagged.insert(place, kind);
+        } else if let Some(kind) = before {
+            let excused = self.excused.entry((place.0, kind)).or_default();
+            *(if is_failed { &mut excused.failed } else { &mut excused.passed }) += 1;
+        }
     }
 
     /// What is to run next, when all of a round were judged; `None` when nothing is in doubt.
     pub(super) fn next(&mut self) -> Option<Round> {
-        let company = self.next_for_lost();
-        if let Some((trials, is_alone)) = company {
-            self.ran.lost.extend(&trials);
-            return Some(self.round_of(trials, is_alone));
+        while let Some((trials, is_alone)) = self.next_for_lost() {
+            if !trials.is_empty() {
+                self.ran.lost.extend(&trials);
+                return Some(self.round_of(trials, is_alone));
+            }
         }
-        if self.lagged.is_empty() || self.rounds.for_lagged == MOST_AGAIN {
+        self.charged.clear();
+        let lagged = self.next_for_lagged();
+        if lagged.is_empty() || self.rounds_for_lagged == MOST_AGAIN {
             return None;
         }
-        self.rounds.for_lagged += 1;
-        self.charged.clear();
-        let lagged = self.lagged.clone();
+        self.rounds_for_lagged += 1;
         self.ran.lagged.extend(&lagged);
         Some(self.round_of(lagged, true))
+    }
+
+    /// All is to run once more.
+    pub(super) fn repeat(&mut self) -> Round {
+        let round = Round { number: self.round.number + 1, ..Round::default() };
+        let ran = std::mem::take(&mut self.ran);
+        *self = Self { round: round.clone(), ran, ..Self::default() };
+        round
     }
 
     /// What ran again.
@@ -133,63 +186,96 @@ impl Again {
         &self.ran
     }
 
+    /// The next step with those that lost a connection, and whether they run alone in it.
     fn next_for_lost(&mut self) -> Option<(BTreeSet<Place>, bool)> {
-        if self.suspects.is_empty() && self.rounds.for_lost < MOST_AGAIN {
-            self.rounds.for_lost += 1;
-            let lost = std::mem::take(&mut self.lost);
-            let others = self.suspect(&lost);
-            if !others.is_empty() {
-                return Some((others, false));
+        match self.stage {
+            Stage::AllRan => {
+                self.stage = Stage::RanWithout;
+                let (suspects, others) = suspected(&std::mem::take(&mut self.lost));
+                self.suspects = suspects;
+                self.explained.clear();
+                Some((others, false))
             }
+            Stage::RanWithout => {
+                self.stage = Stage::RanAlone;
+                let (suspects, others) = suspected(&std::mem::take(&mut self.lost));
+                // A cell that loses a connection without those that sent last before has
+                // somebody else to charge.
+                self.explained = suspects.iter().chain(&others).map(|(cell, _)| *cell).collect();
+                let cleared =
+                    self.suspects.iter().filter(|(cell, _)| self.explained.contains(cell));
+                let cleared: BTreeSet<Place> = cleared.copied().collect();
+                self.suspects.retain(|place| !cleared.contains(place));
+                self.explained.clear();
+                self.suspects.extend(suspects);
+                Some((others.union(&cleared).copied().collect(), true))
+            }
+            Stage::RanAlone => {
+                self.stage = Stage::Settled;
+                let suspects = std::mem::take(&mut self.suspects);
+                let is_open = |(cell, _): &&Place| !self.explained.contains(cell);
+                self.charged = suspects.iter().filter(is_open).copied().collect();
+                Some((suspects, true))
+            }
+            Stage::Settled => None,
         }
-        let suspects = std::mem::take(&mut self.suspects);
-        if suspects.is_empty() {
-            return None;
-        }
-        // A cell that loses a connection without them has somebody else to charge. Whom the
-        // machine may have failed is not charged at all.
-        let is_cleared =
-            |place: &Place| self.lost.range((place.0, 0)..(place.0 + 1, 0)).next().is_some();
-        let charged = suspects.iter().filter(|place| !is_cleared(place));
-        self.charged = charged.filter(|place| !self.lagged.contains(place)).copied().collect();
-        Some((suspects, true))
     }
 
-    /// Takes one suspect for each connection; the others are returned. Whose own bytes
-    /// break a rule needs no trial of it: it is charged as it is.
-    fn suspect(&mut self, lost: &BTreeMap<Place, Loss>) -> BTreeSet<Place> {
-        let mut connections: BTreeMap<_, Vec<(Place, &Loss)>> = BTreeMap::new();
-        for (place, loss) in lost {
-            let Some(number) = loss.lost.connection else { continue };
-            let connection = (place.0, loss.lost.tap, number);
-            connections.entry(connection).or_default().push((*place, loss));
+    /// Of each cell and what failed its trials, a few; all, once one of them was excused; none,
+    /// once enough of them were not.
+    fn next_for_lagged(&self) -> BTreeSet<Place> {
+        let mut of_group: BTreeMap<(usize, Kind), usize> = BTreeMap::new();
+        let mut next = BTreeSet::new();
+        for (place, kind) in &self.lagged {
+            let group = (place.0, *kind);
+            let taken = of_group.entry(group).or_default();
+            let room = match self.excused.get(&group) {
+                Some(Excused { passed: 1.., .. }) => usize::MAX,
+                Some(Excused { failed, .. }) => MOST_IN_VAIN.saturating_sub(*failed),
+                None => MOST_IN_VAIN,
+            };
+            if *taken < room {
+                *taken += 1;
+                next.insert(*place);
+            }
         }
-        let mut others = BTreeSet::new();
-        for trials in connections.values() {
-            let (breakers, rest): (Vec<_>, Vec<_>) =
-                trials.iter().partition(|(_, loss)| loss.breaks_a_rule);
-            let last = rest.iter().max_by_key(|(_, loss)| loss.lost.last_sent);
-            let suspect = last.filter(|_| breakers.is_empty()).map(|(place, _)| *place);
-            self.suspects.extend(suspect);
-            let rest = rest.iter().map(|(place, _)| *place);
-            others.extend(rest.filter(|place| Some(*place) != suspect));
-        }
-        // A call that never passed waited for one of those connections.
-        let taps: BTreeSet<(usize, u16)> =
-            connections.keys().map(|(cell, tap, _)| (*cell, *tap)).collect();
-        let waited = lost.iter().filter(|((cell, _), loss)| {
-            loss.lost.connection.is_none() && taps.contains(&(*cell, loss.lost.tap))
-        });
-        others.extend(waited.map(|(place, _)| *place));
-        others
+        next
     }
 
     fn round_of(&mut self, trials: BTreeSet<Place>, is_alone: bool) -> Round {
-        self.rounds.all += 1;
-        self.is_alone = is_alone;
-        self.round.clone_from(&trials);
-        Round::Again { trials, is_alone, number: self.rounds.all }
+        let number = self.round.number + 1;
+        self.round = Round { number, trials: Some(trials), is_alone };
+        self.round.clone()
     }
+}
+
+/// Those that sent last on each connection, and the others that were on one. Whose own bytes
+/// break a rule is neither: it is charged as it is, and nobody else is suspected.
+fn suspected(lost: &BTreeMap<Place, Loss>) -> (BTreeSet<Place>, BTreeSet<Place>) {
+    let mut connections: BTreeMap<_, Vec<(Place, &Loss)>> = BTreeMap::new();
+    for (place, loss) in lost {
+        let Some(number) = loss.lost.connection else { continue };
+        let connection = (place.0, loss.lost.tap, number);
+        connections.entry(connection).or_default().push((*place, loss));
+    }
+    let (mut suspects, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for trials in connections.values() {
+        let (breakers, rest): (Vec<_>, Vec<_>) =
+            trials.iter().partition(|(_, loss)| loss.breaks_a_rule);
+        let last = rest.iter().max_by_key(|(_, loss)| loss.lost.last_sent);
+        let suspect = last.filter(|_| breakers.is_empty()).map(|(place, _)| *place);
+        suspects.extend(suspect);
+        let rest = rest.iter().map(|(place, _)| *place);
+        others.extend(rest.filter(|place| Some(*place) != suspect));
+    }
+    // A call that never passed waited for one of those connections.
+    let taps: BTreeSet<(usize, u16)> =
+        connections.keys().map(|(cell, tap, _)| (*cell, *tap)).collect();
+    let waited = lost.iter().filter(|((cell, _), loss)| {
+        loss.lost.connection.is_none() && taps.contains(&(*cell, loss.lost.tap))
+    });
+    others.extend(waited.map(|(place, _)| *place));
+    (suspects, others)
 }
 
 #[cfg(test)]

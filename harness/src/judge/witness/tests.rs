@@ -7,9 +7,10 @@ use super::*;
 use crate::{
     rules::samples::{answered, get_sequence, with},
     wire::sample::{
-        REQUEST, RESPONSE, TRAILERS, Wire, data, headers, message, reset, settings, settings_ack,
-        window_update,
+        REQUEST, RESPONSE, TRAILERS, Wire, data, goaway, headers, message, reset, settings,
+        settings_ack, window_update,
     },
+    wire::transcript::Closing,
 };
 
 const ASKED: &[u8] = b"\x08\x02";
@@ -182,4 +183,32 @@ fn an_altered_or_a_cut_transcript_tells_nothing() {
     transcripts[0].connection.altered.server = true;
     assert_eq!(testimony(&two, &ok, &transcripts), None);
     assert_eq!(testimony(&two, &ok, &[]), None);
+}
+
+/// Who ends a connection with a call on it is asked why, unless it names the other's error.
+#[test]
+fn a_connection_that_ends_under_a_call() {
+    type End = fn(&mut Wire) -> &mut Wire;
+    let closed = |wire: &mut Wire, side| {
+        wire.connection.closed(side, Closing::Abort, Duration::ZERO);
+    };
+    let cases: [(&str, End, Option<Role>, Option<Side>); 5] = [
+        ("the server without a word", |w| w, Some(Role::Server), Some(Side::Server)),
+        ("the client without a word", |w| w, Some(Role::Client), Some(Side::Client)),
+        (
+            "the server's own error",
+            |w| w.server(&goaway(0, error::INTERNAL_ERROR)),
+            Some(Role::Client),
+            Some(Side::Server),
+        ),
+        ("an error of the client's", |w| w.server(&goaway(0, 1)), Some(Role::Server), None),
+        ("nobody", |w| w, None, None),
+    ];
+    for (name, end, closes, expected) in cases {
+        let mut wire = Wire::new();
+        end(wire.request(1, REQUEST));
+        closes.into_iter().for_each(|side| closed(&mut wire, side));
+        let lost = Answer { code: Code(14), ..Answer::default() };
+        assert_eq!(side(wire, &call(), &lost), expected, "{name}");
+    }
 }

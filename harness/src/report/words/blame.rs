@@ -43,6 +43,7 @@ const fn shown(seen: Seen) -> &'static str {
         Seen::NoRoomForRequest => "it left the client no room for its request",
         Seen::NoAnswerInTime => "it had the whole request, and did not end the call in time",
         Seen::NoRoomForAnswer => "it left the server no room for its answer",
+        Seen::ConnectionEnded => "it ended the connection while the call was open",
         Seen::OwnStatus => "its own status passed so, and the client reports it as it came",
         Seen::OwnStatusMessage => "its status message passed so",
         Seen::AnotherStatusMessage => "another status message passed than it reports",

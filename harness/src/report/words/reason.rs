@@ -23,6 +23,13 @@ pub fn reason(case: &Case, judgement: &Judgement) -> String {
         );
     }
     let deciding: Vec<_> = judgement.deciding().collect();
+    let runs: usize = judgement.runs.values().sum();
+    let failed = judgement.runs.iter().filter(|(verdict, _)| verdict.is_unexpected());
+    let failed: usize = failed.map(|(_, number)| number).sum();
+    let often = match judgement.verdict {
+        Verdict::Flaky => format!("in {failed} of {}: ", count(runs, "run")),
+        _ => String::new(),
+    };
     let mut told: Vec<String> = deciding
         .iter()
         .take(MOST_TOLD)
@@ -45,5 +52,5 @@ pub fn reason(case: &Case, judgement: &Judgement) -> String {
         let rest = count(known.len(), "other finding");
         told.push(format!("{first} explains {rest}, and not this"));
     }
-    told.join("; ")
+    often + &told.join("; ")
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{CallId, Incident, Started, TrialId};
+use super::{CallId, Incident, Started, TrialId, pace::Pace};
 use crate::{
     driver::ClientEvent,
     feature::ClientFeature,
@@ -28,6 +28,10 @@ const MOST_ENDING: usize = 256;
 /// own, which costs a client far more than a call; with hundreds at once their deadlines
 /// would pass before they are connected.
 const MOST_SCRIPTED: usize = 8;
+
+/// How long the first answer of two processes may take before what a clock decides until
+/// then is nobody's fault.
+const COLD: Duration = Duration::from_millis(200);
 
 /// What a client takes.
 #[derive(Debug, Clone)]
@@ -92,6 +96,10 @@ pub(in crate::run) struct Flights<'a> {
     ending: BTreeMap<TrialId, Observation>,
     last_decided: Option<TrialId>,
     repetitions: usize,
+    pace: Pace,
+    /// When the first trial began, and when the first was answered.
+    began: Option<Instant>,
+    warm: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -115,6 +123,7 @@ impl<'a> Flights<'a> {
         grace: Duration,
         next_id: CallId,
     ) -> Self {
+        let pace = Pace::new(taking.most_calls);
         Self {
             trials,
             taking,
@@ -125,6 +134,9 @@ impl<'a> Flights<'a> {
             ending: BTreeMap::new(),
             last_decided: None,
             repetitions: 0,
+            pace,
+            began: None,
+            warm: None,
         }
     }
 
@@ -167,7 +179,12 @@ impl<'a> Flights<'a> {
     /// Whether any trial may be started.
     fn has_room(&self, most_trials: usize) -> bool {
         let runs_alone = || self.in_flight.iter().any(|flight| self.case(flight.trial).is_alone);
-        self.in_flight.len() < most_trials && self.ending.len() < MOST_ENDING && !runs_alone()
+        let waits = |flight: &&Flight| !self.case(flight.trial).least_wait().is_zero();
+        let waiting = self.in_flight.iter().filter(waits).count();
+        self.in_flight.len() < most_trials
+            && self.in_flight.len() - waiting < self.pace.allowed()
+            && self.ending.len() < MOST_ENDING
+            && !runs_alone()
     }
 
     fn has_room_for(&self, case: &Case) -> bool {
@@ -182,6 +199,7 @@ impl<'a> Flights<'a> {
     /// each other.
     pub(in crate::run) fn start(&mut self, trial: TrialId, now: Instant) -> Vec<Action> {
         let case = self.case(trial);
+        self.began.get_or_insert(now);
         let calls = case.calls.len();
         let at_once = if case.is_sequential { 1 } else { calls };
         self.in_flight.push(Flight {
@@ -313,8 +331,22 @@ impl<'a> Flights<'a> {
         };
         let flight = self.in_flight.remove(position);
         let duration = now.saturating_duration_since(flight.started);
-        self.ending.insert(trial, Observation { duration, ..Observation::of(outcome) });
+        if let Outcome::Answered(_) = outcome {
+            self.warm.get_or_insert(now);
+            if self.case(trial).least_wait().is_zero() {
+                self.pace.answered(duration, now);
+            }
+        }
+        let was_cold = self.was_cold(flight.started, now);
+        self.ending.insert(trial, Observation { duration, was_cold, ..Observation::of(outcome) });
         vec![Action::AwaitStreams(trial)]
+    }
+
+    /// Whether a trial began before these processes had answered anything, and they took long
+    /// for that: a virtual machine that loads, say.
+    fn was_cold(&self, started: Instant, now: Instant) -> bool {
+        let warm = self.warm.unwrap_or(now);
+        self.began.is_some_and(|began| started <= warm && warm - began > COLD)
     }
 
     /// The streams of a decided trial have ended: this passed.

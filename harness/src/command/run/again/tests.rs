@@ -50,7 +50,7 @@ fn judged(again: &mut Again, trial: usize, came: Came) -> Counts {
     });
     let observation = Observation {
         wire: Some(Wire { lost, ..Wire::default() }),
-        was_lagging: matches!(came, Lagged),
+        was_lagging: !matches!(came, Failed),
         ..Observation::of(Outcome::Answered(Vec::new()))
     };
     again.judged((0, trial), &observation, &judgement)
@@ -63,7 +63,7 @@ fn check(name: &str, rounds: &[(bool, &[(usize, Came)])], charged: &[usize]) {
         let expected = BTreeSet::from_iter(trials.iter().map(|(trial, _)| (0, *trial)));
         if number > 0 {
             let next = again.next();
-            let round = Round::Again { trials: expected, is_alone: *is_alone, number };
+            let round = Round { trials: Some(expected), is_alone: *is_alone, number };
             assert_eq!(next, Some(round), "{name}, round {number}");
         }
         for (trial, came) in *trials {
@@ -91,15 +91,24 @@ fn a_lost_connection_costs_one_trial() {
     );
     let once_more = [(1, LostOn(0, 5)), (3, LostOn(0, 4))];
     check(
-        "it was another",
+        "it was another, which was not the last to send then",
         &[
             (false, &all),
             (false, &once_more),
-            (true, &[(last, Pass)]),
-            (false, &[(3, Pass)]),
-            (true, &[(1, LostOn(0, 1))]),
+            (true, &[(2, Pass), (3, LostOn(0, 1))]),
+            (true, &[(1, Pass)]),
         ],
         &[],
+    );
+    check(
+        "it was another, and nobody costs it alone",
+        &[
+            (false, &all),
+            (false, &once_more),
+            (true, &[(2, Pass), (3, Pass)]),
+            (true, &[(1, Pass)]),
+        ],
+        &[1],
     );
     check("all that there was", &[(false, &[(1, LostOn(0, 1))]), (true, &[(1, Pass)])], &[1]);
     check(
@@ -125,20 +134,9 @@ fn a_lost_connection_costs_one_trial() {
 /// A server that ends every connection is not tried for ever.
 #[test]
 fn there_is_an_end_of_trying() {
-    let both = [(1, LostOn(0, 1)), (2, LostOn(0, 2)), (3, LostOn(0, 3)), (4, LostOn(0, 4))];
-    check(
-        "always",
-        &[
-            (false, &both),
-            (false, &both[..3]),
-            (true, &both[3..]),
-            (false, &both[..2]),
-            (true, &both[2..3]),
-            (false, &both[..1]),
-            (true, &both[1..2]),
-        ],
-        &[],
-    );
+    let all = [(1, LostOn(0, 1)), (2, LostOn(0, 2)), (3, LostOn(0, 3)), (4, LostOn(0, 4))];
+    let (first, last) = ([all[0], all[1], all[3]], [all[2]]);
+    check("always", &[(false, &all), (false, &all[..3]), (true, &first), (true, &last)], &[]);
 }
 
 #[test]
@@ -157,6 +155,17 @@ fn what_the_machine_failed_runs_again_alone() {
     check("or cannot be", &[(false, &[(1, Lagged)]), (true, &[(1, Pass)])], &[]);
 }
 
+/// Of many that one thing failed, a few speak for the others.
+#[test]
+fn a_few_that_fail_alone_speak_for_the_others() {
+    let all = |came| (0..9).map(move |trial| (trial, came)).collect::<Vec<_>>();
+    let in_vain: Vec<_> = (0..5).map(|trial| (trial, Failed)).collect();
+    check("all fail", &[(false, &all(Lagged)), (true, &in_vain)], &[]);
+    let one = [(0, Failed), (1, Pass), (2, Failed), (3, Failed), (4, Failed)];
+    let others: Vec<_> = (5..9).map(|trial| (trial, Pass)).collect();
+    check("one is excused", &[(false, &all(Lagged)), (true, &one), (true, &others)], &[]);
+}
+
 #[test]
 fn what_cannot_be_tried_again_is_as_it_was() {
     let mut again = Again::default();
@@ -165,4 +174,18 @@ fn what_cannot_be_tried_again_is_as_it_was() {
     assert_eq!(judged(&mut again, 1, Blocked), Counts::No);
     assert_eq!(judged(&mut again, 1, Pass), Counts::NotAlone);
     assert_eq!(judged(&mut again, 1, Failed), Counts::Yes);
+}
+
+/// What one repetition left in doubt says nothing of the next.
+#[test]
+fn a_repetition_begins_anew() {
+    let mut again = Again::default();
+    judged(&mut again, 1, LostOn(0, 1));
+    again.next().unwrap();
+    judged(&mut again, 1, Pass);
+    assert_eq!(again.next(), None);
+    assert_eq!(again.repeat(), Round { number: 2, ..Round::default() });
+    assert_eq!(judged(&mut again, 1, Pass), Counts::Yes);
+    assert_eq!(again.next(), None);
+    assert_eq!((again.ran().lost.len(), again.ran().charged.len()), (1, 1));
 }

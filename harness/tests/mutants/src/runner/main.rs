@@ -25,7 +25,7 @@ struct Arguments {
     /// Only these; `none` is the correct peer. The page is written if there are none
     names: Vec<String>,
     /// How many cells run at once: most of their time, they wait
-    #[arg(short, long, default_value_t = 8)]
+    #[arg(short, long, default_value_t = 4)]
     jobs: u16,
     /// Where the manifest and the report go [default: target/mutants]
     #[arg(long, value_name = "DIR")]
