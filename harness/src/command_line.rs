@@ -70,7 +70,7 @@ pub struct RunArgs {
     /// Which trials.
     #[command(flatten)]
     pub select: SelectArgs,
-    /// How many cells run at once [default: the number of cores]
+    /// How many servers run at once, each with a client [default: the number of cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Run every trial N times; one that does not come to the same each time is `flaky`, and
@@ -90,6 +90,10 @@ pub struct RunArgs {
     /// Write a transcript of what passed for every trial, not only for those that fail
     #[arg(long)]
     pub trace: bool,
+    /// Say where the time went: the builds, the cells that the end waited for, and the trials
+    /// that took longest
+    #[arg(long)]
+    pub timings: bool,
     /// Stop the whole run after this long, such as 10m, and report what was seen
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub limit: Option<Duration>,
@@ -213,7 +217,7 @@ impl SelectArgs {
 }
 
 impl RunArgs {
-    /// How many cells run at once.
+    /// How many servers run at once, each with a client.
     #[must_use]
     pub fn jobs(&self) -> usize {
         match self.jobs {

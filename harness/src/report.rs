@@ -5,6 +5,7 @@ mod console;
 mod json_lines;
 mod junit;
 mod progress;
+mod timings;
 mod traces;
 pub mod words;
 
@@ -12,6 +13,7 @@ pub use console::{Console, Rerun};
 pub use json_lines::{JsonLines, writer};
 pub use junit::junit;
 pub use progress::Progress;
+pub use timings::{Span, Timings};
 pub use traces::Traces;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -48,6 +50,8 @@ pub struct Summary {
     pub stale: Vec<Stale>,
     /// What ran again after all had run.
     pub again: RanAgain,
+    /// When what ran, if somebody asks.
+    pub timings: Option<Timings>,
 }
 
 /// What ran again because it may have failed without a fault of its own.

@@ -22,13 +22,12 @@ use tokio::{
 
 use crate::{
     certificates::Certificates,
-    event::Event,
+    event::{Event, Times},
     guard::Guard,
     lag::Lag,
     manifest::{Limits, Peer, ServerStart},
     observe::{Observation, Outcome},
     plan::{Cell, Plan},
-    role::Role,
 };
 
 pub use build::missing_programs;
@@ -42,7 +41,7 @@ pub struct Settings {
     pub logs: PathBuf,
     /// How long each wait may take.
     pub limits: Limits,
-    /// How many cells run at once; at least 1.
+    /// How many servers run at once, each with a client; at least 1.
     pub jobs: usize,
     /// Who kills the peers if the harness dies.
     pub guard: Arc<Guard>,
@@ -143,7 +142,7 @@ async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
         _ => BTreeMap::new(),
     };
     let mut addresses: HashMap<String, Arc<Mutex<()>>> = HashMap::new();
-    let mut cells = JoinSet::new();
+    let mut running = JoinSet::new();
     for (index, cell) in plan.cells.iter().enumerate().filter(|(index, _)| round.has_cell(*index)) {
         if let Some(why) =
             [&cell.server, &cell.client].iter().find_map(|peer| blocked.get(&peer.name))
@@ -156,7 +155,7 @@ async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
             }
             continue;
         }
-        // Cells whose server always takes the same address wait for each other,
+        // Parts whose server always takes the same address wait for each other,
         // before they take one of the jobs.
         let address = match &cell.server_spec().start {
             ServerStart::AcceptsAt { address, .. } => {
@@ -164,19 +163,27 @@ async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
             }
             _ => None,
         };
-        let (plan, jobs, context) = (Arc::clone(&plan), Arc::clone(&jobs), context.clone());
-        cells.spawn(async move {
-            let _address = match &address {
-                Some(address) => Some(address.lock().await),
-                None => None,
-            };
-            let _job = jobs.acquire().await;
-            if !context.is_stopped() {
-                cell::run(&plan.cells[index], index, context).await;
-            }
-        });
+        let parts = cell::parts(cell, index, &round);
+        if parts.is_empty() {
+            context.send(Event::CellFinished { cell: index, times: Times::default() });
+        }
+        let shared = Arc::new(cell::Shared::of(parts.len()));
+        for part in parts {
+            let (plan, jobs, context) = (Arc::clone(&plan), Arc::clone(&jobs), context.clone());
+            let (shared, address) = (Arc::clone(&shared), address.clone());
+            running.spawn(async move {
+                let _address = match &address {
+                    Some(address) => Some(address.lock().await),
+                    None => None,
+                };
+                let _job = jobs.acquire().await;
+                if !context.is_stopped() {
+                    cell::run(&plan.cells[index], index, part, &shared, context).await;
+                }
+            });
+        }
     }
-    while let Some(ended) = cells.join_next().await {
+    while let Some(ended) = running.join_next().await {
         if let Err(error) = ended
             && error.is_panic()
         {
@@ -208,10 +215,6 @@ async fn prepare_peers(plan: &Plan, context: &Context) -> BTreeMap<String, Strin
 }
 
 /// The log of one process of a cell.
-fn log_path(logs: &Path, cell: &Cell, role: Role, round: &Round) -> PathBuf {
-    let name = match round.number {
-        0 => format!("{role}.log"),
-        number => format!("{role}.again-{number}.log"),
-    };
+fn log_path(logs: &Path, cell: &Cell, name: &str) -> PathBuf {
     logs.join(format!("{}+{}", cell.server.name, cell.client.name)).join(name)
 }

@@ -90,6 +90,12 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// What something took, as `1.5 s`.
+#[must_use]
+pub fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
 /// A duration as `30 s` or `500 ms`.
 #[must_use]
 pub fn duration(duration: Duration) -> String {

@@ -43,7 +43,10 @@ use crate::{
     output::{self, say},
     plan::{Cell, Plan},
     project::Project,
-    report::{Console, JsonLines, Note, Progress, RanAgain, Rerun, Summary, Traces, junit, writer},
+    report::{
+        Console, JsonLines, Note, Progress, RanAgain, Rerun, Span, Summary, Timings, Traces, junit,
+        writer,
+    },
     results::{Judged, Results},
     role::Role,
     run::{self, Round, Settings, missing_programs},
@@ -135,7 +138,8 @@ pub(super) fn run(
     }
     // Pipes that somebody's grandchild holds open may still be read: not awaited.
     runtime.shutdown_background();
-    session.report(project, folder, rerun(manifest, arguments), stopped, began.elapsed())
+    let (rerun, elapsed) = (rerun(manifest, arguments), began.elapsed());
+    session.report(project, folder, rerun, stopped, elapsed, arguments.timings)
 }
 
 /// Runs the plan, and has what comes of it judged and written beside it. Returns what is
@@ -271,6 +275,10 @@ struct Session {
     notes: Vec<Note>,
     build: Duration,
     times: Times,
+    began: Instant,
+    /// When the cells that run began.
+    running: BTreeMap<usize, Duration>,
+    timings: Timings,
 }
 
 impl Session {
@@ -303,6 +311,9 @@ impl Session {
             notes: Vec::new(),
             build: Duration::ZERO,
             times: Times::default(),
+            began: Instant::now(),
+            running: BTreeMap::new(),
+            timings: Timings::default(),
             plan,
         })
     }
@@ -352,8 +363,20 @@ impl Session {
                 let (server, client) = (cell.server.name.clone(), cell.client.name.clone());
                 self.notes.push(Note { server, client, role: *role, text: text.clone() });
             }
-            Event::BuildFinished { took, .. } => self.build += *took,
-            Event::CellFinished { times, .. } => self.times += *times,
+            Event::BuildFinished { peer, took } => {
+                self.build += *took;
+                self.timings.builds.push((peer.clone(), *took));
+            }
+            Event::CellStarted { cell } => {
+                self.running.insert(*cell, self.began.elapsed());
+            }
+            Event::CellFinished { cell, times } => {
+                self.times += *times;
+                if let Some(began) = self.running.remove(cell) {
+                    let ended = self.began.elapsed();
+                    self.timings.cells.push(Span { cell: *cell, began, ended });
+                }
+            }
             _ => {}
         }
         self.progress.event(event, &self.plan, &self.results);
@@ -383,6 +406,7 @@ impl Session {
         rerun: Rerun,
         stopped: Option<String>,
         elapsed: Duration,
+        is_timed: bool,
     ) -> Result<Exit, CommandError> {
         self.progress.finish();
         let Self { _lock, plan, results, earlier, lines, hellos, blocked, mut notes, .. } = self;
@@ -422,6 +446,7 @@ impl Session {
             stale,
             identities,
             again: ran_again(self.again.ran(), &plan),
+            timings: is_timed.then_some(self.timings),
         };
         let records = results.records();
         let console = Console {

@@ -173,7 +173,7 @@ struct CallLine<'a> {
     case: &'a str,
     target: &'a str,
     method: &'a str,
-    request: String,
+    request: &'a str,
     timeout_ms: u64,
     #[serde(flatten)]
     options: &'a CallOptions,
@@ -229,7 +229,7 @@ pub(super) fn call_line(errand: Errand<'_>, call: &Call) -> String {
         case: &errand.case.name,
         target: errand.target,
         method: &call.method.path,
-        request: STANDARD.encode(&call.request),
+        request: call.request_base64(),
         timeout_ms: u64::try_from(call.timeout.as_millis()).unwrap_or(u64::MAX),
         options: &options,
         tls: errand.tls,

@@ -80,6 +80,9 @@ impl<W: Write> Console<'_, W> {
         self.repetitions(records)?;
         self.matrix(results)?;
         self.table(&causes, records)?;
+        if let Some(timings) = &summary.timings {
+            timings.write(&mut self.out, self.plan, records)?;
+        }
         let read_calls = records.iter().map(|record| record.judgement.read_calls).sum();
         self.sums(summary, read_calls)
     }

@@ -191,7 +191,7 @@ impl Progress {
         let (cells, trials) = (count(cells, "cell"), count(trials, "trial"));
         let how = match round.is_alone {
             true => "one trial at a time".to_owned(),
-            false => format!("{} at a time", count(jobs, "cell")),
+            false => format!("{} at a time", count(jobs, "server")),
         };
         let again = if round.number == 0 { "" } else { "again: " };
         self.say(&format!("{again}{cells}, {trials}, {how}"));

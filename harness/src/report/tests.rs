@@ -65,6 +65,7 @@ fn run() -> (Arc<Plan>, Results, Summary) {
         hellos: BTreeMap::new(),
         identities: BTreeMap::new(),
         again: RanAgain::default(),
+        timings: None,
         stale: Vec::new(),
         blocked: BTreeMap::from([("gone".to_owned(), "gone not found on PATH; get it".to_owned())]),
         notes: vec![note],

@@ -1,9 +1,12 @@
-//! One cell from its start to its stop, whatever its peers do meanwhile.
+//! One part of a cell from its start to its stop, whatever its peers do meanwhile.
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use tokio::time::Instant;
@@ -20,9 +23,9 @@ use crate::{
     child::{Log, Stopped},
     driver::{Client, Server, Setting, StartError},
     event::{Event, Times},
-    manifest::Serving,
+    manifest::{ServerCertificate, Serving},
     observe::{Gone, Observation, Outcome},
-    plan::Cell,
+    plan::{Cell, Trial},
     role::Role,
     text,
     wire::transcript::Transcript,
@@ -32,50 +35,92 @@ use crate::{
 /// is given up: each costs a start, and a hang costs its timeout too.
 const MOST_INCIDENTS_IN_A_ROW: usize = 10;
 
-/// Runs a cell and sends what is seen.
-pub(super) async fn run(cell: &Cell, index: usize, context: Context) {
-    context.send(Event::CellStarted { cell: index });
+/// What the parts of a cell have in common.
+pub(super) struct Shared {
+    has_started: AtomicBool,
+    left: AtomicUsize,
+    times: Mutex<Times>,
+}
+
+impl Shared {
+    /// Of a cell with so many parts.
+    pub(super) fn of(parts: usize) -> Self {
+        let (has_started, left) = (AtomicBool::new(false), AtomicUsize::new(parts));
+        Self { has_started, left, times: Mutex::default() }
+    }
+}
+
+/// The trials of a cell that share processes.
+pub(super) struct Part {
+    kind: PartKind,
+    queue: VecDeque<TrialId>,
+}
+
+/// What tells the parts of a cell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct PartKind {
+    /// Each way of serving needs a server of its own.
+    serving: Serving,
+    /// What must run alone needs nothing else in its processes, and nobody waits for it.
+    is_alone: bool,
+}
+
+/// The parts of a cell. In each, the trials that wait longest begin first, and the others run
+/// beside them; apart from that, they keep the plan's order.
+pub(super) fn parts(cell: &Cell, position: usize, round: &Round) -> Vec<Part> {
+    let mut parts: BTreeMap<PartKind, VecDeque<TrialId>> = BTreeMap::new();
+    for (index, Trial { case, unsupported }) in cell.trials.iter().enumerate() {
+        if unsupported.is_none() && round.has(position, index) {
+            let kind = PartKind { serving: case.serving(), is_alone: case.is_alone };
+            parts.entry(kind).or_default().push_back(TrialId(index));
+        }
+    }
+    let part = |(kind, mut queue): (_, VecDeque<TrialId>)| {
+        let wait = |trial: &TrialId| Reverse(cell.trials[trial.0].case.least_wait());
+        queue.make_contiguous().sort_by_key(wait);
+        Part { kind, queue }
+    };
+    parts.into_iter().map(part).collect()
+}
+
+/// Runs a part of a cell and sends what is seen.
+pub(super) async fn run(cell: &Cell, index: usize, part: Part, shared: &Shared, context: Context) {
+    if !shared.has_started.swap(true, Ordering::Relaxed) {
+        context.send(Event::CellStarted { cell: index });
+    }
+    let Part { kind, mut queue } = part;
     let times = Times::default();
-    let serving = Serving::default();
-    let mut run =
-        CellRun { cell, index, context, times, serving, logs: None, incidents_in_a_row: 0 };
-    for (serving, mut queue) in queues(cell, index, &run.context.settings.round) {
-        run.serving = serving;
-        run.incidents_in_a_row = 0;
-        match run.trials(&mut queue).await {
-            Ok(()) => {}
-            Err(Ending::Stopped) => break,
-            Err(Ending::GivenUp { why }) => {
-                for trial in queue {
-                    let outcome = Outcome::Blocked { why: why.clone() };
-                    run.observed((trial, Observation::of(outcome)));
-                }
-            }
+    let mut run = PartRun { cell, index, context, times, kind, logs: None, incidents_in_a_row: 0 };
+    if let Err(Ending::GivenUp { why }) = run.trials(&mut queue).await {
+        for trial in queue {
+            let outcome = Outcome::Blocked { why: why.clone() };
+            run.observed((trial, Observation::of(outcome)));
         }
     }
-    run.context.send(Event::CellFinished { cell: index, times: run.times });
+    let mut times = shared.times.lock().unwrap_or_else(PoisonError::into_inner);
+    *times += run.times;
+    if shared.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+        run.context.send(Event::CellFinished { cell: index, times: *times });
+    }
 }
 
-/// The trials that share processes: each way of serving needs its own. Those that wait
-/// longest begin first, and the others run beside them; what must run alone comes last, when
-/// nobody has to wait for it. Apart from that, they keep the plan's order.
-fn queues(cell: &Cell, position: usize, round: &Round) -> BTreeMap<Serving, VecDeque<TrialId>> {
-    let mut queues: BTreeMap<Serving, VecDeque<TrialId>> = BTreeMap::new();
-    for (index, trial) in cell.trials.iter().enumerate() {
-        if trial.unsupported.is_none() && round.has(position, index) {
-            queues.entry(trial.case.serving()).or_default().push_back(TrialId(index));
+impl PartKind {
+    /// The name of the log of one of its processes.
+    fn log(self, role: Role, round: &Round) -> String {
+        let mut name = role.to_string();
+        if let Serving::Tls { certificate, mutual } = self.serving {
+            name += if mutual { ".mutual-tls" } else { ".tls" };
+            name += if certificate == ServerCertificate::Expired { "-expired" } else { "" };
         }
+        name += if self.is_alone { ".alone" } else { "" };
+        if round.number > 0 {
+            name += &format!(".again-{}", round.number);
+        }
+        name + ".log"
     }
-    for queue in queues.values_mut() {
-        queue.make_contiguous().sort_by_key(|trial| {
-            let case = &cell.trials[trial.0].case;
-            (case.is_alone, Reverse(case.least_wait()))
-        });
-    }
-    queues
 }
 
-/// Why a cell does not go on.
+/// Why a part does not go on.
 pub(super) enum Ending {
     /// The run is to stop.
     Stopped,
@@ -83,20 +128,19 @@ pub(super) enum Ending {
     GivenUp { why: String },
 }
 
-/// A cell in progress.
-pub(super) struct CellRun<'a> {
+/// A part of a cell in progress.
+pub(super) struct PartRun<'a> {
     cell: &'a Cell,
     index: usize,
     pub(super) context: Context,
     pub(super) times: Times,
-    /// How the server is started for the trials at hand.
-    serving: Serving,
+    kind: PartKind,
     /// The server's and the client's, made at the first start.
     logs: Option<(Log, Log)>,
     incidents_in_a_row: usize,
 }
 
-impl<'a> CellRun<'a> {
+impl<'a> PartRun<'a> {
     /// Runs the queue. What is left in it at an error was not tried.
     async fn trials(&mut self, queue: &mut VecDeque<TrialId>) -> Result<(), Ending> {
         let mut at_hand = AtHand::default();
@@ -212,7 +256,7 @@ impl<'a> CellRun<'a> {
             let spec = self.cell.server_spec();
             let certificates = self.context.settings.certificates.as_deref();
             let tls = certificates
-                .map(|certificates| server_words(spec, self.serving, certificates))
+                .map(|certificates| server_words(spec, self.kind.serving, certificates))
                 .unwrap_or_default();
             let server = Server::start(&spec.start, &tls, setting(server_log)).await?;
             Tapped::new(server).await.map_err(|source| StartError::NotWatched { source })
@@ -257,7 +301,7 @@ impl<'a> CellRun<'a> {
         }
         let create = |role| {
             let Settings { logs, round, .. } = &*self.context.settings;
-            let path = log_path(logs, self.cell, role, round);
+            let path = log_path(logs, self.cell, &self.kind.log(role, round));
             Log::create(&path).map_err(|error| Ending::GivenUp {
                 why: format!("the log {} cannot be written: {error}", path.display()),
             })

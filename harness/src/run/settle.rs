@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use tokio::time::Instant;
 
 use super::{
-    cell::{AtHand, CellRun, Ending},
+    cell::{AtHand, Ending, PartRun},
     core::{Effect, Fate, Settling, TrialId, Want},
     pump::{Caught, Observed},
 };
 use crate::observe::Observation;
 
-impl<'a> CellRun<'a> {
+impl<'a> PartRun<'a> {
     /// Observes every trial that was in flight, or puts it back into the queue
     /// where the cell must end before.
     pub(super) async fn settle(

@@ -4,8 +4,9 @@
 //! [`Call::client_features`]: loading, the peer protocol, `crosswire show` and the schema
 //! follow from the definition.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crosswire_http2::codec::Codec;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use schemars::JsonSchema;
@@ -41,6 +42,9 @@ pub struct Call {
     pub options: CallOptions,
     /// What must come of it.
     pub expect: Expect,
+    /// The request in base64, made when the first client is handed it; cases are shared by all
+    /// cells.
+    pub(crate) encoded: OnceLock<String>,
 }
 
 /// What a client is told of a call beside what it asks. A field has two names, where units
@@ -129,7 +133,13 @@ impl Call {
     #[must_use]
     pub fn new(method: Method, request: Vec<u8>, timeout: Duration, expect: Expect) -> Self {
         let (raw, pause, options) = (false, Duration::ZERO, CallOptions::default());
-        Self { method, request, raw, timeout, pause, options, expect }
+        let encoded = OnceLock::new();
+        Self { method, request, raw, timeout, pause, options, expect, encoded }
+    }
+
+    /// The request in base64.
+    pub fn request_base64(&self) -> &str {
+        self.encoded.get_or_init(|| STANDARD.encode(&self.request))
     }
 
     /// How long it waits at least: until a deadline that must pass, or between the messages
@@ -187,7 +197,7 @@ impl Call {
 impl Serialize for Call {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Taken apart, so that no field is forgotten. `raw` is seen in the request.
-        let Self { method, request: _, raw: _, timeout, pause, options, expect } = self;
+        let Self { method, request: _, raw: _, timeout, pause, options, expect, encoded: _ } = self;
         let mut fields = serializer.serialize_map(None)?;
         fields.serialize_entry("method", &method.path)?;
         if method.descriptor.is_none() {

@@ -1,5 +1,7 @@
 //! Reads calls and what must come of them.
 
+use std::sync::OnceLock;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, prost::Message as _};
 use serde_json::{Map, Value};
@@ -44,6 +46,7 @@ pub(super) fn read_call(
         pause: written.pause,
         options,
         expect: expect.within("expect")?,
+        encoded: OnceLock::new(),
     })
 }
 
