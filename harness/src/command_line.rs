@@ -70,7 +70,8 @@ pub struct RunArgs {
     /// Which trials.
     #[command(flatten)]
     pub select: SelectArgs,
-    /// How many servers run at once, each with a client [default: the number of cores]
+    /// How many servers run at once, each with a client [default: half as many again as there
+    /// are cores, for they often wait]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Run every trial N times; one that does not come to the same each time is `flaky`, and
@@ -222,7 +223,7 @@ impl RunArgs {
     pub fn jobs(&self) -> usize {
         match self.jobs {
             Some(jobs) => jobs.into(),
-            None => std::thread::available_parallelism().map_or(1, usize::from),
+            None => (3 * std::thread::available_parallelism().map_or(1, usize::from)).div_ceil(2),
         }
     }
 }

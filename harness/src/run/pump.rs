@@ -147,7 +147,7 @@ impl<'a> Pump<'a> {
             if self.flights.is_idle() {
                 return Ok(());
             }
-            let next_time = self.flights.next_time().map(Instant::from_std);
+            let next_time = self.flights.next_time(now()).map(Instant::from_std);
             let done = tokio::select! {
                 biased;
                 () = self.context.stopped() => return Err(Interruption::Stopped),
@@ -180,7 +180,7 @@ impl<'a> Pump<'a> {
         observe: &mut impl FnMut(Observed),
     ) {
         loop {
-            match self.flights.next(queue, most_trials) {
+            match self.flights.next(queue, most_trials, now()) {
                 Next::Wait => return,
                 Next::Skip(trial, outcome) => {
                     queue.retain(|waiting| *waiting != trial);

@@ -174,7 +174,7 @@ impl Client {
             let calls: Vec<Call> =
                 calls.map(|line| Call::deserialize(&line["call"]).unwrap()).collect();
             let answers = connections.answer_together(&calls.iter().collect::<Vec<_>>());
-            answers.iter().for_each(|answer| say(answer));
+            answers.iter().for_each(say);
         }
     }
 

@@ -25,7 +25,7 @@ const MOST_AGAIN: usize = 3;
 
 /// How many trials of a cell that one thing failed must fail alone, too, until the others are
 /// believed: each may take until its deadline, and there may be hundreds.
-const MOST_IN_VAIN: usize = 5;
+const MOST_IN_VAIN: usize = 3;
 
 /// The positions of a trial's cell and its own.
 pub(super) type Place = (usize, usize);

@@ -24,10 +24,14 @@ const MOST_REPETITIONS: usize = 100;
 /// or what is not read yet would grow with the run.
 const MOST_ENDING: usize = 256;
 
-/// How many trials with a scripted server may be in flight. Each makes a connection of its
+/// How many trials with a scripted server may be young at once. Each makes a connection of its
 /// own, which costs a client far more than a call; with hundreds at once their deadlines
 /// would pass before they are connected.
-const MOST_SCRIPTED: usize = 8;
+const MOST_YOUNG: usize = 8;
+
+/// How long a trial is young: one that has not ended by then waits, and keeps no other from
+/// its connection.
+const YOUNG: Duration = Duration::from_millis(300);
 
 /// How long the first answer of two processes may take before what a clock decides until
 /// then is nobody's fault.
@@ -157,7 +161,12 @@ impl<'a> Flights<'a> {
 
     /// What may be started of the queue, with so many trials at once: the first that can be.
     /// What must run alone keeps back what comes after it, or it would never find its time.
-    pub(in crate::run) fn next(&self, queue: &VecDeque<TrialId>, most_trials: usize) -> Next {
+    pub(in crate::run) fn next(
+        &self,
+        queue: &VecDeque<TrialId>,
+        most_trials: usize,
+        now: Instant,
+    ) -> Next {
         if !self.has_room(most_trials) {
             return Next::Wait;
         }
@@ -166,7 +175,7 @@ impl<'a> Flights<'a> {
             if let Some(why) = self.missing_feature(case) {
                 return Next::Skip(trial, Outcome::FeatureMissing { why });
             }
-            if self.has_room_for(case) {
+            if self.has_room_for(case, now) {
                 return Next::Start(trial);
             }
             if case.is_alone {
@@ -187,12 +196,18 @@ impl<'a> Flights<'a> {
             && !runs_alone()
     }
 
-    fn has_room_for(&self, case: &Case) -> bool {
+    fn has_room_for(&self, case: &Case, now: Instant) -> bool {
         let free = self.taking.most_calls.saturating_sub(self.calls_in_flight());
         let is_scripted = case.scripted() == Some(Role::Server);
         case.calls.len() <= free
             && (!case.is_alone || self.is_idle())
-            && (!is_scripted || self.in_flight.len() < MOST_SCRIPTED)
+            && (!is_scripted || self.young(now).count() < MOST_YOUNG)
+    }
+
+    /// When the trials in flight that are young will not be any more.
+    fn young(&self, now: Instant) -> impl Iterator<Item = Instant> {
+        let ends = self.in_flight.iter().map(|flight| flight.started + YOUNG);
+        ends.filter(move |end| *end > now)
     }
 
     /// A trial begins now: its first call is made, or all of them if they need not wait for
@@ -215,9 +230,10 @@ impl<'a> Flights<'a> {
     }
 
     /// When something is to be done though nothing happens.
-    pub(in crate::run) fn next_time(&self) -> Option<Instant> {
+    pub(in crate::run) fn next_time(&self, now: Instant) -> Option<Instant> {
         let times = |flight: &Flight| [Some(flight.deadline), flight.next_call];
-        self.in_flight.iter().flat_map(times).flatten().min()
+        let due = self.in_flight.iter().flat_map(times).flatten().min();
+        due.into_iter().chain(self.young(now)).min()
     }
 
     /// The calls that are due.

@@ -159,10 +159,10 @@ fn what_the_machine_failed_runs_again_alone() {
 #[test]
 fn a_few_that_fail_alone_speak_for_the_others() {
     let all = |came| (0..9).map(move |trial| (trial, came)).collect::<Vec<_>>();
-    let in_vain: Vec<_> = (0..5).map(|trial| (trial, Failed)).collect();
+    let in_vain: Vec<_> = (0..3).map(|trial| (trial, Failed)).collect();
     check("all fail", &[(false, &all(Lagged)), (true, &in_vain)], &[]);
-    let one = [(0, Failed), (1, Pass), (2, Failed), (3, Failed), (4, Failed)];
-    let others: Vec<_> = (5..9).map(|trial| (trial, Pass)).collect();
+    let one = [(0, Failed), (1, Pass), (2, Failed)];
+    let others: Vec<_> = (3..9).map(|trial| (trial, Pass)).collect();
     check("one is excused", &[(false, &all(Lagged)), (true, &one), (true, &others)], &[]);
 }
 

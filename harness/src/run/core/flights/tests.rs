@@ -3,7 +3,7 @@ use std::{path::Path, sync::Arc};
 use super::*;
 use crate::{
     input::Place,
-    suite::{Call, Expect, Method},
+    suite::{Call, Expect, Method, Script},
 };
 
 const GRACE: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ fn queue(trials: &[usize]) -> VecDeque<TrialId> {
 fn a_trial_is_called_then_awaited_then_observed() {
     let trials = [plain()];
     let (mut flights, now) = (flights(&trials, 8), Instant::now());
-    assert_eq!(flights.next(&queue(&[0]), usize::MAX), Next::Start(TrialId(0)));
+    assert_eq!(flights.next(&queue(&[0]), usize::MAX, now), Next::Start(TrialId(0)));
     assert_eq!(told(flights.start(TrialId(0), now)), ["call 1 of 0.0"]);
     let later = now + Duration::from_millis(7);
     assert_eq!(told(flights.heard(answered(1), later).unwrap()), ["await 0"]);
@@ -58,6 +58,26 @@ fn a_trial_is_called_then_awaited_then_observed() {
     let [Action::Observe(TrialId(0), seen)] = &actions[..] else { panic!("{actions:?}") };
     assert_eq!((seen.duration, seen.server_growth_bytes), (later - now, Some(3)));
     assert!(seen.wire.is_some() && flights.is_idle());
+}
+
+/// Connections of scripted servers are made a few at a time; who only waits keeps nobody from
+/// one.
+#[test]
+fn scripted_servers_are_met_a_few_at_a_time() {
+    let scripted = || {
+        let script = Script::of_no_steps(Role::Server);
+        case(1, |case| case.script = Some(Arc::new(script.clone())))
+    };
+    let trials: Vec<Trial> = (0..=MOST_YOUNG).map(|_| scripted()).collect();
+    let (mut flights, now) = (flights(&trials, 64), Instant::now());
+    for trial in 0..MOST_YOUNG {
+        assert_eq!(flights.next(&queue(&[trial]), 64, now), Next::Start(TrialId(trial)));
+        flights.start(TrialId(trial), now);
+    }
+    let last = queue(&[MOST_YOUNG]);
+    assert_eq!(flights.next(&last, 64, now), Next::Wait);
+    assert_eq!(flights.next_time(now), Some(now + YOUNG), "then it is looked at again");
+    assert_eq!(flights.next(&last, 64, now + YOUNG), Next::Start(TrialId(MOST_YOUNG)));
 }
 
 #[test]
@@ -95,14 +115,14 @@ fn what_may_start_next() {
             ),
         ),
     ] {
-        let mut flights = flights(&trials, most_calls);
+        let (mut flights, now) = (flights(&trials, most_calls), Instant::now());
         for trial in 0..started {
-            flights.start(TrialId(trial), Instant::now());
+            flights.start(TrialId(trial), now);
         }
         let waiting: Vec<usize> = (started..trials.len()).collect();
-        assert_eq!(flights.next(&queue(&waiting), most_trials), expected, "{name}");
+        assert_eq!(flights.next(&queue(&waiting), most_trials, now), expected, "{name}");
     }
-    assert_eq!(flights(&[], 1).next(&queue(&[]), 1), Next::Wait);
+    assert_eq!(flights(&[], 1).next(&queue(&[]), 1, Instant::now()), Next::Wait);
 }
 
 #[test]
@@ -115,7 +135,7 @@ fn a_sequence_makes_each_call_when_it_is_due() {
     let (mut flights, now) = (flights(&trials, 8), Instant::now());
     assert_eq!(told(flights.start(TrialId(0), now)), ["call 1 of 0.0"]);
     assert!(flights.heard(answered(1), now).unwrap().is_empty());
-    assert_eq!(flights.next_time(), Some(now + pause));
+    assert_eq!(flights.next_time(now + YOUNG), Some(now + pause));
     assert!(flights.due_calls(now + pause / 2).is_empty(), "it is early");
     assert_eq!(told(flights.due_calls(now + pause)), ["call 2 of 0.1"]);
     assert!(flights.due_calls(now + pause).is_empty(), "it is made once");
@@ -129,7 +149,7 @@ fn a_trial_is_late_after_its_timeout_and_the_grace() {
     flights.start(TrialId(0), now);
     flights.start(TrialId(1), now);
     let late = now + TIMEOUT / 2 + GRACE;
-    assert_eq!(flights.next_time(), Some(late));
+    assert_eq!(flights.next_time(now + YOUNG), Some(late));
     assert!(!flights.is_late(late - Duration::from_millis(1)));
     assert!(flights.is_late(late));
     assert_eq!(flights.suspect_the_late(late), TIMEOUT / 2 + GRACE);
