@@ -54,7 +54,7 @@ fn a_pristine_call_is_not_marked() {
     }
 }
 
-/// When a client dies in it, no other trial can have been the cause.
+/// When a client dies in it, no other trial can have been the cause, and none is tried again.
 #[test]
 fn nothing_runs_beside_a_case_that_is_alone() {
     let run = |line| {
@@ -63,12 +63,8 @@ fn nothing_runs_beside_a_case_that_is_alone() {
             .server("server", "none")
             .client("bad", &format!("dies-once --on {CULPRIT}"))
             .run();
-        run.finds(Finding {
-            verdict: "crashed",
-            blame: "client",
-            words: "run again alone, the case was answered",
-        });
-        verdicts(&run, CULPRIT)[0].1.contains("beside it")
+        run.finds(Finding { verdict: "crashed", blame: "client", words: "exited with status 3" });
+        verdicts(&run, CULPRIT)[0].1.contains("run again alone, the case was answered")
     };
     assert!(run(""), "eight calls are in flight");
     assert!(!run("alone = true"), "one call is in flight");
@@ -143,7 +139,7 @@ fn a_connection_that_ended_once_costs_one_trial_all_the_same() {
 fn repeated_runs_tell_the_flaky_from_the_steady() {
     let project = Project::new()
         .server("server", "none")
-        .client("bad", &format!("hangs-once --on {CULPRIT}"))
+        .client("bad", &format!("dies-once --on {CULPRIT}"))
         .client("worse", &format!("answers-wrongly --on {CULPRIT}"));
     let run = project.run_with(&["--repeat", "3"]);
     assert_eq!(run.exit, 1, "{run}");
@@ -154,16 +150,17 @@ fn repeated_runs_tell_the_flaky_from_the_steady() {
         assert!(trials.next().is_none(), "{run}");
         (&*trial.verdict, &*trial.blame, trial.reason.starts_with("in 1 of 3 runs: "))
     };
-    assert_eq!(words("bad", CULPRIT), ("flaky", "unclear", true), "{run}");
+    assert_eq!(words("bad", CULPRIT), ("flaky", "client", true), "{run}");
     assert_eq!(words("worse", CULPRIT), ("fail", "client", false), "{run}");
     assert_eq!(words("bad", CASES[0]), ("pass", "", false), "{run}");
     let text = run.to_string();
     let trials = 2 * CASES.len();
     let table = format!(
-        "3 runs of {trials} trials: {} came to the same each time, 1 did not\n  2 pass, 1 hung: {CULPRIT} (server server, client bad)",
+        "3 runs of {trials} trials: {} came to the same each time, 1 did not\n  2 pass, 1 crashed: {CULPRIT} (server server, client bad)",
         trials - 1
     );
     assert!(text.contains(&table), "{text}");
+    assert!(text.contains("--client bad --repeat 3\n"), "{text}");
 }
 
 #[test]

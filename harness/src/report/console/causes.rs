@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::{BAD, Console, HEAD, Rerun, blame_text, cells_of, shown, words};
 use crate::{
     finding::Side,
+    judge::Verdict,
     results::{Cause, Record},
     text::{count, printable, shorten},
 };
@@ -77,7 +78,11 @@ impl<W: Write> Console<'_, W> {
         self.line("logs", &logs.display().to_string())?;
         let Rerun { command, selection } = &self.rerun;
         let cell = format!("{command} --server {} --client {}", first.server, first.client);
+        let runs: usize = judgement.runs.values().sum();
         let again = match judgement.is_answered_alone {
+            _ if judgement.verdict == Verdict::Flaky => {
+                format!("{cell}{selection} --repeat {runs}")
+            }
             // It takes what ran beside it.
             true => format!("{cell}{selection}"),
             false => format!("{cell} -E 'case({})'", case.name),
