@@ -79,6 +79,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
           value_parser = clap::value_parser!(u16).range(1..))]
     pub repeat: u16,
+    /// How often a trial may run again that a clock has failed while the machine had too much
+    /// to do, or the peers had just started
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub retries: u16,
     /// The folder of the reports [default: target/crosswire beside the manifest]
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,

@@ -305,7 +305,7 @@ impl Session {
             earlier: None,
             lines,
             progress: Progress::new(&plan),
-            again: Again::default(),
+            again: Again::new(arguments.retries.into()),
             hellos: BTreeMap::new(),
             blocked: BTreeMap::new(),
             notes: Vec::new(),

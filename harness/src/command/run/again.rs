@@ -20,9 +20,6 @@ use crate::{
     run::Round,
 };
 
-/// How often a trial is tried again whose failure may be the machine's.
-const MOST_AGAIN: usize = 3;
-
 /// How many trials of a cell that one thing failed must fail alone, too, until the others are
 /// believed: each may take until its deadline, and there may be hundreds.
 const MOST_IN_VAIN: usize = 3;
@@ -31,7 +28,7 @@ const MOST_IN_VAIN: usize = 3;
 pub(super) type Place = (usize, usize);
 
 /// The trials that may have failed without a fault of their own.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Again {
     /// The round that is on.
     round: Round,
@@ -49,7 +46,9 @@ pub(super) struct Again {
     lagged: BTreeMap<Place, Kind>,
     /// What came of those that ran again for it, by their cells and what had failed them.
     excused: BTreeMap<(usize, Kind), Excused>,
-    rounds_for_lagged: usize,
+    /// How often a trial may run again whose failure may be the machine's; how often some have.
+    most_retries: usize,
+    retries: usize,
     ran: Ran,
 }
 
@@ -105,6 +104,23 @@ pub(super) enum Counts {
 }
 
 impl Again {
+    /// Nothing is in doubt yet. What the machine may have failed may run again so often.
+    pub(super) fn new(most_retries: usize) -> Self {
+        Self {
+            round: Round::default(),
+            stage: Stage::default(),
+            lost: BTreeMap::new(),
+            charged: BTreeSet::new(),
+            suspects: BTreeSet::new(),
+            explained: BTreeSet::new(),
+            lagged: BTreeMap::new(),
+            excused: BTreeMap::new(),
+            most_retries,
+            retries: 0,
+            ran: Ran::default(),
+        }
+    }
+
     /// A trial was judged.
     pub(super) fn judged(
         &mut self,
@@ -165,10 +181,10 @@ impl Again {
         }
         self.charged.clear();
         let lagged = self.next_for_lagged();
-        if lagged.is_empty() || self.rounds_for_lagged == MOST_AGAIN {
+        if lagged.is_empty() || self.retries == self.most_retries {
             return None;
         }
-        self.rounds_for_lagged += 1;
+        self.retries += 1;
         self.ran.lagged.extend(&lagged);
         Some(self.round_of(lagged, true))
     }
@@ -177,7 +193,7 @@ impl Again {
     pub(super) fn repeat(&mut self) -> Round {
         let round = Round { number: self.round.number + 1, ..Round::default() };
         let ran = std::mem::take(&mut self.ran);
-        *self = Self { round: round.clone(), ran, ..Self::default() };
+        *self = Self { round: round.clone(), ran, ..Self::new(self.most_retries) };
         round
     }
 

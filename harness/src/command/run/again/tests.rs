@@ -58,7 +58,7 @@ fn judged(again: &mut Again, trial: usize, came: Came) -> Counts {
 
 /// Plays rounds: in each, what the trials that it names must come to, which are all that run.
 fn check(name: &str, rounds: &[(bool, &[(usize, Came)])], charged: &[usize]) {
-    let mut again = Again::default();
+    let mut again = Again::new(3);
     for (number, (is_alone, trials)) in rounds.iter().enumerate() {
         let expected = BTreeSet::from_iter(trials.iter().map(|(trial, _)| (0, *trial)));
         if number > 0 {
@@ -168,7 +168,7 @@ fn a_few_that_fail_alone_speak_for_the_others() {
 
 #[test]
 fn what_cannot_be_tried_again_is_as_it_was() {
-    let mut again = Again::default();
+    let mut again = Again::new(3);
     assert_eq!(judged(&mut again, 1, LostOn(0, 1)), Counts::Yes);
     again.next().unwrap();
     assert_eq!(judged(&mut again, 1, Blocked), Counts::No);
@@ -179,7 +179,7 @@ fn what_cannot_be_tried_again_is_as_it_was() {
 /// What one repetition left in doubt says nothing of the next.
 #[test]
 fn a_repetition_begins_anew() {
-    let mut again = Again::default();
+    let mut again = Again::new(3);
     judged(&mut again, 1, LostOn(0, 1));
     again.next().unwrap();
     judged(&mut again, 1, Pass);

@@ -96,7 +96,8 @@ impl Subject {
 }
 
 /// The mutants to whom no well-behaved partner gives an occasion, or not for sure.
-const ONLY_SCRIPTS_TELL: [Mutant; 29] = [
+const ONLY_SCRIPTS_TELL: [Mutant; 30] = [
+    Mutant::NeedsNoSettings,
     Mutant::AnyContentType,
     Mutant::AnyFlag,
     Mutant::AnyMethod,

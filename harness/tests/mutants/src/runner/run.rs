@@ -69,7 +69,8 @@ pub(crate) fn crosswire(
     fs::write(&manifest, manifest::text(root, &binaries, subjects))?;
     let log = folder.join("crosswire.txt");
     let status = Command::new(binaries.join("crosswire"))
-        .args(["run", "--jobs", &jobs.to_string(), "-E", filter])
+        // Mutants fail by the thousand, and once more says enough of an equivalent.
+        .args(["run", "--jobs", &jobs.to_string(), "--retries", "1", "-E", filter])
         .args(["--manifest".as_ref(), manifest.as_os_str()])
         .args(["--report".as_ref(), folder.as_os_str()])
         .stdout(File::create(&log)?)

@@ -135,7 +135,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Whether a frame with this length and type may come.
     fn check(&self, (length, kind): (u32, u8)) -> Result<(), Broken> {
-        if !self.has_begun && kind != kind::SETTINGS {
+        if !self.has_begun && kind != kind::SETTINGS && !planted(Mutant::NeedsNoSettings) {
             return Err(Broken(error::PROTOCOL_ERROR));
         }
         if length > DEFAULT_MAX_FRAME_BYTES && !planted(Mutant::TakesLongFrames) {
@@ -151,7 +151,8 @@ impl Reading<'_> {
     ) -> Result<(), Broken> {
         self.check((frame.length(), frame.kind))?;
         let is_greeting = frame.kind == kind::SETTINGS && !frame.has(flag::ACK);
-        if !std::mem::replace(&mut self.has_begun, true) && !is_greeting {
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        if is_first && !is_greeting && !planted(Mutant::NeedsNoSettings) {
             return Err(Broken(error::PROTOCOL_ERROR));
         }
         let taken = self.blocks.take(frame)?;

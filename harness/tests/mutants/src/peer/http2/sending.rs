@@ -44,7 +44,8 @@ impl Connection {
             }
             let is_free = state.streams.len() < state.partner.max_streams
                 || planted(Mutant::IgnoresMaxStreams);
-            if state.partner.has_settings && is_free {
+            let may_send = state.partner.has_settings || planted(Mutant::NeedsNoSettings);
+            if may_send && is_free {
                 break;
             }
             state = self.wait(state, &self.changed, until)?;
