@@ -3,15 +3,19 @@
 //! Two things fail a trial that is not at fault: a connection that another trial has poisoned,
 //! and a machine that has too much to do, or peers that have just been started on it.
 //!
-//! The first is settled in three steps. Those that lost a connection run on a fresh one,
-//! without the one that sent last, which may have cost it. If that is lost again, each of them
-//! runs alone. In the end those that sent last run alone: who fails alone has explained itself;
-//! if nobody does, it happened all the same, and one trial stays charged with it, or a
-//! connection would be lost and nothing failed.
+//! The first is settled in steps. Those that lost a connection run on a fresh one, without the
+//! one that sent last, which may have cost it. If that is lost again, a few that sent last
+//! then run alone, and the rest once more together, which must do. In the end those that sent
+//! last of all run alone: who fails alone has explained itself; if nobody does, it happened all
+//! the same, and one trial stays charged with it, or a connection would be lost and nothing
+//! failed.
 //!
 //! The second is settled by running alone what a clock decided.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use crate::{
     finding::Kind,
@@ -19,6 +23,10 @@ use crate::{
     observe::{Lost, Observation},
     run::Round,
 };
+
+/// How many of those that lost a connection again run alone, for each cell. A server that ends
+/// every connection has hundreds, each of which may take until its deadline.
+const MOST_ALONE: usize = 8;
 
 /// How many trials of a cell that one thing failed must fail alone, too, until the others are
 /// believed: each may take until its deadline, and there may be hundreds.
@@ -40,6 +48,8 @@ pub(super) struct Again {
     charged: BTreeSet<Place>,
     /// Who sent last on a connection that was lost, and is to run alone.
     suspects: BTreeSet<Place>,
+    /// Those that lost a connection again, and are to run together once more.
+    rest: BTreeSet<Place>,
     /// The cells in which a trial has explained itself by failing alone.
     explained: BTreeSet<usize>,
     /// Those whose failure may be the machine's, with what failed them.
@@ -60,8 +70,10 @@ enum Stage {
     AllRan,
     /// They ran without those that sent last.
     RanWithout,
-    /// Those that lost it again ran alone, but for those that sent last.
-    RanAlone,
+    /// Of those that lost it again, the few ran alone that sent last but one.
+    FewRanAlone,
+    /// The rest of them ran together.
+    RestRan,
     /// Those that sent last have run alone.
     Settled,
 }
@@ -112,6 +124,7 @@ impl Again {
             lost: BTreeMap::new(),
             charged: BTreeSet::new(),
             suspects: BTreeSet::new(),
+            rest: BTreeSet::new(),
             explained: BTreeSet::new(),
             lagged: BTreeMap::new(),
             excused: BTreeMap::new(),
@@ -213,21 +226,31 @@ impl Again {
                 Some((others, false))
             }
             Stage::RanWithout => {
-                self.stage = Stage::RanAlone;
-                let (suspects, others) = suspected(&std::mem::take(&mut self.lost));
+                self.stage = Stage::FewRanAlone;
+                let lost = std::mem::take(&mut self.lost);
+                let (suspects, others) = suspected(&lost);
                 // A cell that loses a connection without those that sent last before has
                 // somebody else to charge.
-                self.explained = suspects.iter().chain(&others).map(|(cell, _)| *cell).collect();
-                let cleared =
-                    self.suspects.iter().filter(|(cell, _)| self.explained.contains(cell));
-                let cleared: BTreeSet<Place> = cleared.copied().collect();
-                self.suspects.retain(|place| !cleared.contains(place));
-                self.explained.clear();
+                let is_lost =
+                    |(cell, _): &Place| lost.range((*cell, 0)..(*cell + 1, 0)).next().is_some();
+                let mut few: BTreeSet<Place> = BTreeSet::new();
+                few.extend(self.suspects.extract_if(.., is_lost));
                 self.suspects.extend(suspects);
-                Some((others.union(&cleared).copied().collect(), true))
+                let mut latest: Vec<Place> = others.into_iter().collect();
+                latest.sort_by_key(|place| Reverse(lost[place].lost.last_sent));
+                for place in latest {
+                    let of_cell = few.range((place.0, 0)..(place.0 + 1, 0)).count();
+                    if of_cell < MOST_ALONE { &mut few } else { &mut self.rest }.insert(place);
+                }
+                Some((few, true))
             }
-            Stage::RanAlone => {
+            Stage::FewRanAlone => {
+                self.stage = Stage::RestRan;
+                Some((std::mem::take(&mut self.rest), false))
+            }
+            Stage::RestRan => {
                 self.stage = Stage::Settled;
+                self.explained.extend(std::mem::take(&mut self.lost).keys().map(|(cell, _)| cell));
                 let suspects = std::mem::take(&mut self.suspects);
                 let is_open = |(cell, _): &&Place| !self.explained.contains(cell);
                 self.charged = suspects.iter().filter(is_open).copied().collect();

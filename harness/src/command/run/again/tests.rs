@@ -131,12 +131,17 @@ fn a_lost_connection_costs_one_trial() {
     check("nothing was lost", &[(false, &[(1, Waited), (2, Failed)])], &[]);
 }
 
-/// A server that ends every connection is not tried for ever.
+/// A server that ends every connection is not tried for ever, nor each trial alone.
 #[test]
 fn there_is_an_end_of_trying() {
-    let all = [(1, LostOn(0, 1)), (2, LostOn(0, 2)), (3, LostOn(0, 3)), (4, LostOn(0, 4))];
-    let (first, last) = ([all[0], all[1], all[3]], [all[2]]);
-    check("always", &[(false, &all), (false, &all[..3]), (true, &first), (true, &last)], &[]);
+    let all: Vec<_> =
+        (1..=12).map(|trial| (trial, LostOn(0, u64::try_from(trial).unwrap()))).collect();
+    // The last sent last, then the last but one; of the others, the latest run alone.
+    let (without, rest) = (&all[..11], &all[..3]);
+    let few: Vec<_> = all[3..10].iter().chain(&all[11..]).copied().collect();
+    let rounds =
+        [(false, &all[..]), (false, without), (true, &few), (false, rest), (true, &all[10..11])];
+    check("always", &rounds, &[]);
 }
 
 #[test]
