@@ -144,4 +144,27 @@ mod tests {
             assert_eq!(is_lagging(&beats, 2.0), expected, "{name}");
         }
     }
+
+    #[test]
+    fn what_was_late_before_is_past_and_what_is_overdue_is_late() {
+        let (now, minute) = (Instant::now(), Duration::from_secs(60));
+        // Beats to come, so that none is overdue before the test has ended.
+        let start = now + minute;
+        let beat = |came, late| Beat { due: came - late, came, wanting: None };
+        let (before, after) = (start - BEAT, start + BEAT);
+        for (name, beats, since, expected) in [
+            ("in time", vec![beat(before, BEAT), beat(after, BEAT)], start, false),
+            ("late before", vec![beat(before, LATE), beat(after, BEAT)], start, false),
+            ("late since", vec![beat(before, BEAT), beat(after, LATE)], start, true),
+            ("overdue", vec![beat(now - BEAT - LATE, BEAT)], now, true),
+            ("not begun", vec![], now, false),
+        ] {
+            let lag = Lag {
+                beats: Arc::new(Mutex::new(beats.into())),
+                processors: 2.0,
+                _running: mpsc::channel().0,
+            };
+            assert_eq!(lag.since(since), expected, "{name}");
+        }
+    }
 }

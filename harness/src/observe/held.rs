@@ -33,3 +33,28 @@ impl PartialEq for Held {
 }
 
 impl Eq for Held {}
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::pin, time::Duration};
+
+    use tokio::{runtime, time::timeout};
+
+    use super::*;
+
+    #[test]
+    fn whoever_finds_no_room_waits_for_the_last_copy_to_go() {
+        let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            // More than there is, which is all of it.
+            let all = Held::of(MAX_HELD_BYTES + 1).await;
+            let copy = all.clone();
+            let mut more = pin!(Held::of(1));
+            assert!(timeout(Duration::ZERO, &mut more).await.is_err());
+            drop(all);
+            assert!(timeout(Duration::ZERO, &mut more).await.is_err());
+            drop(copy);
+            more.await;
+        });
+    }
+}

@@ -2,17 +2,18 @@
 
 mod tls;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crosswire_http2::frame::{PREFACE, flag};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
     runtime,
+    sync::mpsc,
     time::timeout,
 };
 
-use super::{Behaviour, Key, Tap};
+use super::{Behaviour, Key, Tap, queue};
 use crate::wire::{sample::*, transcript::What};
 
 /// Longer than anything here takes, even on a loaded machine.
@@ -255,6 +256,22 @@ fn a_call_that_does_not_end_is_handed_out_as_far_as_it_came() {
         server.read_exact(&mut vec![0; sent.len()]).await.unwrap();
         let seen = tap.take(Key::Call(7), Duration::from_millis(10)).await;
         assert!(!seen.transcripts[0].is_finished && seen.transcripts[0].is_whole);
+    });
+}
+
+/// It reads a flood, say, and what is asked waits behind that.
+#[test]
+fn a_reader_that_does_not_come_to_a_question_is_not_waited_for() {
+    run(async {
+        let (watch, _unread) = queue::queue(queue::of_process());
+        let tap = Tap {
+            address: ([127, 0, 0, 1], 1).into(),
+            watch,
+            lossy_ends: Arc::default(),
+            _running: mpsc::channel(1).0,
+        };
+        let seen = tap.take(Key::Call(7), Duration::ZERO).await;
+        assert!(seen.has_gaps && seen.transcripts.is_empty());
     });
 }
 

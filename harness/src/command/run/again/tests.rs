@@ -24,16 +24,18 @@ enum Came {
     Failed,
     /// It was late while the machine lagged.
     Lagged,
+    /// Likewise while its processes were not warm yet.
+    Cold,
     Blocked,
 }
-use Came::{Blocked, Broke, Failed, Lagged, Lost as LostOn, Pass, Waited};
+use Came::{Blocked, Broke, Cold, Failed, Lagged, Lost as LostOn, Pass, Waited};
 
 fn judged(again: &mut Again, trial: usize, came: Came) -> Counts {
     let kind = match came {
         Pass => None,
         Blocked => Some(Kind::Blocked),
         Broke(..) => Some(Kind::Rule),
-        Lagged => Some(Kind::Hang),
+        Lagged | Cold => Some(Kind::Hang),
         LostOn(..) | Waited | Failed => Some(Kind::Status),
     };
     let findings = kind.map(|kind| Finding::new(kind, Value::Null, Value::Null));
@@ -41,7 +43,7 @@ fn judged(again: &mut Again, trial: usize, came: Came) -> Counts {
     let lost = match came {
         LostOn(number, sent) | Broke(number, sent) => Some((Some(number), sent)),
         Waited => Some((None, 0)),
-        Pass | Failed | Lagged | Blocked => None,
+        Pass | Failed | Lagged | Cold | Blocked => None,
     };
     let lost = lost.map(|(connection, sent)| Lost {
         tap: 7,
@@ -50,7 +52,8 @@ fn judged(again: &mut Again, trial: usize, came: Came) -> Counts {
     });
     let observation = Observation {
         wire: Some(Wire { lost, ..Wire::default() }),
-        was_lagging: !matches!(came, Failed),
+        was_lagging: !matches!(came, Failed | Cold),
+        was_cold: matches!(came, Cold),
         ..Observation::of(Outcome::Answered(Vec::new()))
     };
     again.judged((0, trial), &observation, &judgement)
@@ -158,6 +161,7 @@ fn what_the_machine_failed_runs_again_alone() {
     );
     check("until it is judged", &[(false, &[(1, Lagged)]), (true, &[(1, Failed)])], &[]);
     check("or cannot be", &[(false, &[(1, Lagged)]), (true, &[(1, Pass)])], &[]);
+    check("its processes were not warm", &[(false, &[(1, Cold)]), (true, &[(1, Pass)])], &[]);
 }
 
 /// Of many that one thing failed, a few speak for the others.

@@ -226,3 +226,29 @@ fn what_a_client_says_while_it_finishes() {
         assert_eq!(flights.late_breach(&event), expected, "{event:?}");
     }
 }
+
+/// A virtual machine that loads fails nothing by that; what begins later has no such excuse.
+#[test]
+fn what_began_before_slow_processes_were_warm_was_cold() {
+    let moment = Duration::from_millis(1);
+    for (name, first_answer, expected) in
+        [("quick", COLD, [false, false, false]), ("slow", COLD + moment, [true, true, false])]
+    {
+        let trials = [plain(), plain(), plain()];
+        let (mut flights, now) = (flights(&trials, 8), Instant::now());
+        let warm = now + first_answer;
+        flights.start(TrialId(0), now);
+        flights.start(TrialId(1), now + moment);
+        flights.heard(answered(1), warm).unwrap();
+        flights.start(TrialId(2), warm + moment);
+        for id in [2, 3] {
+            flights.heard(answered(id), warm + TIMEOUT).unwrap();
+        }
+        let was_cold = [0, 1, 2].map(|trial| {
+            let actions = flights.streams_ended(TrialId(trial), Wire::default(), None);
+            let [Action::Observe(_, seen)] = &actions[..] else { panic!("{actions:?}") };
+            seen.was_cold
+        });
+        assert_eq!(was_cold, expected, "{name}");
+    }
+}
