@@ -10,7 +10,7 @@ use std::{
 
 use nix::sys::signal::Signal;
 
-use super::support::{Project, Run, eventually};
+use super::support::{CASES, Project, Run, eventually};
 
 /// What the harness may hold at its highest.
 const MOST_PEAK_BYTES: usize = 512 << 20;
@@ -20,6 +20,9 @@ const MOST_REPORT_BYTES: u64 = 4 << 20;
 
 /// How long the run may take beyond its limit and the stop limit.
 const MOST_LATE: Duration = Duration::from_secs(3);
+
+/// So many entries of one name are compared with as many as a client may report.
+const EXPECTED_ENTRIES: usize = 10_000;
 
 const LIMIT: Duration = Duration::from_secs(5);
 const STOP_LIMIT: Duration = Duration::from_secs(1);
@@ -112,6 +115,24 @@ fn status_messages_of_a_mebibyte() {
 fn a_line_of_millions_of_values() {
     let (run, _) = check(&client("answers-in-values"));
     assert!(run.report.trials[0].reason.contains("unknown variant `answer`"), "{run}");
+}
+
+/// Seven million empty ones, each of which would take more memory than it is long.
+#[test]
+fn an_answer_of_millions_of_messages() {
+    let (run, _) = check(&client("answers-in-messages"));
+    assert!(run.report.trials[0].reason.contains("more than 262144 items in a list"), "{run}");
+}
+
+/// An answer is judged for seconds, and all were given before the first was judged. What is
+/// not judged when the run is stopped counts as not run.
+#[test]
+fn answers_that_take_long_to_judge() {
+    let entries = vec![r#"["h", ""]"#; EXPECTED_ENTRIES].join(", ");
+    let expected: &str =
+        format!("expect = {{ any_messages = true, headers = [{entries}] }}").leak();
+    let client = client("answers-in-entries");
+    check(&CASES.iter().fold(client, |project, case| project.case(case, expected)));
 }
 
 /// It is not thrown away in silence.

@@ -335,6 +335,14 @@ impl Started<'_> {
         signal::kill(Pid::from_raw(id), signal).unwrap();
     }
 
+    /// Whether a signal has not been taken yet.
+    pub(crate) fn is_pending(&self, signal: signal::Signal) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.harness.id())).unwrap();
+        let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).unwrap();
+        let pending = u64::from_str_radix(pending.trim(), 16).unwrap();
+        pending >> (signal as i32 - 1) & 1 == 1
+    }
+
     /// Waits until the harness ends.
     pub(crate) fn end(mut self) -> Run {
         let mut status = None;
@@ -351,9 +359,13 @@ impl Started<'_> {
         Run { exit, stdout, stderr, report: self.project.report(), peak_bytes }
     }
 
-    /// How much memory the harness has held at its highest; `None` once it has ended.
+    /// How much memory the run, which is the guard's first child, has held at its highest;
+    /// `None` before it starts and once it has ended.
     fn peak_bytes(&self) -> Option<usize> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.harness.id())).ok()?;
+        let guard = self.harness.id();
+        let children = fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).ok()?;
+        let run = children.split_whitespace().next()?;
+        let status = fs::read_to_string(format!("/proc/{run}/status")).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         Some(line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()? << 10)
     }
@@ -373,7 +385,7 @@ pub(crate) struct Run {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) report: Report,
-    /// How much memory the harness held at its highest, as far as that was seen.
+    /// How much memory the run held at its highest, as far as that was seen.
     pub(crate) peak_bytes: usize,
 }
 

@@ -101,6 +101,8 @@ enum Fault {
     Floods,
     AnswersAtLength,
     AnswersInValues,
+    AnswersInMessages,
+    AnswersInEntries,
     AnswersInALineWithoutEnd,
 
     // In a call, with text that must not be shown as it is.
@@ -286,6 +288,8 @@ impl Client {
             Fault::AnswersAtLength => {
                 say(&Answer::failed(INTERNAL, &glut::long_text()).report(call.id));
             }
+            Fault::AnswersInMessages => say(&glut::line_of_messages(call.id)),
+            Fault::AnswersInEntries => say(&glut::line_of_entries(call.id)),
             Fault::AnswersInValues => say(&glut::line_of_values(call.id)),
             Fault::AnswersInALineWithoutEnd => say(&glut::line_without_end(call.id)),
             Fault::AnswersHostileStatus => say(&Answer::failed(INTERNAL, HOSTILE).report(call.id)),

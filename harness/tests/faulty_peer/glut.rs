@@ -31,6 +31,12 @@ const TEXT_BYTES: usize = 1 << 20;
 /// How many values, of two bytes each, are in a line that is no answer.
 const VALUES: usize = 10 << 20;
 
+/// How many empty messages, of three bytes each, are in a line that is an answer.
+const MESSAGES: usize = 7 << 20;
+
+/// How many entries of metadata are in an answer: as many as are read.
+const ENTRIES: usize = 1 << 14;
+
 /// A line that is longer than any that is read.
 const LINE_BYTES: usize = 64 << 20;
 
@@ -77,6 +83,22 @@ pub(crate) fn long_text() -> String {
 pub(crate) fn line_of_values(id: u64) -> String {
     begin();
     format!(r#"{{"answer":{{"id":{id},"values":[{}0]}}}}"#, "0,".repeat(VALUES))
+}
+
+/// An answer of far more messages than anybody keeps.
+pub(crate) fn line_of_messages(id: u64) -> String {
+    begin();
+    let messages = r#""","#.repeat(MESSAGES);
+    format!(r#"{{"result":{{"id":{id},"messages":[{messages}""],"status":{{"code":0}}}}}}"#)
+}
+
+/// Metadata in which all entries have one name.
+pub(crate) fn line_of_entries(id: u64) -> String {
+    begin();
+    let entries = r#"["h",""],"#.repeat(ENTRIES - 1);
+    format!(
+        r#"{{"result":{{"id":{id},"messages":[],"status":{{"code":0}},"headers":[{entries}["h",""]]}}}}"#
+    )
 }
 
 pub(crate) fn line_without_end(id: u64) -> String {
