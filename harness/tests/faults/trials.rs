@@ -1,8 +1,13 @@
 //! What a case can ask of a trial beside its calls, and what a run leaves of it.
 
-use std::fs;
+use std::{fs, thread, time::Duration};
 
-use super::support::{CASES, CULPRIT, Finding, Project, Run};
+use nix::sys::signal::{Signal, kill};
+
+use super::support::{CASES, CULPRIT, Finding, Project, Run, eventually};
+
+/// Long enough for a heartbeat to be late.
+const STOPPED: Duration = Duration::from_millis(500);
 
 /// The trials of a case.
 fn verdicts<'a>(run: &'a Run, case: &str) -> Vec<(&'a str, &'a str)> {
@@ -132,6 +137,24 @@ fn a_connection_that_ended_once_costs_one_trial_all_the_same() {
     let failed: Vec<_> = failed.map(|trial| (&*trial.verdict, &*trial.blame)).collect();
     assert_eq!(failed, [("fail", "server")], "{run}");
     assert!(run.to_string().contains("is charged with such a connection"), "{run}");
+}
+
+/// Whatever a clock decides meanwhile is nobody's fault: it runs again alone, and that counts.
+#[test]
+fn a_run_that_was_stopped_and_goes_on_fails_nothing() {
+    let project = Project::new()
+        .case(CULPRIT, "timeout = \"2s\"")
+        .server("server", "none")
+        .client("client", &format!("hangs-once --on {CULPRIT}"));
+    let started = project.start(&[]);
+    assert!(eventually(|| project.path("has-misbehaved-8").exists()), "the client does not hang");
+    let run = project.run_process();
+    kill(run, Signal::SIGSTOP).unwrap();
+    thread::sleep(STOPPED);
+    kill(run, Signal::SIGCONT).unwrap();
+    let run = started.end();
+    project.check(&run);
+    run.passes();
 }
 
 /// A trial that fails once in a while is told from those that always do, and from the steady.
