@@ -233,8 +233,9 @@ impl Again {
                 // somebody else to charge.
                 let is_lost =
                     |(cell, _): &Place| lost.range((*cell, 0)..(*cell + 1, 0)).next().is_some();
-                let mut few: BTreeSet<Place> = BTreeSet::new();
-                few.extend(self.suspects.extract_if(.., is_lost));
+                let (mut few, still): (BTreeSet<Place>, BTreeSet<Place>) =
+                    std::mem::take(&mut self.suspects).into_iter().partition(is_lost);
+                self.suspects = still;
                 self.suspects.extend(suspects);
                 let mut latest: Vec<Place> = others.into_iter().collect();
                 latest.sort_by_key(|place| Reverse(lost[place].lost.last_sent));
