@@ -160,8 +160,10 @@ impl<'a> PartRun<'a> {
         let is_alone = self.context.settings.round.is_alone;
         let most_trials = if is_alone { 1 } else { usize::MAX };
         while let Some(first) = queue.front() {
-            // What is tried alone finds its processes warm, so far as nothing goes wrong then.
-            if is_alone && at_hand.pump.is_none() {
+            // What is tried alone finds its processes warm, so far as nothing goes wrong then;
+            // but for what needs them to itself, whose traces the next would not show again.
+            let needs_fresh = self.kind.is_alone || at_hand.pump.is_some();
+            if is_alone && !needs_fresh {
                 self.run_alone(*first, at_hand, |_| {}).await?;
             }
             let mut pump = self.pump(at_hand).await?;
