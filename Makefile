@@ -28,7 +28,7 @@ GENERATED = $(wildcard py/*_pb2*.py go/pb/*.go docs/schema/*.json) harness/suite
 QUIET := $(if $(wildcard $(CROSSWIRE)),-q)
 
 .DEFAULT_GOAL := help
-.PHONY: help interop test mutants attack fuzz lint generate fixtures bench rust py go harness go-tools need-cargo need-go
+.PHONY: help interop test mutants attack fuzz lint generate fixtures bench beside rust py go harness go-tools need-cargo need-go
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ bench: need-cargo py ## Measure the detector beside NumPy, loading, and what wat
 	cargo build --release --bins
 	cargo bench -p interop
 	cargo bench -p crosswire --bench load --bench tap
+
+beside: harness rust py go ## Compare runs with those of an earlier commit, built in the folder WITH
+	@cargo bench -q -p crosswire --bench beside --profile dev -- $(abspath $(WITH))
 
 # One command for both, so that their common dependencies are compiled once; with the
 # tests' peers, so that `make test` compiles nothing of it again.

@@ -25,7 +25,10 @@ use std::{
         unix::{net::UnixStream, process::parent_id},
     },
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -71,6 +74,7 @@ pub struct Guard {
     above: Option<UnixStream>,
     peers: Arc<Mutex<Peers>>,
     folder: PathBuf,
+    sockets: AtomicUsize,
     stops: AsyncMutex<mpsc::UnboundedReceiver<Signal>>,
 }
 
@@ -131,13 +135,21 @@ impl Guard {
         folder: PathBuf,
         stops: mpsc::UnboundedReceiver<Signal>,
     ) -> Self {
-        Self { above, peers: Arc::default(), folder, stops: AsyncMutex::new(stops) }
+        let (peers, sockets) = (Arc::default(), AtomicUsize::new(0));
+        Self { above, peers, folder, sockets, stops: AsyncMutex::new(stops) }
     }
 
     /// The folder of what is to go with the run.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// A path in it for a Unix socket, never twice the same.
+    #[must_use]
+    pub fn new_socket(&self) -> PathBuf {
+        let number = self.sockets.fetch_add(1, Ordering::Relaxed);
+        self.folder.join(format!("server-{number}.sock"))
     }
 
     /// The process that the user has started.

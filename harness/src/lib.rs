@@ -14,6 +14,7 @@ pub mod exit;
 pub mod output;
 pub mod text;
 
+pub mod address;
 pub mod input;
 pub mod mark;
 pub mod pattern;

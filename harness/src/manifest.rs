@@ -228,7 +228,7 @@ pub struct ServerSpec {
 #[derive(Debug)]
 pub enum ServerStart {
     /// It announces itself with a ready line. `{listen}` in the command becomes
-    /// `127.0.0.1:0`.
+    /// `127.0.0.1:0`, and `{socket}` a free path for a Unix socket.
     Announces {
         /// The program and its arguments.
         cmd: Vec<String>,

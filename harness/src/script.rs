@@ -6,6 +6,7 @@
 //! whether an allowed outcome is there already ([`allows`](crate::outcome::allows)) is
 //! asked here, to know when a script is over.
 
+mod boundary;
 mod client;
 mod link;
 mod play;

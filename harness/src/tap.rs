@@ -31,7 +31,6 @@ use std::{
 };
 
 use tokio::{
-    net::lookup_host,
     sync::{mpsc, oneshot},
     time::{sleep, timeout},
 };
@@ -39,6 +38,7 @@ use tokio::{
 pub use tls::{Ends, Tls};
 
 use crate::{
+    address::Address,
     suite::Fault,
     wire::{
         tls::Opaque,
@@ -104,9 +104,9 @@ impl Tap {
     /// Listens on a free port of loopback for the clients of a server.
     ///
     /// # Errors
-    /// The server's address has no meaning, the system gives no port or thread, a file
-    /// of the behaviour's cannot be used, or its fault is in frames that pass unread.
-    pub async fn start(server: &str, behaviour: Behaviour) -> io::Result<Self> {
+    /// The system gives no port or thread, a file the behaviour's
+    /// cannot be used, or its fault is in frames that pass unread.
+    pub fn start(server: &Address, behaviour: Behaviour) -> io::Result<Self> {
         let Behaviour { fault, tls } = behaviour;
         let is_opaque = matches!(tls, Some(Tls::Opaque));
         if is_opaque && fault.as_ref().is_some_and(Fault::reads_frames) {
@@ -118,7 +118,6 @@ impl Tap {
             Some(Tls::Ends(ends)) => Some(tls::Terminator::new(ends)?),
             Some(Tls::Opaque) | None => None,
         };
-        let servers: Vec<SocketAddr> = lookup_host(server).await?.collect();
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -126,7 +125,8 @@ impl Tap {
         let (running, stop) = mpsc::channel(1);
         let lossy_ends = Arc::new(AtomicUsize::new(0));
         watch::spawn(copies, is_opaque, Arc::clone(&lossy_ends))?;
-        let place = forward::Place { listener, servers, fault, terminator };
+        let server = server.clone();
+        let place = forward::Place { listener, server, fault, terminator };
         forward::spawn(place, watch.clone(), stop)?;
         Ok(Self { address, watch, lossy_ends, _running: running })
     }
@@ -155,10 +155,17 @@ impl Tap {
     /// ended, for as long as the limit; after that, the call is handed out as far
     /// as it has come.
     pub async fn take(&self, key: Key, limit: Duration) -> Seen {
+        self.take_until(key, sleep(limit)).await
+    }
+
+    /// Likewise, but waits no longer than `enough`.
+    pub async fn take_until(&self, key: Key, enough: impl Future<Output = ()>) -> Seen {
         let (reply, mut seen) = oneshot::channel();
         self.watch.ask(key, reply);
-        if let Ok(seen) = timeout(limit, &mut seen).await {
-            return seen.unwrap_or_default();
+        tokio::select! {
+            biased;
+            seen = &mut seen => return seen.unwrap_or_default(),
+            () = enough => {}
         }
         self.watch.hurry(key);
         match timeout(HURRY_LIMIT, seen).await {

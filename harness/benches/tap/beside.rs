@@ -7,6 +7,7 @@ use std::{
 };
 
 use crosswire::{
+    address::Address,
     child::Log,
     driver::{Client, ClientEvent, Errand, Server, Setting},
     judge::{Beliefs, Strictness, Verdict, judge},
@@ -35,7 +36,7 @@ pub(super) enum Between {
 pub(super) struct Beside {
     case: Arc<Case>,
     server: Server,
-    address: String,
+    address: Address,
     client: Client,
     forwarder: String,
     tap: Arc<Tap>,
@@ -54,8 +55,8 @@ impl Beside {
         let address = server.address.clone().ok_or("the server has no address")?;
         Ok(Self {
             case: Arc::clone(&bench.case),
-            forwarder: forwarder::start(address.parse()?)?.to_string(),
-            tap: Arc::new(Tap::start(&address, Behaviour::default()).await?),
+            forwarder: forwarder::start(address.to_string().parse()?)?.to_string(),
+            tap: Arc::new(Tap::start(&address, Behaviour::default())?),
             address,
             server,
             client,
@@ -73,7 +74,7 @@ impl Beside {
     pub(super) async fn turn(&mut self, between: Between, in_flight: usize) -> Result<Duration> {
         let began = Instant::now();
         let target = match between {
-            Between::Nothing => self.address.clone(),
+            Between::Nothing => self.address.to_string(),
             Between::Forwarder => self.forwarder.clone(),
             Between::Tap => self.tap.address().to_string(),
         };

@@ -1,35 +1,57 @@
-//! Where a server may say that it listens: on loopback, and by number. Its word must not
-//! send traffic elsewhere, nor have a name looked up.
+//! Where a server may say that it listens: on loopback, by number, or at a Unix socket in
+//! the run's own folder. Its word must not send traffic elsewhere, nor have a name looked up.
 
-use std::{fs, net::SocketAddr};
+use std::{fs, io, net::SocketAddr, os::unix::fs::FileTypeExt as _, path::Path};
 
-use crate::text::{printable, shorten};
+use crate::{
+    address::{Address, unix_path},
+    text::{printable, shorten},
+};
 
 /// How much of what a server says instead is quoted. An address is shorter.
 const QUOTED_CHARACTERS: usize = 80;
 
 /// What is allowed, for whoever is told that something else is not.
-const ALLOWED: &str =
-    "a ready line names loopback by number, 127.0.0.0/8 or [::1], such as 127.0.0.1:50051";
+const ALLOWED: &str = "a ready line names loopback by number, 127.0.0.0/8 or [::1], such as \
+                       127.0.0.1:50051, or a Unix socket beside `{socket}`";
 
 /// The state of a socket that listens, in `/proc/net/tcp` (`TCP_LISTEN`).
 const LISTENS: &str = "0A";
 
-/// Reads the address of a ready line.
+/// Reads the address of a ready line. Unix sockets may be in this folder.
 ///
 /// # Errors
-/// It is another address than one of loopback, or none by number; in words that quote it
-/// and say what is allowed.
-pub(super) fn announced(text: &str) -> Result<SocketAddr, String> {
-    let problem = match text.parse::<SocketAddr>() {
-        Ok(address) if address.port() == 0 => "has no port",
-        Ok(address) if address.ip().is_loopback() => return Ok(address),
-        Ok(_) => "is not on loopback",
-        Err(_) if text.starts_with("unix:") => "is a Unix socket, which is not supported yet",
-        Err(_) => "is no IP address with a port",
+/// It is another address than one of loopback, or none by number, or a Unix socket
+/// elsewhere; in words that quote it and say what is allowed.
+pub(super) fn announced(text: &str, folder: &Path) -> Result<Address, String> {
+    let found = match unix_path(text) {
+        Some(path) => socket(&path, folder),
+        None => match text.parse::<SocketAddr>() {
+            Ok(address) if address.port() == 0 => Err("has no port"),
+            Ok(address) if address.ip().is_loopback() => Ok(address.into()),
+            Ok(_) => Err("is not on loopback"),
+            Err(_) => Err("is no IP address with a port"),
+        },
     };
-    let quoted = shorten(&printable(text), QUOTED_CHARACTERS);
-    Err(format!("`{quoted}` {problem}; {ALLOWED}"))
+    found.map_err(|problem| {
+        let quoted = shorten(&printable(text), QUOTED_CHARACTERS);
+        format!("`{quoted}` {problem}; {ALLOWED}")
+    })
+}
+
+/// A Unix socket that is in this folder, links followed.
+fn socket(path: &Path, folder: &Path) -> Result<Address, &'static str> {
+    let found = || -> io::Result<_> {
+        let path = fs::canonicalize(path)?;
+        let is_inside = path.parent() == Some(&*fs::canonicalize(folder)?);
+        let is_socket = fs::metadata(&path)?.file_type().is_socket();
+        Ok((path, is_inside, is_socket))
+    };
+    match found() {
+        Ok((path, true, true)) => Ok((&*path).into()),
+        Ok((_, false, true)) => Err("is a Unix socket in a foreign folder"),
+        Ok(_) | Err(_) => Err("is no Unix socket"),
+    }
 }
 
 /// Whether who listens on this port of loopback listens on all interfaces. Linux tells,
@@ -58,14 +80,24 @@ fn listens_everywhere(socket: &str, port: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::{
+        net::TcpListener,
+        os::unix::{fs::symlink, net::UnixListener},
+    };
 
     use super::*;
 
+    fn refused(text: &str, folder: &Path, problem: &str) {
+        let words = format!("`{text}` {problem}; {ALLOWED}");
+        assert_eq!(announced(text, folder), Err(words), "{text}");
+    }
+
     #[test]
-    fn loopback_by_number_is_all_that_may_be_announced() {
+    fn of_tcp_addresses_loopback_by_number_is_all_that_may_be_announced() {
+        let folder = Path::new("/");
         for text in ["127.0.0.1:1", "127.77.0.1:65535", "[::1]:50051"] {
-            assert_eq!(announced(text).map(|address| address.to_string()), Ok(text.to_owned()));
+            let address = announced(text, folder).map(|address| address.to_string());
+            assert_eq!(address, Ok(text.to_owned()));
         }
         for (text, problem) in [
             ("localhost:50051", "is no IP address with a port"),
@@ -84,11 +116,39 @@ mod tests {
             ("[fe80::1%2]:8000", "is not on loopback"),
             ("[::ffff:127.0.0.1]:80", "is not on loopback"),
             ("[::ffff:192.0.2.7]:80", "is not on loopback"),
-            ("unix:/run/server.sock", "is a Unix socket, which is not supported yet"),
         ] {
-            let words = format!("`{text}` {problem}; {ALLOWED}");
-            assert_eq!(announced(text), Err(words), "{text}");
+            refused(text, folder, problem);
         }
+    }
+
+    #[test]
+    fn of_unix_sockets_only_one_in_the_folder_may_be_announced() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let at = |path: &Path| format!("unix:{}", path.display());
+        let inside = folder.path().join("server");
+        let outside = elsewhere.path().join("server");
+        let _listeners = [&inside, &outside].map(|path| UnixListener::bind(path).unwrap());
+        for text in [at(&inside), at(&inside).replace("unix:", "unix://")] {
+            let canonical = fs::canonicalize(&inside).unwrap();
+            assert_eq!(announced(&text, folder.path()), Ok((&*canonical).into()), "{text}");
+        }
+        let (link, file) = (folder.path().join("link"), folder.path().join("file"));
+        symlink(&outside, &link).unwrap();
+        fs::write(&file, "").unwrap();
+        let below = folder.path().join("..").join(elsewhere.path().file_name().unwrap());
+        let foreign = "is a Unix socket in a foreign folder";
+        for (path, problem) in [
+            (outside, foreign),
+            (link, foreign),
+            (below.join("server"), foreign),
+            (file, "is no Unix socket"),
+            (folder.path().join("absent"), "is no Unix socket"),
+        ] {
+            let words = announced(&at(&path), folder.path()).unwrap_err();
+            assert!(words.contains(problem), "{words}");
+        }
+        refused("unix:", folder.path(), "is no Unix socket");
+        refused("unix:@abstract", folder.path(), "is no Unix socket");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! A server under test, from its start to its stop.
 
-use std::{io, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use tokio::{
     io::AsyncReadExt as _,
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     process::{ChildStdin, ChildStdout},
     time::{Instant, sleep, timeout, timeout_at},
 };
@@ -14,6 +14,7 @@ use super::{
     protocol::{Ready, ReadyLine},
 };
 use crate::{
+    address::{Address, Stream},
     child::{Child, Line, Lines, Log, MemoryMark, Pipes, StopRequest, Stopped},
     identity::Identity,
     manifest::ServerStart,
@@ -41,9 +42,8 @@ const DYING_LIMIT: Duration = Duration::from_secs(2);
 /// A server that is ready.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens, `HOST:PORT`; `None` for the harness itself, which listens anew
-    /// for each script.
-    pub address: Option<String>,
+    /// Where it listens; `None` for the harness itself, which listens anew for each script.
+    pub address: Option<Address>,
     /// What it says it is made of.
     pub identity: Option<Identity>,
     /// Whether other machines reach it too, as far as the system tells. Not asked of one
@@ -75,41 +75,58 @@ impl Server {
     ) -> Result<Self, StartError> {
         match start {
             ServerStart::Announces { cmd } => {
-                let cmd = fill(cmd, tls, "127.0.0.1:0");
+                let socket = setting.guard.new_socket();
+                let cmd = fill(cmd, tls, "127.0.0.1:0", &socket);
                 let mut started = Started::spawn(&cmd, &setting)?;
                 let limit = setting.limits.start;
                 let ready = started.ready_line(limit).await?;
                 let identity = ready.identity();
-                let address = loopback::announced(&ready.address)
+                let address = loopback::announced(&ready.address, setting.guard.folder())
                     .map_err(|why| StartError::Announcement { why })?;
-                Ok(Self { identity, ..started.ready(address.to_string(), tls, setting.log) })
+                Ok(Self { identity, ..started.ready(address, tls, setting.log) })
             }
             ServerStart::AcceptsOnFreePort { cmd } => {
                 let address = free_address()
                     .await
                     .map_err(|source| StartError::Spawn { program: cmd[0].clone(), source })?;
-                let mut started = Started::spawn(&fill(cmd, tls, &address), &setting)?;
-                started.accepts(&address, setting.limits.start).await?;
-                Ok(started.ready(address, tls, setting.log))
+                Self::accepting(cmd, address, tls, setting).await
             }
             ServerStart::AcceptsAt { cmd, address } => {
-                if connect(address).await.is_ok() {
-                    return Err(StartError::AddressTaken { address: address.clone() });
+                let address = find(address).await?;
+                if connect(&address).await.is_ok() {
+                    return Err(StartError::AddressTaken { address: address.to_string() });
                 }
-                let mut started = Started::spawn(&fill(cmd, tls, address), &setting)?;
-                started.accepts(address, setting.limits.start).await?;
-                Ok(started.ready(address.clone(), tls, setting.log))
+                Self::accepting(cmd, address, tls, setting).await
             }
             ServerStart::Scripted => Ok(Self::elsewhere(None)),
-            ServerStart::RunsAt { address } => match connect(address).await {
-                Ok(_) => Ok(Self::elsewhere(Some(address.clone()))),
-                Err(source) => Err(StartError::NotThere { address: address.clone(), source }),
-            },
+            ServerStart::RunsAt { address } => {
+                let address = find(address).await?;
+                match connect(&address).await {
+                    Ok(_) => Ok(Self::elsewhere(Some(address))),
+                    Err(source) => {
+                        Err(StartError::NotThere { address: address.to_string(), source })
+                    }
+                }
+            }
         }
     }
 
+    /// Starts one that says nothing, and waits until it accepts.
+    async fn accepting(
+        cmd: &[String],
+        address: Address,
+        tls: &[String],
+        setting: Setting<'_>,
+    ) -> Result<Self, StartError> {
+        let socket = setting.guard.new_socket();
+        let cmd = fill(cmd, tls, &address.to_string(), &socket);
+        let mut started = Started::spawn(&cmd, &setting)?;
+        started.accepts(&address, setting.limits.start).await?;
+        Ok(started.ready(address, tls, setting.log))
+    }
+
     /// One that is no process of this run's, without TLS.
-    const fn elsewhere(address: Option<String>) -> Self {
+    const fn elsewhere(address: Option<Address>) -> Self {
         Self { address, identity: None, is_open_to_all: false, process: None, speaks_first: true }
     }
 
@@ -161,7 +178,7 @@ impl Server {
             Some(error) => error,
             None => connect(&address).await.err()?,
         };
-        let how = Gone::Refuses { address, why: refusal.to_string() };
+        let how = Gone::Refuses { address: address.to_string(), why: refusal.to_string() };
         Some(Death { how, words: self.words().await })
     }
 
@@ -230,7 +247,7 @@ impl Started {
     }
 
     /// Tries the address until it accepts.
-    async fn accepts(&mut self, address: &str, limit: Duration) -> Result<(), StartError> {
+    async fn accepts(&mut self, address: &Address, limit: Duration) -> Result<(), StartError> {
         let deadline = Instant::now() + limit;
         loop {
             if connect(address).await.is_ok() {
@@ -247,7 +264,7 @@ impl Started {
         }
     }
 
-    fn ready(self, address: String, tls: &[String], log: Log) -> Server {
+    fn ready(self, address: Address, tls: &[String], log: Log) -> Server {
         let Self { child, stdin, mut stdout, .. } = self;
         // Drained to the end, so that a server that prints never blocks.
         tokio::spawn(async move {
@@ -256,7 +273,7 @@ impl Started {
             }
         });
         Server {
-            is_open_to_all: port(&address).parse().is_ok_and(loopback::is_open_to_all),
+            is_open_to_all: address.port().is_some_and(loopback::is_open_to_all),
             address: Some(address),
             identity: None,
             process: Some(Running { child, stdin }),
@@ -274,23 +291,29 @@ impl Started {
     }
 }
 
-fn fill(cmd: &[String], tls: &[String], address: &str) -> Vec<String> {
-    let filled = |word: &String| word.replace("{listen}", address).replace("{port}", port(address));
+fn fill(cmd: &[String], tls: &[String], address: &str, socket: &Path) -> Vec<String> {
+    let port = address.rsplit_once(':').map_or("", |(_, port)| port);
+    let filled = |word: &String| {
+        word.replace("{listen}", address)
+            .replace("{port}", port)
+            .replace("{socket}", &socket.to_string_lossy())
+    };
     cmd.iter().map(filled).chain(tls.iter().cloned()).collect()
-}
-
-fn port(address: &str) -> &str {
-    address.rsplit_once(':').map_or("", |(_, port)| port)
 }
 
 /// A loopback address with a port that was free a moment ago. Somebody may take
 /// it meanwhile; a server that announces itself has no such gap.
-async fn free_address() -> io::Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.to_string())
+async fn free_address() -> io::Result<Address> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.into())
 }
 
-async fn connect(address: &str) -> io::Result<TcpStream> {
-    timeout_at(Instant::now() + CONNECT_LIMIT, TcpStream::connect(address))
+async fn find(address: &str) -> Result<Address, StartError> {
+    let not_there = |source| StartError::NotThere { address: address.to_owned(), source };
+    Address::find(address).await.map_err(not_there)
+}
+
+async fn connect(address: &Address) -> io::Result<Stream> {
+    timeout_at(Instant::now() + CONNECT_LIMIT, address.connect())
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
@@ -299,7 +322,7 @@ async fn connect(address: &str) -> io::Result<TcpStream> {
 ///
 /// The system closes a dying process's connections one by one, the listening
 /// socket among them in no order to rely on: until then it accepts for the dead.
-async fn is_held(mut stream: TcpStream) -> bool {
+async fn is_held(mut stream: Stream) -> bool {
     match timeout(SPEAKS_FIRST_LIMIT, stream.read(&mut [0])).await {
         Ok(Ok(bytes)) => bytes > 0,
         Ok(Err(_)) => false,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     Context, Round, Settings,
-    core::TrialId,
+    core::{Company, TrialId},
     log_path,
     pump::{Caught, Interruption, Observed, Pump},
     tls::server_words,
@@ -158,7 +158,8 @@ impl<'a> PartRun<'a> {
         at_hand: &mut AtHand<'a>,
     ) -> Result<(), Ending> {
         let is_alone = self.context.settings.round.is_alone;
-        let most_trials = if is_alone { 1 } else { usize::MAX };
+        let company =
+            if is_alone || self.kind.is_alone { Company::Nobody } else { Company::Others };
         while let Some(first) = queue.front() {
             // What is tried alone finds its processes warm, so far as nothing goes wrong then;
             // but for what needs them to itself, whose traces the next would not show again.
@@ -167,7 +168,7 @@ impl<'a> PartRun<'a> {
                 self.run_alone(*first, at_hand, |_| {}).await?;
             }
             let mut pump = self.pump(at_hand).await?;
-            let result = self.run(&mut pump, queue, most_trials, self.observer()).await;
+            let result = self.run(&mut pump, queue, company, self.observer()).await;
             if let Some(caught) = self.put_back(pump, result, at_hand).await? {
                 self.settle(caught, queue, at_hand).await?;
             }
@@ -180,13 +181,13 @@ impl<'a> PartRun<'a> {
         &mut self,
         pump: &mut Pump<'a>,
         queue: &mut VecDeque<TrialId>,
-        most_trials: usize,
+        company: Company,
         mut observe: impl FnMut(Observed),
     ) -> Result<(), Interruption> {
         let mut is_answered = false;
         let began = Instant::now();
         let result = pump
-            .run(queue, most_trials, |seen| {
+            .run(queue, company, |seen| {
                 is_answered |= matches!(seen.1.outcome, Outcome::Answered(_));
                 observe(seen);
             })
@@ -261,7 +262,7 @@ impl<'a> PartRun<'a> {
                 .map(|certificates| server_words(spec, self.kind.serving, certificates))
                 .unwrap_or_default();
             let server = Server::start(&spec.start, &tls, setting(server_log)).await?;
-            Tapped::new(server).await.map_err(|source| StartError::NotWatched { source })
+            Tapped::new(server).map_err(|source| StartError::NotWatched { source })
         };
         let start_client = Client::start(self.cell.client_spec(), setting(client_log));
         let mut stop = self.context.clone();

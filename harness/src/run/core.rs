@@ -23,6 +23,15 @@ pub(super) struct TrialId(pub(super) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct CallId(pub(super) u64);
 
+/// What a trial has beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    /// As many as the client takes.
+    Others,
+    /// Nothing, not even another whose streams are ending.
+    Nobody,
+}
+
 /// What ended a pump before its queue was empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Incident {

@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     Context,
-    core::{Action, CallId, Flights, Incident, Next, Started, Taking, TrialId},
+    core::{Action, CallId, Company, Flights, Incident, Next, Started, Taking, TrialId},
     watched::{STREAM_END_LIMIT, Tapped, Watched},
 };
 use crate::{
@@ -118,15 +118,14 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Runs the trials of the queue, as many at once as the client takes and
-    /// `most_trials` allows, until all are observed.
+    /// Runs the trials of the queue, in this company, until all are observed.
     pub(super) async fn run(
         &mut self,
         queue: &mut VecDeque<TrialId>,
-        most_trials: usize,
+        company: Company,
         mut observe: impl FnMut(Observed),
     ) -> Result<(), Interruption> {
-        let result = self.work_off(queue, most_trials, &mut observe).await;
+        let result = self.work_off(queue, company, &mut observe).await;
         // What was decided before an incident is observed before it.
         if let Err(Interruption::Incident(_)) = &result {
             while let Some(ended) = self.streams.join_next().await {
@@ -139,11 +138,11 @@ impl<'a> Pump<'a> {
     async fn work_off(
         &mut self,
         queue: &mut VecDeque<TrialId>,
-        most_trials: usize,
+        company: Company,
         observe: &mut impl FnMut(Observed),
     ) -> Result<(), Interruption> {
         loop {
-            self.fill(queue, most_trials, observe).await;
+            self.fill(queue, company, observe).await;
             if self.flights.is_idle() {
                 return Ok(());
             }
@@ -176,11 +175,11 @@ impl<'a> Pump<'a> {
     async fn fill(
         &mut self,
         queue: &mut VecDeque<TrialId>,
-        most_trials: usize,
+        company: Company,
         observe: &mut impl FnMut(Observed),
     ) {
         loop {
-            match self.flights.next(queue, most_trials, now()) {
+            match self.flights.next(queue, company, now()) {
                 Next::Wait => return,
                 Next::Skip(trial, outcome) => {
                     queue.retain(|waiting| *waiting != trial);

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     cell::{AtHand, Ending, PartRun},
-    core::{Effect, Fate, Settling, TrialId, Want},
+    core::{Company, Effect, Fate, Settling, TrialId, Want},
     pump::{Caught, Observed},
 };
 use crate::observe::Observation;
@@ -87,7 +87,8 @@ impl<'a> PartRun<'a> {
         observe: impl FnMut(Observed),
     ) -> Result<Option<Caught>, Ending> {
         let mut pump = self.pump(at_hand).await?;
-        let result = self.run(&mut pump, &mut VecDeque::from([trial]), 1, observe).await;
+        let result =
+            self.run(&mut pump, &mut VecDeque::from([trial]), Company::Nobody, observe).await;
         self.put_back(pump, result, at_hand).await
     }
 

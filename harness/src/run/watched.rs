@@ -2,13 +2,14 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     core::CallId,
     tls::{client_tls, tap_tls},
 };
 use crate::{
+    address::Address,
     certificates::Certificates,
     driver::{ClientTls, Server},
     observe::{Lost, Wire},
@@ -35,9 +36,9 @@ pub(super) struct Tapped {
 }
 
 impl Tapped {
-    pub(super) async fn new(server: Server) -> io::Result<Self> {
+    pub(super) fn new(server: Server) -> io::Result<Self> {
         let tap = match &server.address {
-            Some(address) => Some(Arc::new(Tap::start(address, Behaviour::default()).await?)),
+            Some(address) => Some(Arc::new(Tap::start(address, Behaviour::default())?)),
             None => None,
         };
         Ok(Self { server, tap, next_id: CallId(1) })
@@ -68,15 +69,15 @@ impl Tapped {
     ) -> io::Result<Watched> {
         let tls = case.tls.as_ref().zip(certificates);
         let scripted = self.scripted_server(case).await?.map(Arc::new);
-        let own_server = scripted.as_ref().map(|server| server.address.as_str());
-        let shared_server = || self.server.address.as_deref();
+        let own_server = scripted.as_ref().map(|server| Address::from(server.address));
+        let shared_server = || self.server.address.clone();
         let tap = if case.has_own_connection() {
             let behaviour = Behaviour {
                 fault: case.fault.clone(),
                 tls: tls.map(|(tls, certificates)| tap_tls(tls, certificates)),
             };
             let address = own_server.or_else(shared_server).ok_or_else(no_server)?;
-            Arc::new(Tap::start(address, behaviour).await?)
+            Arc::new(Tap::start(&address, behaviour)?)
         } else {
             self.tap.clone().ok_or_else(no_server)?
         };
@@ -124,18 +125,30 @@ impl Watched {
         self.scripted.is_none() && self.tap.has_server_left()
     }
 
+    /// Waits until nothing more can pass, as far as that can be known, or until then.
+    async fn end_of_all(&self, until: Instant) {
+        let is_all = async {
+            match &self.scripted {
+                Some(server) => server.is_all().await,
+                None => std::future::pending().await,
+            }
+        };
+        let _ = timeout_at(until, is_all).await;
+    }
+
     /// What was seen, once the trial's streams have ended or the limit is over.
     pub(super) async fn seen(&self, linger: Duration, limit: Duration) -> Wire {
         let until = Instant::now() + limit;
         let mut wire = Wire::default();
         if let Some(server) = &self.scripted {
+            server.calls_are_over();
             wire.stalled = server.stalled(limit).await;
         }
         for &call in &self.calls {
             let key = if self.is_pristine { Key::Pristine } else { Key::Call(call) };
             let limit = until.saturating_duration_since(Instant::now());
             let seen = match linger.is_zero() {
-                true => self.tap.take(key, limit).await,
+                true => self.tap.take_until(key, self.end_of_all(until)).await,
                 false => self.tap.linger(key, linger, limit).await,
             };
             wire.calls.push(seen.transcripts);

@@ -48,7 +48,8 @@ async fn call_beside(target: &str, beside: &Beside, call: &Call) -> Played {
     Played { stalled, ..link.seen }
 }
 
-/// Reads until one of these outcomes is there or none can come any more.
+/// Reads until one of these outcomes is there or none can come any more: what the other side
+/// answers to a last question, it says after all that it makes of what came before.
 async fn wait_for_end(link: &mut Link, endings: &[&Ending], call: &Call, until: Instant) {
     loop {
         let is_enough = endings.iter().any(|ending| allows(ending, &call.method, &link.seen));
@@ -58,11 +59,16 @@ async fn wait_for_end(link: &mut Link, endings: &[&Ending], call: &Call, until: 
             streams.all(|stream| link.is_stream_over(stream))
         };
         let awaits_connection = || endings.iter().any(|ending| may_still_come(ending, &link.seen));
-        if is_enough || link.is_over() || (are_over() && !awaits_connection()) {
+        let are_over = are_over();
+        if is_enough || link.is_over() || (are_over && !awaits_connection()) {
             return;
         }
-        if timeout_at(until, link.read()).await.is_err() {
-            link.seen.is_late = true;
+        if are_over {
+            link.ask_last();
+        }
+        let end = link.end_of_all().filter(|_| are_over);
+        if timeout_at(end.map_or(until, |end| end.min(until)), link.read()).await.is_err() {
+            link.seen.is_late = end.is_none();
             return;
         }
     }

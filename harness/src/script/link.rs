@@ -24,11 +24,12 @@ use tokio::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
 
+use super::boundary::Unended;
 use crate::{
     observe::{Instead, Played, ShutWindow, StreamSeen},
     role::Role,
@@ -55,6 +56,12 @@ const MAX_GOAWAYS: usize = 16;
 
 /// How many of the other side's frames are answered (SETTINGS, PING, DATA).
 const MAX_ANSWERS: usize = 1 << 20;
+
+/// How long something that need not come may still be on its way once the calls are over.
+pub(super) const LAST_CHANCE: Duration = Duration::from_millis(100);
+
+/// What the last question asks, so that its answer is told from those to a script's PINGs.
+const LAST_QUESTION: [u8; 8] = *b"the last";
 
 /// How the answers of other protocols begin: a response of HTTP/1, an alert of TLS.
 const OTHER_PROTOCOLS: [(&[u8], &str); 2] = [(b"HTTP/1.", "HTTP/1"), (b"\x15\x03", "TLS")];
@@ -90,6 +97,11 @@ pub(super) struct Link {
     requests: Vec<u32>,
     /// How many of them steps have taken up.
     requests_taken: usize,
+    /// What was begun and not ended of what was sent.
+    unended: Unended,
+    /// Whether nobody waits for an answer to a call any more, while that is to be known.
+    calls_are_over: Option<watch::Receiver<bool>>,
+    last_question: LastQuestion,
     has_settings: bool,
     has_window_update: bool,
     answers: usize,
@@ -110,6 +122,15 @@ pub(super) struct Link {
 struct Spent {
     bytes: u64,
     last: Duration,
+}
+
+/// The PING after which no step comes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum LastQuestion {
+    #[default]
+    NotAsked,
+    Asked,
+    Answered(Instant),
 }
 
 /// What is to be done with the socket, in order. A task of its own does it, so that a
@@ -165,6 +186,9 @@ impl Link {
             seen: Played::default(),
             requests: Vec::new(),
             requests_taken: 0,
+            unended: Unended::default(),
+            calls_are_over: None,
+            last_question: LastQuestion::default(),
             has_settings: false,
             has_window_update: false,
             answers: 0,
@@ -181,7 +205,7 @@ impl Link {
 
     fn greet(&mut self, role: Role) {
         if role == Role::Client {
-            self.send(PREFACE.to_vec());
+            self.write(PREFACE.to_vec());
         }
         self.send(write::settings(&[]));
     }
@@ -221,6 +245,7 @@ impl Link {
     /// Sends bytes. Those after the end of the connection go nowhere.
     pub(super) fn send(&mut self, bytes: Vec<u8>) {
         self.count(&bytes);
+        self.unended.sent(&bytes);
         match &mut self.held {
             Some(held) => held.extend(bytes),
             None => self.write(bytes),
@@ -255,6 +280,31 @@ impl Link {
         // The last half that is dropped closes the socket.
         self.reads = None;
         self.seen.is_closed = true;
+    }
+
+    /// Asks the last question once the calls are over.
+    pub(super) fn asks_after(&mut self, calls_are_over: watch::Receiver<bool>) {
+        self.calls_are_over = Some(calls_are_over);
+    }
+
+    /// Asks, once, for an answer that comes after all that the other side makes of what was
+    /// sent before. Not in the middle of a frame or a header block, where no question may be.
+    pub(super) fn ask_last(&mut self) {
+        self.calls_are_over = None;
+        let may_ask = self.held.is_none() && self.unended.is_nothing();
+        if self.last_question == LastQuestion::NotAsked && may_ask {
+            self.last_question = LastQuestion::Asked;
+            self.write(write::ping(0, LAST_QUESTION));
+        }
+    }
+
+    /// When nothing more can come, if that is known: some time after the answer, for a side may
+    /// answer a PING before it writes what it was about to write.
+    pub(super) fn end_of_all(&self) -> Option<Instant> {
+        match self.last_question {
+            LastQuestion::Answered(at) => Some(at + LAST_CHANCE),
+            LastQuestion::NotAsked | LastQuestion::Asked => None,
+        }
     }
 
     /// SETTINGS and PING wait for an answer, which a script may wait for, too.
@@ -426,8 +476,20 @@ impl Link {
         self.seen.is_over()
     }
 
-    /// Reads what comes next. May be dropped while it waits.
+    /// Reads what comes next, or asks the last question, if that is due. May be dropped while
+    /// it waits.
     pub(super) async fn read(&mut self) {
+        let Some(mut calls_are_over) = self.calls_are_over.clone() else {
+            return self.read_some().await;
+        };
+        tokio::select! {
+            () = self.read_some() => {}
+            // Who does not say it any more has ended, too.
+            _ = calls_are_over.wait_for(|are_over| *are_over) => self.ask_last(),
+        }
+    }
+
+    async fn read_some(&mut self) {
         let Some(reads) = self.reads.as_mut().filter(|_| !self.seen.is_over()) else {
             return std::future::pending().await;
         };
@@ -504,7 +566,13 @@ impl Link {
                 }
                 self.answer(Habit::SettingsAck, write::settings_ack());
             }
-            kind::PING if frame.has(flag::ACK) => self.seen.pings.came += 1,
+            kind::PING if frame.has(flag::ACK) => {
+                if self.last_question == LastQuestion::Asked && frame.payload[..] == LAST_QUESTION {
+                    self.last_question = LastQuestion::Answered(Instant::now());
+                } else {
+                    self.seen.pings.came += 1;
+                }
+            }
             kind::PING => self.answer(Habit::PingAck, write::ping(flag::ACK, &frame.payload)),
             kind::GOAWAY => {
                 let goaways = &mut self.seen.goaways;

@@ -87,7 +87,7 @@ pub(super) async fn play(
     Ok(())
 }
 
-/// The error is whether the time was over: otherwise, it cannot come any more. `came` is
+/// The error is whether it did not come although it could: otherwise, it cannot any more. `came` is
 /// told of what comes instead, first of what has come before.
 async fn wait(
     link: &mut Link,
@@ -105,7 +105,8 @@ async fn wait(
             came(link, instead.clone());
             told = Some(instead);
         }
-        if timeout_at(until, link.read()).await.is_err() {
+        let end = link.end_of_all().map_or(until, |end| end.min(until));
+        if timeout_at(end, link.read()).await.is_err() {
             return Err(true);
         }
     }

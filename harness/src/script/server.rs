@@ -1,16 +1,16 @@
 //! The harness as a server.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::watch,
     task::{AbortHandle, JoinSet},
     time::{Instant, sleep, timeout, timeout_at},
 };
 
 use super::{
-    link::Link,
+    link::{LAST_CHANCE, Link},
     play::{Stage, play},
 };
 use crate::{
@@ -25,29 +25,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// trial, nothing can be said.
 const MAX_CONNECTIONS: usize = 1024;
 
-/// How long something that need not come may still be on its way once the calls are over.
-const LAST_CHANCE: Duration = Duration::from_millis(100);
-
 /// A server that plays one case's script. Dropped, it closes its port and connections.
 #[derive(Debug)]
 pub struct ScriptedServer {
-    /// Where it listens, `HOST:PORT`.
-    pub address: String,
+    /// Where it listens.
+    pub address: SocketAddr,
     state: watch::Receiver<State>,
+    calls_are_over: watch::Sender<bool>,
     running: AbortHandle,
 }
 
 /// How far the script has come.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct State {
     /// The connection that counts, from when a client asks for something on one.
     counts: Option<u64>,
     progress: Progress,
+    /// Whether nothing more can come on it.
+    is_all: bool,
+    connections: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Progress {
     /// There is no connection.
+    #[default]
     Alone,
     /// It plays, and is at this stage.
     At(Stage),
@@ -75,11 +77,26 @@ impl ScriptedServer {
     /// The system gives no port.
     pub async fn start(script: Arc<Script>, limit: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?.to_string();
-        let (sender, state) = watch::channel(State { counts: None, progress: Progress::Alone });
-        let accept = accept(listener, script, limit, sender);
+        let address = listener.local_addr()?;
+        let (sender, state) = watch::channel(State::default());
+        let (calls_are_over, are_over) = watch::channel(false);
+        let accept = accept(listener, script, limit, sender, are_over);
         let running = tokio::spawn(accept).abort_handle();
-        Ok(Self { address, state, running })
+        Ok(Self { address, state, calls_are_over, running })
+    }
+
+    /// The calls are answered: the client is asked for what it still has to say.
+    pub fn calls_are_over(&self) {
+        self.calls_are_over.send_replace(true);
+    }
+
+    /// Waits until nothing more can come of a client whose calls are over, as far as that
+    /// can be known.
+    pub async fn is_all(&self) {
+        let is_all = |state: &State| state.is_all && state.connections == 1;
+        if self.state.clone().wait_for(is_all).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Where the script stopped, once it is over or the limit is; `None` if it came to its
@@ -128,6 +145,7 @@ async fn accept(
     script: Arc<Script>,
     limit: Duration,
     state: watch::Sender<State>,
+    calls_are_over: watch::Receiver<bool>,
 ) {
     let state = Arc::new(state);
     // They end with this task.
@@ -155,12 +173,15 @@ async fn accept(
             });
             continue;
         }
+        state.send_modify(|state| state.connections += 1);
         let told = state
             .borrow()
             .is_before_the_script()
             .then(|| Told { number, state: Arc::clone(&state) });
+        let mut link = Link::new(stream, &script);
+        link.asks_after(calls_are_over.clone());
         let script = Arc::clone(&script);
-        connections.spawn(async move { serve(stream, &script, limit, told).await });
+        connections.spawn(async move { serve(link, &script, limit, told).await });
     }
 }
 
@@ -174,25 +195,31 @@ impl Told {
     /// Connections on which nobody asks for anything count only as long as there is no
     /// other: a client may probe, or connect before it needs to.
     fn tell(&self, link: &Link, progress: Progress) {
+        self.change(link, |state| state.progress = progress);
+    }
+
+    fn tell_that_it_is_all(&self, link: &Link) {
+        self.change(link, |state| state.is_all = true);
+    }
+
+    fn change(&self, link: &Link, change: impl FnOnce(&mut State)) {
         self.state.send_if_modified(|state| {
             if !link.seen.streams.is_empty() {
                 state.counts.get_or_insert(self.number);
             }
-            let counts = state.counts.is_none_or(|counts| counts == self.number);
-            let is_news = counts && state.progress != progress;
-            if is_news {
-                state.progress = progress;
+            let before = state.clone();
+            if state.counts.is_none_or(|counts| counts == self.number) {
+                change(state);
             }
-            is_news
+            *state != before
         });
     }
 }
 
 /// Plays the script on a connection, or what comes after it, and keeps the connection open
 /// until the client leaves.
-async fn serve(stream: TcpStream, script: &Script, limit: Duration, told: Option<Told>) {
+async fn serve(mut link: Link, script: &Script, limit: Duration, told: Option<Told>) {
     let until = Instant::now() + limit;
-    let mut link = Link::new(stream, script);
     let steps = if told.is_some() { &script.steps } else { &script.steps_again };
     let tell = |link: &Link, progress| {
         if let Some(told) = &told {
@@ -212,6 +239,16 @@ async fn serve(stream: TcpStream, script: &Script, limit: Duration, told: Option
         },
     };
     tell(&link, progress);
+    while !link.is_over() && link.end_of_all().is_none() {
+        link.read().await;
+    }
+    while let Some(end) = link.end_of_all()
+        && timeout_at(end, link.read()).await.is_ok()
+        && !link.is_over()
+    {}
+    if let Some(told) = told.filter(|_| !link.is_over()) {
+        told.tell_that_it_is_all(&link);
+    }
     while !link.is_over() {
         link.read().await;
     }

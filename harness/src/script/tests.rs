@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{ScriptedServer, play_client};
 use crate::{
-    observe::{Played, StreamSeen, Waited},
+    observe::{Answered, Played, StreamSeen, Waited},
     outcome::{allows, describe, stalled_value},
     report::words,
     role::Role,
@@ -105,6 +105,18 @@ async fn leave(stream: TcpStream) {
     drop(stream);
 }
 
+async fn answer_pings(mut stream: TcpStream) {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut payload).await.unwrap();
+        if head[3] == kind::PING {
+            stream.write_all(&write::ping(flag::ACK, payload)).await.unwrap();
+        }
+    }
+}
+
 async fn played(address: &str, script: &Script, limit: Duration) -> Played {
     let call = call(limit);
     timeout(LIMIT, play_client(address, script, &call)).await.expect("the script comes to its end")
@@ -142,6 +154,17 @@ async fn a_stream_that_is_over_ends_a_script_that_wants_something_else_of_it() {
     let script = script(vec![request()], vec![EndingKind::Reset(Codes::Any)]);
     let played = played(&address, &script, LIMIT).await;
     assert!(played.streams[&1].has_ended && !played.is_late);
+}
+
+/// A connection that goes on is asked whether it does, and does not cost the whole time.
+#[tokio::test]
+async fn a_connection_that_answers_the_last_question_does_not_end() {
+    let ok = ended_with(&[("grpc-status", "0")]);
+    let script = script(vec![request()], vec![EndingKind::GoAway(Codes::Any)]);
+    let address = server(answer_with(&[ok]), answer_pings).await;
+    let played = played(&address, &script, LIMIT).await;
+    assert!(played.streams[&1].has_ended && !played.is_late, "{played:?}");
+    assert_eq!(played.pings, Answered::default(), "it is none of the script's");
 }
 
 #[tokio::test]

@@ -1,25 +1,19 @@
 //! Takes the clients' connections and joins each to one of its own to the server.
 
 use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    thread,
+    io, thread,
     time::{Duration, Instant},
 };
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    runtime,
-    sync::mpsc,
-};
+use tokio::{net::TcpListener, runtime, sync::mpsc};
+use tokio_util::either::Either;
 
 use super::{
-    line::{Line, abort},
+    line::{Line, Socket as _},
     queue::{Item, Sender},
     tls::Terminator,
 };
-use crate::suite::Fault;
+use crate::{address::Address, suite::Fault};
 
 /// How long to leave a listener alone that gives an error, such as too many open
 /// files. Trying again at once would only burn the processor.
@@ -29,7 +23,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) listener: std::net::TcpListener,
-    pub(super) servers: Vec<SocketAddr>,
+    pub(super) server: Address,
     pub(super) fault: Option<Fault>,
     pub(super) terminator: Option<Terminator>,
 }
@@ -49,10 +43,9 @@ pub(super) fn spawn(place: Place, watch: Sender, mut stop: mpsc::Receiver<()>) -
 }
 
 async fn accept(place: Place, watch: Sender) {
-    let Place { listener, servers, mut fault, terminator } = place;
+    let Place { listener, server, mut fault, terminator } = place;
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let start = Instant::now();
-    let servers: Arc<[SocketAddr]> = servers.into();
     for number in 0.. {
         let client = loop {
             match listener.accept().await {
@@ -61,17 +54,20 @@ async fn accept(place: Place, watch: Sender) {
             }
         };
         let line = Line { number, start, watch: watch.clone() };
-        let servers = Arc::clone(&servers);
+        let address = server.clone();
         // A client that connects again after the fault must be able to go on.
         let fault = fault.take();
         let terminator = terminator.clone();
         tokio::spawn(async move {
             line.watch.send(Item::Opened { connection: number });
             // A server that cannot be reached is, to this client, one that hangs up.
-            match TcpStream::connect(&servers[..]).await {
+            match address.connect().await {
                 Ok(server) => {
                     // What a side wrote at once goes on at once.
-                    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+                    let _ = client.set_nodelay(true);
+                    if let Either::Left(server) = &server {
+                        let _ = server.set_nodelay(true);
+                    }
                     match terminator {
                         None => line.join(client, server, fault.as_ref()).await,
                         Some(terminator) => {
@@ -84,7 +80,7 @@ async fn accept(place: Place, watch: Sender) {
                 }
                 Err(_) => {
                     line.watch.server_leaves();
-                    abort(&client);
+                    client.abort();
                 }
             }
             line.watch.send(Item::Gone { connection: number });

@@ -2,7 +2,7 @@
 
 use super::{
     fault,
-    line::{Line, Outcome, Socket, abort, both},
+    line::{Line, Outcome, Socket, both},
 };
 use crate::{
     role::Role,
@@ -41,8 +41,8 @@ impl Line {
                     self.cut(Closing::Abort);
                 }
                 // The two ends of one connection break together.
-                abort(client.tcp());
-                abort(server.tcp());
+                client.abort();
+                server.abort();
             }
         }
     }

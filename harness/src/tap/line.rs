@@ -12,9 +12,11 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_rustls::rustls;
+use tokio_util::either::Either;
 
 use super::queue::{Item, Sender};
 use crate::{
+    address::Stream,
     role::Role,
     suite::Cut,
     wire::transcript::{Alpn, Closing},
@@ -41,8 +43,8 @@ pub(super) trait Socket: Send {
         &mut self,
     ) -> (impl AsyncRead + Unpin + Send + '_, impl AsyncWrite + Unpin + Send + '_);
 
-    /// What it rests on.
-    fn tcp(&self) -> &TcpStream;
+    /// Has it end as one that broke.
+    fn abort(&self);
 }
 
 impl Socket for TcpStream {
@@ -52,8 +54,34 @@ impl Socket for TcpStream {
         self.split()
     }
 
-    fn tcp(&self) -> &TcpStream {
-        self
+    fn abort(&self) {
+        // Sends RST instead of FIN when it is dropped. A socket that refuses is closed in the
+        // ordinary way, which is all that is left.
+        let _ = self.set_zero_linger();
+    }
+}
+
+impl Socket for Stream {
+    fn halves(
+        &mut self,
+    ) -> (impl AsyncRead + Unpin + Send + '_, impl AsyncWrite + Unpin + Send + '_) {
+        match self {
+            Self::Left(tcp) => {
+                let (reads, writes) = tcp.split();
+                (Either::Left(reads), Either::Left(writes))
+            }
+            Self::Right(unix) => {
+                let (reads, writes) = unix.split();
+                (Either::Right(reads), Either::Right(writes))
+            }
+        }
+    }
+
+    /// A Unix socket knows no RST.
+    fn abort(&self) {
+        if let Self::Left(tcp) = self {
+            tcp.abort();
+        }
     }
 }
 
@@ -249,12 +277,6 @@ impl<W: AsyncWrite + Unpin> Outlet<'_, W> {
         };
         sent.await.map_err(|_| End::ReceiverGone)
     }
-}
-
-/// Has the socket send RST instead of FIN when it is dropped.
-pub(super) fn abort(stream: &TcpStream) {
-    // A socket that refuses is closed in the ordinary way, which is all that is left.
-    let _ = stream.set_zero_linger();
 }
 
 /// What TLS itself says of a connection that ends before its time.

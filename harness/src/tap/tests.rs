@@ -27,9 +27,7 @@ fn run<F: Future>(test: F) -> F::Output {
 /// A client and a server with the tap between them.
 async fn connected() -> (Tap, TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let tap = Tap::start(&listener.local_addr().unwrap().to_string(), Behaviour::default())
-        .await
-        .unwrap();
+    let tap = Tap::start(&listener.local_addr().unwrap().into(), Behaviour::default()).unwrap();
     let client = TcpStream::connect(tap.address()).await.unwrap();
     let (server, _) = listener.accept().await.unwrap();
     client.set_nodelay(true).unwrap();
@@ -147,9 +145,8 @@ fn a_server_that_is_not_there_hangs_up() {
         // Bound, so that nobody else takes the port, but it does not listen.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let tap = Tap::start(&socket.local_addr().unwrap().to_string(), Behaviour::default())
-            .await
-            .unwrap();
+        let address = socket.local_addr().unwrap().into();
+        let tap = Tap::start(&address, Behaviour::default()).unwrap();
         // The hanging up may come while the client still connects.
         let client = TcpStream::connect(tap.address()).await;
         let hangs_up = match client {

@@ -24,8 +24,8 @@ use tokio_rustls::{
     server,
 };
 
-use super::line::{Line, Socket, abort};
-use crate::{role::Role, wire::transcript::Alpn};
+use super::line::{Line, Socket};
+use crate::{address::Stream, role::Role, wire::transcript::Alpn};
 
 /// How long a handshake may take, each with its own side. The peers have limits of
 /// their own, which are shorter than this in every trial.
@@ -132,8 +132,8 @@ impl Terminator {
         &self,
         line: &Line,
         client: TcpStream,
-        server: TcpStream,
-    ) -> Option<(server::TlsStream<TcpStream>, client::TlsStream<TcpStream>)> {
+        server: Stream,
+    ) -> Option<(server::TlsStream<TcpStream>, client::TlsStream<Stream>)> {
         let accept = LazyConfigAcceptor::new(Acceptor::default(), client);
         let started = within_limit(accept).await;
         let started = started.map_err(|error| fails(line, Role::Client, &error)).ok()?;
@@ -145,7 +145,7 @@ impl Terminator {
             Err(error) => {
                 fails(line, Role::Server, &error);
                 line.watch.server_leaves();
-                abort(&started.io);
+                started.io.abort();
                 return None;
             }
         };
@@ -156,7 +156,7 @@ impl Terminator {
         let client = within_limit(started.into_stream(Arc::clone(config))).await;
         let client = client.map_err(|error| {
             fails(line, Role::Client, &error);
-            abort(server.tcp());
+            server.abort();
         });
         Some((client.ok()?, server))
     }
@@ -213,19 +213,19 @@ impl Socket for server::TlsStream<TcpStream> {
         split(self)
     }
 
-    fn tcp(&self) -> &TcpStream {
-        self.get_ref().0
+    fn abort(&self) {
+        self.get_ref().0.abort();
     }
 }
 
-impl Socket for client::TlsStream<TcpStream> {
+impl Socket for client::TlsStream<Stream> {
     fn halves(
         &mut self,
     ) -> (impl AsyncRead + Unpin + Send + '_, impl AsyncWrite + Unpin + Send + '_) {
         split(self)
     }
 
-    fn tcp(&self) -> &TcpStream {
-        self.get_ref().0
+    fn abort(&self) {
+        self.get_ref().0.abort();
     }
 }

@@ -111,7 +111,7 @@ async fn attacked(root: &Path, start: &ServerStart, attack: Option<&'static Atta
         limits: Limits::default(),
     };
     let server = Server::start(start, &[], setting).await.unwrap();
-    let address = server.address.clone().unwrap();
+    let address = server.address.clone().unwrap().to_string();
     // What it needs for its first call is no attack's doing.
     Bystander::call(&mut None, &address).unwrap();
     let mark = server.mark_memory().unwrap();

@@ -2,8 +2,9 @@
 //! blocked with the words that help, and all others run.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader},
     net::TcpListener,
+    os::unix::net::UnixListener,
     process::{Child, Command, Stdio},
 };
 
@@ -62,7 +63,7 @@ fn servers_that_announce_themselves_elsewhere() {
         ("documentation-6", "[2001:db8::7]:8000", "is not on loopback"),
         ("mapped", "[::ffff:192.0.2.7]:8000", "is not on loopback"),
         ("no-port", "127.0.0.1:0", "has no port"),
-        ("unix", "unix:/run/server.sock", "is a Unix socket, which is not supported yet"),
+        ("unix", "unix:/run/absent.sock", "is no Unix socket"),
     ];
     let mut project = project();
     let mut blocked = Vec::new();
@@ -72,12 +73,34 @@ fn servers_that_announce_themselves_elsewhere() {
             peer,
             format!(
                 "server announced itself wrongly: `{address}` {problem}; a ready line names \
-                 loopback by number, 127.0.0.0/8 or [::1], such as 127.0.0.1:50051"
+                 loopback by number, 127.0.0.0/8 or [::1], such as 127.0.0.1:50051, or a Unix socket \
+                 beside `{{socket}}`"
             ),
         ));
     }
     let blocked: Vec<_> = blocked.iter().map(|(peer, words)| (*peer, words.as_str())).collect();
     blocks(&project, &blocked);
+}
+
+/// There is a place for them that is the run's own, and goes with it.
+#[test]
+fn a_server_at_a_unix_socket() {
+    let run = project().server("unix", "none --unix {socket}").run_with(&["--server", "unix"]);
+    run.passes();
+}
+
+/// Nobody else's server is called at a server's word.
+#[test]
+fn a_server_that_announces_a_foreign_unix_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("foreign");
+    let listener = UnixListener::bind(&path).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let words = format!("none --announce unix:{}", path.display());
+    let project = project().server("unix", &words);
+    blocks(&project, &[("unix", "is a Unix socket in a foreign folder")]);
+    let problem = listener.accept().unwrap_err();
+    assert_eq!(problem.kind(), io::ErrorKind::WouldBlock, "nobody connects");
 }
 
 /// Which the harness does not do itself, so it cannot know why.

@@ -3,8 +3,9 @@
 use std::{
     collections::BTreeMap,
     io,
-    net::{Shutdown, TcpListener, TcpStream},
-    os::fd::OwnedFd,
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    os::{fd::OwnedFd, unix::net::UnixListener},
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -61,6 +62,9 @@ pub(crate) struct Server {
     /// Say that it listens there.
     #[arg(long, value_name = "ADDRESS")]
     announce: Option<String>,
+    /// Listen at this Unix socket, too, and say so.
+    #[arg(long, value_name = "PATH", conflicts_with = "announce")]
+    unix: Option<PathBuf>,
     /// Print no ready line.
     #[arg(long)]
     silent: bool,
@@ -120,6 +124,9 @@ impl Server {
             _ => {}
         }
         let listener = TcpListener::bind(&self.listen).unwrap();
+        if let Some(path) = &self.unix {
+            listen_at(path, listener.local_addr().unwrap());
+        }
         if !self.silent {
             self.announce(&listener);
         }
@@ -149,13 +156,34 @@ impl Server {
     fn announce(&self, listener: &TcpListener) {
         let address = match self.fault {
             Fault::AnnouncesHostileText => HOSTILE.to_owned(),
-            _ => match &self.announce {
-                Some(address) => address.clone(),
-                None => listener.local_addr().unwrap().to_string(),
+            _ => match (&self.announce, &self.unix) {
+                (Some(address), _) => address.clone(),
+                (None, Some(path)) => format!("unix:{}", path.display()),
+                (None, None) => listener.local_addr().unwrap().to_string(),
             },
         };
         println!("{}", json!({ "ready": { "address": address } }));
     }
+}
+
+/// Takes connections at a Unix socket and passes each on to where the server listens.
+fn listen_at(path: &Path, server: SocketAddr) {
+    let listener = UnixListener::bind(path).unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(server).unwrap());
+            let mut up = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let mut down = (server, client);
+            thread::spawn(move || {
+                let _ = io::copy(&mut up.0, &mut up.1);
+                let _ = up.1.shutdown(Shutdown::Write);
+            });
+            thread::spawn(move || {
+                let _ = io::copy(&mut down.0, &mut down.1);
+                let _ = down.1.shutdown(Shutdown::Write);
+            });
+        }
+    });
 }
 
 /// The echo, as all connections share it.

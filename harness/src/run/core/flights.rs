@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{CallId, Incident, Started, TrialId, pace::Pace};
+use super::{CallId, Company, Incident, Started, TrialId, pace::Pace};
 use crate::{
     driver::ClientEvent,
     feature::ClientFeature,
@@ -159,15 +159,18 @@ impl<'a> Flights<'a> {
         self.given.get(&id).copied()
     }
 
-    /// What may be started of the queue, with so many trials at once: the first that can be.
-    /// What must run alone keeps back what comes after it, or it would never find its time.
+    /// What may be started of the queue: the first that can be.
     pub(in crate::run) fn next(
         &self,
         queue: &VecDeque<TrialId>,
-        most_trials: usize,
+        company: Company,
         now: Instant,
     ) -> Next {
-        if !self.has_room(most_trials) {
+        let has_room = match company {
+            Company::Others => self.has_room(),
+            Company::Nobody => self.is_idle(),
+        };
+        if !has_room {
             return Next::Wait;
         }
         for &trial in queue {
@@ -178,30 +181,21 @@ impl<'a> Flights<'a> {
             if self.has_room_for(case, now) {
                 return Next::Start(trial);
             }
-            if case.is_alone {
-                break;
-            }
         }
         Next::Wait
     }
 
-    /// Whether any trial may be started.
-    fn has_room(&self, most_trials: usize) -> bool {
-        let runs_alone = || self.in_flight.iter().any(|flight| self.case(flight.trial).is_alone);
+    /// Whether any trial may be started beside the others.
+    fn has_room(&self) -> bool {
         let waits = |flight: &&Flight| !self.case(flight.trial).least_wait().is_zero();
         let waiting = self.in_flight.iter().filter(waits).count();
-        self.in_flight.len() < most_trials
-            && self.in_flight.len() - waiting < self.pace.allowed()
-            && self.ending.len() < MOST_ENDING
-            && !runs_alone()
+        self.in_flight.len() - waiting < self.pace.allowed() && self.ending.len() < MOST_ENDING
     }
 
     fn has_room_for(&self, case: &Case, now: Instant) -> bool {
         let free = self.taking.most_calls.saturating_sub(self.calls_in_flight());
         let is_scripted = case.scripted() == Some(Role::Server);
-        case.calls.len() <= free
-            && (!case.is_alone || self.is_idle())
-            && (!is_scripted || self.young(now).count() < MOST_YOUNG)
+        case.calls.len() <= free && (!is_scripted || self.young(now).count() < MOST_YOUNG)
     }
 
     /// When the trials in flight that are young will not be any more.

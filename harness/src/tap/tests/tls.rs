@@ -93,8 +93,8 @@ struct Meeting {
 impl Meeting {
     async fn new(behaviour: Behaviour, client: TlsConnector, server: TlsAcceptor) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let tap = Tap::start(&address, behaviour).await.unwrap();
+        let address = listener.local_addr().unwrap().into();
+        let tap = Tap::start(&address, behaviour).unwrap();
         let target = tap.address();
         let name = ServerName::try_from("localhost").unwrap();
         let (client, server) = tokio::join!(
@@ -277,8 +277,8 @@ fn what_is_no_tls_is_noted() {
         let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let behaviour = Behaviour { tls: Some(Tls::Ends(ends(&files))), ..Behaviour::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let tap = Tap::start(&address, behaviour).await.unwrap();
+        let address = listener.local_addr().unwrap().into();
+        let tap = Tap::start(&address, behaviour).unwrap();
         let mut client = TcpStream::connect(tap.address()).await.unwrap();
         client.write_all(&greeting()).await.unwrap();
         let mut alert = Vec::new();
@@ -381,15 +381,16 @@ fn what_cannot_be_done_is_said_at_once() {
         let text = "a fault that reads frames, on TLS that passes unread; have the tap end it";
         let frames = Behaviour { fault: fault("ping = true"), tls: Some(Tls::Opaque) };
         let with = |ends: Ends| Behaviour { fault: None, tls: Some(Tls::Ends(ends)) };
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into();
         for (behaviour, expected) in [
             (frames, text),
-            (with(Ends { certificate: missing.clone(), ..right.clone() }), "missing.pem: "),
+            (with(Ends { certificate: missing, ..right.clone() }), "missing.pem: "),
             (with(Ends { key: files.ca(), ..right.clone() }), "ca.pem: "),
             (with(Ends { server_ca: files.server().key, ..right.clone() }), "server.key: no cert"),
             (with(Ends { key: files.client().key, ..right.clone() }), "server.pem: "),
             (with(Ends { server_name: String::new(), ..right }), "server name ``: "),
         ] {
-            let error = Tap::start("127.0.0.1:1", behaviour).await.unwrap_err();
+            let error = Tap::start(&address, behaviour).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
             assert!(error.to_string().contains(expected), "{error}");
         }

@@ -49,7 +49,7 @@ fn queue(trials: &[usize]) -> VecDeque<TrialId> {
 fn a_trial_is_called_then_awaited_then_observed() {
     let trials = [plain()];
     let (mut flights, now) = (flights(&trials, 8), Instant::now());
-    assert_eq!(flights.next(&queue(&[0]), usize::MAX, now), Next::Start(TrialId(0)));
+    assert_eq!(flights.next(&queue(&[0]), Company::Others, now), Next::Start(TrialId(0)));
     assert_eq!(told(flights.start(TrialId(0), now)), ["call 1 of 0.0"]);
     let later = now + Duration::from_millis(7);
     assert_eq!(told(flights.heard(answered(1), later).unwrap()), ["await 0"]);
@@ -71,41 +71,41 @@ fn scripted_servers_are_met_a_few_at_a_time() {
     let trials: Vec<Trial> = (0..=MOST_YOUNG).map(|_| scripted()).collect();
     let (mut flights, now) = (flights(&trials, 64), Instant::now());
     for trial in 0..MOST_YOUNG {
-        assert_eq!(flights.next(&queue(&[trial]), 64, now), Next::Start(TrialId(trial)));
+        assert_eq!(
+            flights.next(&queue(&[trial]), Company::Others, now),
+            Next::Start(TrialId(trial))
+        );
         flights.start(TrialId(trial), now);
     }
     let last = queue(&[MOST_YOUNG]);
-    assert_eq!(flights.next(&last, 64, now), Next::Wait);
+    assert_eq!(flights.next(&last, Company::Others, now), Next::Wait);
     assert_eq!(flights.next_time(now), Some(now + YOUNG), "then it is looked at again");
-    assert_eq!(flights.next(&last, 64, now + YOUNG), Next::Start(TrialId(MOST_YOUNG)));
+    assert_eq!(flights.next(&last, Company::Others, now + YOUNG), Next::Start(TrialId(MOST_YOUNG)));
 }
 
 #[test]
 fn what_may_start_next() {
-    let alone = || case(1, |case| case.is_alone = true);
+    use Company::{Nobody, Others};
     let many = |calls| case(calls, |_| ());
-    for (name, trials, most_calls, most_trials, started, expected) in [
-        ("room", vec![plain(), plain()], 8, 9, 1, Next::Start(TrialId(1))),
-        ("no call is free", vec![plain(), plain()], 1, 9, 1, Next::Wait),
-        ("no trial is free", vec![plain(), plain()], 8, 1, 1, Next::Wait),
-        ("two calls and one is free", vec![plain(), many(2)], 2, 9, 1, Next::Wait),
-        ("alone beside another", vec![plain(), alone()], 8, 9, 1, Next::Wait),
-        ("another beside one alone", vec![alone(), plain()], 8, 9, 1, Next::Wait),
-        ("alone", vec![alone()], 8, 9, 0, Next::Start(TrialId(0))),
+    for (name, trials, most_calls, company, started, expected) in [
+        ("room", vec![plain(), plain()], 8, Others, 1, Next::Start(TrialId(1))),
+        ("no call is free", vec![plain(), plain()], 1, Others, 1, Next::Wait),
+        ("alone beside another", vec![plain(), plain()], 8, Nobody, 1, Next::Wait),
+        ("alone", vec![plain()], 8, Nobody, 0, Next::Start(TrialId(0))),
+        ("two calls and one is free", vec![plain(), many(2)], 2, Others, 1, Next::Wait),
         (
             "one that fits, behind one that does not",
             vec![plain(), many(2), plain()],
             2,
-            9,
+            Others,
             1,
             Next::Start(TrialId(2)),
         ),
-        ("one behind one that must be alone", vec![plain(), alone(), plain()], 8, 9, 1, Next::Wait),
         (
             "more calls than the client takes",
             vec![many(3)],
             2,
-            9,
+            Others,
             0,
             Next::Skip(
                 TrialId(0),
@@ -120,9 +120,9 @@ fn what_may_start_next() {
             flights.start(TrialId(trial), now);
         }
         let waiting: Vec<usize> = (started..trials.len()).collect();
-        assert_eq!(flights.next(&queue(&waiting), most_trials, now), expected, "{name}");
+        assert_eq!(flights.next(&queue(&waiting), company, now), expected, "{name}");
     }
-    assert_eq!(flights(&[], 1).next(&queue(&[]), 1, Instant::now()), Next::Wait);
+    assert_eq!(flights(&[], 1).next(&queue(&[]), Company::Others, Instant::now()), Next::Wait);
 }
 
 #[test]

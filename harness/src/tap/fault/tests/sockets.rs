@@ -42,8 +42,8 @@ impl Pair {
     async fn new(text: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let behaviour = Behaviour { fault: Some(fault(text)), ..Behaviour::default() };
-        let address = listener.local_addr().unwrap().to_string();
-        let tap = Tap::start(&address, behaviour).await.unwrap();
+        let address = listener.local_addr().unwrap().into();
+        let tap = Tap::start(&address, behaviour).unwrap();
         let client = TcpStream::connect(tap.address()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         Self { tap, listener, client, server }
