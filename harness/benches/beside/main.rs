@@ -51,17 +51,20 @@ fn main() -> Result<()> {
     let before = Path::new(&folder).canonicalize()?;
     let reports = tempfile::tempdir()?;
     let trials = Trials::kept()?;
-    let these = trials.filter();
-    let (one, pair) = (format!("case({CASE})"), ["--server", "rust", "--client", "rust"]);
-    let run = |filter: &str, pair: &[&str]| -> Vec<String> {
-        let words = [&["run", "-E", filter], pair].concat();
-        words.into_iter().map(str::to_owned).collect()
-    };
-    let rows = [
-        ("one trial, as a whole process", Measure::Cpu, run(&one, &pair)),
-        ("list peers", Measure::Wall, vec!["list".to_owned(), "peers".to_owned()]),
-        ("a cell of Rust and Rust", Measure::Wall, run(&these, &pair)),
-        ("all cells", Measure::Wall, run(&these, &[])),
+    let list = crosswire(&now).args(["list", "cases"]).output()?.stdout;
+    let list = String::from_utf8(list)?;
+    let these = trials.filter(list.lines().filter_map(|line| line.split_whitespace().next()));
+    let one = format!("case({CASE})");
+    let pair = ["--server", "rust", "--client", "rust"];
+    let rows: [(_, _, &[&str]); 4] = [
+        (
+            "one trial, as a whole process",
+            Measure::Cpu,
+            &[&["run", "-E", &one][..], &pair].concat(),
+        ),
+        ("list peers", Measure::Wall, &["list", "peers"]),
+        ("a cell of Rust and Rust", Measure::Wall, &[&["run", "-E", &these][..], &pair].concat()),
+        ("all cells", Measure::Wall, &["run", "-E", &these]),
     ];
     println!("{:30}  {:>11}  {:>11}  {:>18}", "", "before", "now", "of the time before");
     for (name, measure, words) in &rows {
@@ -101,10 +104,22 @@ impl Measure {
     }
 }
 
-/// Runs the program of a checkout in it. Its exit code tells of its peers, not of it.
-fn taken(root: &Path, words: &[String], reports: &Path) -> Result<Taken> {
+/// The program of a checkout, as a user starts it: with what cargo tells its benchmarks, the
+/// peers would be built anew.
+fn crosswire(root: &Path) -> Command {
     let mut command = Command::new(root.join("target/debug/crosswire"));
-    command.args(words).current_dir(root).stdout(Stdio::null()).stderr(Stdio::null());
+    command.current_dir(root);
+    for (name, _) in env::vars().filter(|(name, _)| name.starts_with("CARGO_")) {
+        command.env_remove(name);
+    }
+    command.env("CARGO_TARGET_DIR", "target");
+    command
+}
+
+/// Runs the program of a checkout in it. Its exit code tells of its peers, not of it.
+fn taken(root: &Path, words: &[&str], reports: &Path) -> Result<Taken> {
+    let mut command = crosswire(root);
+    command.args(words).stdout(Stdio::null()).stderr(Stdio::null());
     if words[0] == "run" {
         command.arg("--report").arg(reports.join(name(root)));
     }

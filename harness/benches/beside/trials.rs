@@ -52,11 +52,12 @@ impl Trials {
         Ok(Self(trials))
     }
 
-    /// What selects their cases.
-    pub(super) fn filter(&self) -> String {
-        let cases: BTreeSet<&str> = self.0.keys().map(|(_, case)| &**case).collect();
-        let cases: Vec<String> = cases.iter().map(|case| format!("case({case})")).collect();
-        cases.join("|")
+    /// What selects, of all these cases, those that are kept.
+    pub(super) fn filter<'a>(&self, all: impl Iterator<Item = &'a str>) -> String {
+        let kept: BTreeSet<&str> = self.0.keys().map(|(_, case)| &**case).collect();
+        let others = all.filter(|case| !kept.contains(case));
+        let others: Vec<String> = others.map(|case| format!("!case({case})")).collect();
+        if others.is_empty() { "case(**)".to_owned() } else { others.join("&") }
     }
 
     /// Prints how the verdicts of a report differ from these.

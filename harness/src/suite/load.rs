@@ -254,8 +254,10 @@ impl Setting<'_> {
             wants: self.wants,
         };
         let (mut index, mut read) = (Vec::new(), Vec::new());
-        for origin in cases {
-            let (heads, cases) = reader.read_all(&origin)?;
+        // One file may hold half of all values.
+        let cases: Vec<Origin<'a>> = cases.collect();
+        for cases in side_by_side(&cases, |origin| reader.read_all(origin)) {
+            let (heads, cases) = cases?;
             index.extend(heads);
             read.extend(cases);
         }
