@@ -5,14 +5,21 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::{
+    net::{TcpStream, UnixStream, lookup_host},
+    time::sleep,
+};
 use tokio_util::either::Either;
 
 /// How the address of a Unix socket begins, as gRPC's names of targets have it. Two more
 /// slashes may follow if the path is absolute.
 const UNIX: &str = "unix:";
+
+/// How often to try whether a full queue has a place.
+const QUEUE_POLL: Duration = Duration::from_millis(5);
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +39,12 @@ enum Place {
 pub type Stream = Either<TcpStream, UnixStream>;
 
 impl Address {
-    /// Reads `HOST:PORT`, `unix:PATH` or `unix:///PATH`. A host's name is looked up.
+    /// Reads `HOST:PORT`. A host's name is looked up.
     ///
     /// # Errors
     /// It has no meaning, or nobody knows the host.
     pub async fn find(text: &str) -> io::Result<Self> {
-        let place = match unix_path(text) {
-            Some(path) => Place::Unix(path.into()),
-            None => Place::Tcp(lookup_host(text).await?.collect()),
-        };
+        let place = Place::Tcp(lookup_host(text).await?.collect());
         Ok(Self { text: text.to_owned(), place })
     }
 
@@ -60,7 +64,15 @@ impl Address {
     pub async fn connect(&self) -> io::Result<Stream> {
         match &self.place {
             Place::Tcp(addresses) => TcpStream::connect(&addresses[..]).await.map(Either::Left),
-            Place::Unix(path) => UnixStream::connect(path).await.map(Either::Right),
+            Place::Unix(path) => loop {
+                match UnixStream::connect(path).await {
+                    // Its queue is full, where TCP would wait for a place in it.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        sleep(QUEUE_POLL).await;
+                    }
+                    done => return done.map(Either::Right),
+                }
+            },
         }
     }
 }

@@ -53,8 +53,9 @@ pub struct Limits {
     #[serde(with = "crate::input::duration")]
     #[schemars(with = "String")]
     pub start: Duration,
-    /// What a client may take beyond a call's timeout to report it. Default 2 s:
-    /// it has only a line to write, but its process may be waiting for a core.
+    /// What a client may take beyond a call's timeout to report it. Default 5 s:
+    /// it has only a line to write, but its process may be waiting for a core, and a library
+    /// that has many connections to make may fire its timers seconds late.
     #[serde(with = "crate::input::duration")]
     #[schemars(with = "String")]
     pub answer_grace: Duration,
@@ -69,7 +70,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             start: Duration::from_secs(30),
-            answer_grace: Duration::from_secs(2),
+            answer_grace: Duration::from_secs(5),
             stop: Duration::from_secs(3),
         }
     }

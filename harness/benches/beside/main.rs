@@ -1,6 +1,6 @@
 //! What a run costs beside an earlier commit, which is checked out and built in another
 //! folder: `make beside WITH=FOLDER`. Both take turns, so that their ratios hold on a busy
-//! machine; only what the earlier one had is run, as `trials.json` keeps it.
+//! machine; only what the earlier one had is run, as `09d2b2d.json` keeps it.
 
 mod trials;
 
@@ -124,7 +124,12 @@ fn taken(root: &Path, words: &[&str], reports: &Path) -> Result<Taken> {
         command.arg("--report").arg(reports.join(name(root)));
     }
     let (began, cpu_before) = (Instant::now(), cpu_of_children()?);
-    command.status().map_err(|error| format!("{}: {error}; build it", root.display()))?;
+    let status =
+        command.status().map_err(|error| format!("{}: {error}; build it", root.display()))?;
+    // A failure is a peer's, and was measured all the same.
+    if !matches!(status.code(), Some(0 | 1)) {
+        return Err(format!("{}: `crosswire {}`: {status}", root.display(), words[0]).into());
+    }
     Ok(Taken { wall: began.elapsed(), cpu: cpu_of_children()?.saturating_sub(cpu_before) })
 }
 

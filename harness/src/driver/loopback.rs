@@ -1,7 +1,7 @@
 //! Where a server may say that it listens: on loopback, by number, or at a Unix socket in
 //! the run's own folder. Its word must not send traffic elsewhere, nor have a name looked up.
 
-use std::{fs, io, net::SocketAddr, os::unix::fs::FileTypeExt as _, path::Path};
+use std::{fs, net::SocketAddr, os::unix::fs::FileTypeExt as _, path::Path};
 
 use crate::{
     address::{Address, unix_path},
@@ -39,17 +39,13 @@ pub(super) fn announced(text: &str, folder: &Path) -> Result<Address, String> {
     })
 }
 
-/// A Unix socket that is in this folder, links followed.
+/// A Unix socket that stands in this folder itself. Nothing outside of it is looked at.
 fn socket(path: &Path, folder: &Path) -> Result<Address, &'static str> {
-    let found = || -> io::Result<_> {
-        let path = fs::canonicalize(path)?;
-        let is_inside = path.parent() == Some(&*fs::canonicalize(folder)?);
-        let is_socket = fs::metadata(&path)?.file_type().is_socket();
-        Ok((path, is_inside, is_socket))
-    };
-    match found() {
-        Ok((path, true, true)) => Ok((&*path).into()),
-        Ok((_, false, true)) => Err("is a Unix socket in a foreign folder"),
+    if path.parent() != Some(folder) {
+        return Err("is not in the folder of `{socket}`");
+    }
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => Ok(path.into()),
         Ok(_) | Err(_) => Err("is no Unix socket"),
     }
 }
@@ -129,17 +125,16 @@ mod tests {
         let outside = elsewhere.path().join("server");
         let _listeners = [&inside, &outside].map(|path| UnixListener::bind(path).unwrap());
         for text in [at(&inside), at(&inside).replace("unix:", "unix://")] {
-            let canonical = fs::canonicalize(&inside).unwrap();
-            assert_eq!(announced(&text, folder.path()), Ok((&*canonical).into()), "{text}");
+            assert_eq!(announced(&text, folder.path()), Ok((&*inside).into()), "{text}");
         }
         let (link, file) = (folder.path().join("link"), folder.path().join("file"));
         symlink(&outside, &link).unwrap();
         fs::write(&file, "").unwrap();
         let below = folder.path().join("..").join(elsewhere.path().file_name().unwrap());
-        let foreign = "is a Unix socket in a foreign folder";
+        let foreign = "is not in the folder of `{socket}`";
         for (path, problem) in [
             (outside, foreign),
-            (link, foreign),
+            (link, "is no Unix socket"),
             (below.join("server"), foreign),
             (file, "is no Unix socket"),
             (folder.path().join("absent"), "is no Unix socket"),
@@ -147,8 +142,8 @@ mod tests {
             let words = announced(&at(&path), folder.path()).unwrap_err();
             assert!(words.contains(problem), "{words}");
         }
-        refused("unix:", folder.path(), "is no Unix socket");
-        refused("unix:@abstract", folder.path(), "is no Unix socket");
+        refused("unix:", folder.path(), foreign);
+        refused("unix:@abstract", folder.path(), foreign);
     }
 
     #[test]

@@ -309,7 +309,8 @@ async fn free_address() -> io::Result<Address> {
 
 async fn find(address: &str) -> Result<Address, StartError> {
     let not_there = |source| StartError::NotThere { address: address.to_owned(), source };
-    Address::find(address).await.map_err(not_there)
+    let found = timeout(CONNECT_LIMIT, Address::find(address)).await;
+    found.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(not_there)
 }
 
 async fn connect(address: &Address) -> io::Result<Stream> {

@@ -1,6 +1,6 @@
 //! Where in its frames a side stands that sends anything.
 
-use crosswire_http2::frame::{HEADER_BYTES, flag, kind};
+use crosswire_http2::frame::{HEADER_BYTES, PREFACE, flag, kind};
 
 /// The kinds of frame that begin or continue a header block.
 const OF_BLOCKS: [u8; 3] = [kind::HEADERS, kind::PUSH_PROMISE, kind::CONTINUATION];
@@ -13,10 +13,13 @@ pub(super) struct Unended {
     /// How many bytes of the frame are missing.
     missing: usize,
     is_in_block: bool,
+    has_begun: bool,
 }
 
 impl Unended {
-    pub(super) fn sent(&mut self, mut bytes: &[u8]) {
+    pub(super) fn sent(&mut self, bytes: &[u8]) {
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        let mut bytes = bytes.strip_prefix(PREFACE).filter(|_| is_first).unwrap_or(bytes);
         loop {
             let skipped = self.missing.min(bytes.len());
             self.missing -= skipped;
@@ -50,6 +53,15 @@ mod tests {
     use crosswire_http2::write;
 
     use super::*;
+
+    #[test]
+    fn a_preface_is_no_frame() {
+        let mut unended = Unended::default();
+        unended.sent(PREFACE);
+        assert!(unended.is_nothing());
+        unended.sent(PREFACE);
+        assert!(!unended.is_nothing(), "only at the beginning");
+    }
 
     #[test]
     fn frames_and_blocks_are_whole_when_their_last_byte_is_sent() {

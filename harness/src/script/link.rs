@@ -26,7 +26,7 @@ use tokio::{
     },
     sync::{mpsc, watch},
     task::JoinHandle,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use super::boundary::Unended;
@@ -60,8 +60,12 @@ const MAX_ANSWERS: usize = 1 << 20;
 /// How long something that need not come may still be on its way once the calls are over.
 pub(super) const LAST_CHANCE: Duration = Duration::from_millis(100);
 
-/// What the last question asks, so that its answer is told from those to a script's PINGs.
-const LAST_QUESTION: [u8; 8] = *b"the last";
+/// How long what was written before the last answer may take to be read.
+const ON_ITS_WAY: Duration = Duration::from_millis(20);
+
+/// What the last question asks, before its number, so that its answer is told from those to
+/// a script's PINGs.
+const LAST_QUESTION: &[u8; 4] = b"last";
 
 /// How the answers of other protocols begin: a response of HTTP/1, an alert of TLS.
 const OTHER_PROTOCOLS: [(&[u8], &str); 2] = [(b"HTTP/1.", "HTTP/1"), (b"\x15\x03", "TLS")];
@@ -102,6 +106,8 @@ pub(super) struct Link {
     /// Whether nobody waits for an answer to a call any more, while that is to be known.
     calls_are_over: Option<watch::Receiver<bool>>,
     last_question: LastQuestion,
+    /// How many PINGs of ours it has had.
+    questions: u32,
     has_settings: bool,
     has_window_update: bool,
     answers: usize,
@@ -124,12 +130,17 @@ struct Spent {
     last: Duration,
 }
 
-/// The PING after which no step comes.
+/// Two PINGs that ask whether the other side has anything more to say to what was sent. It may
+/// answer the first before it writes what it was about to write; and one that is slow, or has
+/// little of the processor, is as slow to answer the second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum LastQuestion {
     #[default]
     NotAsked,
     Asked,
+    /// The first is answered, and the second is due then.
+    Due(Instant),
+    AskedAgain,
     Answered(Instant),
 }
 
@@ -189,6 +200,7 @@ impl Link {
             unended: Unended::default(),
             calls_are_over: None,
             last_question: LastQuestion::default(),
+            questions: 0,
             has_settings: false,
             has_window_update: false,
             answers: 0,
@@ -205,7 +217,7 @@ impl Link {
 
     fn greet(&mut self, role: Role) {
         if role == Role::Client {
-            self.write(PREFACE.to_vec());
+            self.send(PREFACE.to_vec());
         }
         self.send(write::settings(&[]));
     }
@@ -246,6 +258,8 @@ impl Link {
     pub(super) fn send(&mut self, bytes: Vec<u8>) {
         self.count(&bytes);
         self.unended.sent(&bytes);
+        // There is something more to answer.
+        self.last_question = LastQuestion::NotAsked;
         match &mut self.held {
             Some(held) => held.extend(bytes),
             None => self.write(bytes),
@@ -282,28 +296,46 @@ impl Link {
         self.seen.is_closed = true;
     }
 
-    /// Asks the last question once the calls are over.
+    /// Asks whether there is anything more to come once the calls are over.
     pub(super) fn asks_after(&mut self, calls_are_over: watch::Receiver<bool>) {
         self.calls_are_over = Some(calls_are_over);
     }
 
-    /// Asks, once, for an answer that comes after all that the other side makes of what was
-    /// sent before. Not in the middle of a frame or a header block, where no question may be.
+    /// Asks whether there is anything more to come. Not before a script has greeted, nor in the
+    /// middle of a frame or a header block, where no PING may be.
     pub(super) fn ask_last(&mut self) {
-        self.calls_are_over = None;
-        let may_ask = self.held.is_none() && self.unended.is_nothing();
-        if self.last_question == LastQuestion::NotAsked && may_ask {
-            self.last_question = LastQuestion::Asked;
-            self.write(write::ping(0, LAST_QUESTION));
+        if self.last_question == LastQuestion::NotAsked && self.may_ask() {
+            self.ask(LastQuestion::Asked);
         }
     }
 
-    /// When nothing more can come, if that is known: some time after the answer, for a side may
-    /// answer a PING before it writes what it was about to write.
+    fn may_ask(&self) -> bool {
+        self.held.is_none() && self.unended.is_nothing() && self.seen.settings.sent > 0
+    }
+
+    fn ask(&mut self, question: LastQuestion) {
+        self.last_question = question;
+        self.questions += 1;
+        self.write(write::ping(0, self.question()));
+    }
+
+    fn question(&self) -> Vec<u8> {
+        [*LAST_QUESTION, self.questions.to_be_bytes()].concat()
+    }
+
+    fn is_answered(&mut self) {
+        self.last_question = match self.last_question {
+            LastQuestion::Asked => LastQuestion::Due(Instant::now() + LAST_CHANCE),
+            LastQuestion::AskedAgain => LastQuestion::Answered(Instant::now()),
+            other => other,
+        };
+    }
+
+    /// When nothing more can come, if that is known. A GOAWAY says that something will.
     pub(super) fn end_of_all(&self) -> Option<Instant> {
         match self.last_question {
-            LastQuestion::Answered(at) => Some(at + LAST_CHANCE),
-            LastQuestion::NotAsked | LastQuestion::Asked => None,
+            LastQuestion::Answered(at) if self.seen.goaways.is_empty() => Some(at + ON_ITS_WAY),
+            _ => None,
         }
     }
 
@@ -476,20 +508,33 @@ impl Link {
         self.seen.is_over()
     }
 
-    /// Reads what comes next, or asks the last question, if that is due. May be dropped while
-    /// it waits.
+    /// Reads what comes next, or asks whether anything does, if that is due. May be dropped
+    /// while it waits.
     pub(super) async fn read(&mut self) {
-        let Some(mut calls_are_over) = self.calls_are_over.clone() else {
-            return self.read_some().await;
+        let calls_are_over = self.calls_are_over.clone();
+        let is_over = async {
+            match calls_are_over {
+                // Who cannot say it any more has ended, too.
+                Some(mut are_over) => drop(are_over.wait_for(|are_over| *are_over).await),
+                None => std::future::pending().await,
+            }
+        };
+        let may_ask = self.last_question == LastQuestion::NotAsked && self.may_ask();
+        let due = match self.last_question {
+            LastQuestion::Due(due) => Some(due),
+            _ => None,
         };
         tokio::select! {
             () = self.read_some() => {}
-            // Who does not say it any more has ended, too.
-            _ = calls_are_over.wait_for(|are_over| *are_over) => self.ask_last(),
+            () = is_over, if may_ask => self.ask(LastQuestion::Asked),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                self.ask(LastQuestion::AskedAgain);
+            }
         }
     }
 
-    async fn read_some(&mut self) {
+    /// Reads what comes next.
+    pub(super) async fn read_some(&mut self) {
         let Some(reads) = self.reads.as_mut().filter(|_| !self.seen.is_over()) else {
             return std::future::pending().await;
         };
@@ -567,9 +612,9 @@ impl Link {
                 self.answer(Habit::SettingsAck, write::settings_ack());
             }
             kind::PING if frame.has(flag::ACK) => {
-                if self.last_question == LastQuestion::Asked && frame.payload[..] == LAST_QUESTION {
-                    self.last_question = LastQuestion::Answered(Instant::now());
-                } else {
+                if self.questions > 0 && frame.payload == self.question() {
+                    self.is_answered();
+                } else if !frame.payload.starts_with(LAST_QUESTION) {
                     self.seen.pings.came += 1;
                 }
             }

@@ -78,7 +78,8 @@ pub(super) async fn play(
             }
             Step::Pause(pause) => {
                 let end = Instant::now() + *pause;
-                while timeout_at(end.min(until), link.read()).await.is_ok() {}
+                // What follows has still to be answered.
+                while timeout_at(end.min(until), link.read_some()).await.is_ok() {}
             }
             Step::Close(Cut::Close) => link.close(),
             Step::Close(Cut::Reset) => link.reset(until).await,

@@ -173,7 +173,11 @@ async fn accept(
             });
             continue;
         }
-        state.send_modify(|state| state.connections += 1);
+        // Nobody waits for that: it can only make the end less certain.
+        state.send_if_modified(|state| {
+            state.connections += 1;
+            false
+        });
         let told = state
             .borrow()
             .is_before_the_script()

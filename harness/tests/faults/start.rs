@@ -63,7 +63,7 @@ fn servers_that_announce_themselves_elsewhere() {
         ("documentation-6", "[2001:db8::7]:8000", "is not on loopback"),
         ("mapped", "[::ffff:192.0.2.7]:8000", "is not on loopback"),
         ("no-port", "127.0.0.1:0", "has no port"),
-        ("unix", "unix:/run/absent.sock", "is no Unix socket"),
+        ("unix", "unix:/run/absent.sock", "is not in the folder of `{socket}`"),
     ];
     let mut project = project();
     let mut blocked = Vec::new();
@@ -98,7 +98,7 @@ fn a_server_that_announces_a_foreign_unix_socket() {
     listener.set_nonblocking(true).unwrap();
     let words = format!("none --announce unix:{}", path.display());
     let project = project().server("unix", &words);
-    blocks(&project, &[("unix", "is a Unix socket in a foreign folder")]);
+    blocks(&project, &[("unix", "is not in the folder of `{socket}`")]);
     let problem = listener.accept().unwrap_err();
     assert_eq!(problem.kind(), io::ErrorKind::WouldBlock, "nobody connects");
 }
