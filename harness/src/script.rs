@@ -11,6 +11,7 @@ mod client;
 mod link;
 mod play;
 mod server;
+mod windows;
 
 pub use client::play_client;
 pub use server::ScriptedServer;

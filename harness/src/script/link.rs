@@ -13,8 +13,7 @@ use crosswire_http2::{
     hpack::{Field, HeaderDecoder},
     message::MessageReader,
     settings::{
-        DEFAULT_HEADER_TABLE_BYTES, DEFAULT_WINDOW_BYTES, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE,
-        MAX_FRAME_SIZE, entries,
+        DEFAULT_HEADER_TABLE_BYTES, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, entries,
     },
     write,
 };
@@ -29,9 +28,9 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::boundary::Unended;
+use super::{boundary::Unended, windows::Windows};
 use crate::{
-    observe::{Instead, Played, ShutWindow, StreamSeen},
+    observe::{Instead, Played, StreamSeen},
     role::Role,
     suite::{AnyOf, Awaited, Habit, Script},
 };
@@ -40,7 +39,7 @@ use crate::{
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// How many streams are followed. What a flood opens beyond is read and forgotten.
-const MAX_STREAMS: usize = 1 << 16;
+pub(super) const MAX_STREAMS: usize = 1 << 16;
 
 /// The bit before a stream's number (RFC 9113, section 4.1).
 const RESERVED_BIT: u32 = 1 << 31;
@@ -114,20 +113,7 @@ pub(super) struct Link {
     kept_bytes: usize,
     /// The stream that steps are about which name none.
     current: u32,
-    window: i64,
-    initial_window: i64,
-    stream_windows: HashMap<u32, i64>,
-    began: Instant,
-    /// The DATA that was sent.
-    spent: Spent,
-    stream_spent: HashMap<u32, Spent>,
-}
-
-/// How much DATA was sent within a window, and when the last of it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Spent {
-    bytes: u64,
-    last: Duration,
+    pub(super) windows: Windows,
 }
 
 /// Two PINGs that ask whether the other side has anything more to say to what was sent. It may
@@ -206,12 +192,7 @@ impl Link {
             answers: 0,
             kept_bytes: 0,
             current: 0,
-            window: DEFAULT_WINDOW_BYTES.into(),
-            initial_window: DEFAULT_WINDOW_BYTES.into(),
-            stream_windows: HashMap::new(),
-            began: Instant::now(),
-            spent: Spent::default(),
-            stream_spent: HashMap::new(),
+            windows: Windows::new(),
         }
     }
 
@@ -304,13 +285,16 @@ impl Link {
     /// Asks whether there is anything more to come. Not before a script has greeted, nor in the
     /// middle of a frame or a header block, where no PING may be.
     pub(super) fn ask_last(&mut self) {
-        if self.last_question == LastQuestion::NotAsked && self.may_ask() {
+        if self.may_ask() {
             self.ask(LastQuestion::Asked);
         }
     }
 
     fn may_ask(&self) -> bool {
-        self.held.is_none() && self.unended.is_nothing() && self.seen.settings.sent > 0
+        self.last_question == LastQuestion::NotAsked
+            && self.held.is_none()
+            && self.unended.is_nothing()
+            && self.seen.settings.sent > 0
     }
 
     fn ask(&mut self, question: LastQuestion) {
@@ -323,7 +307,7 @@ impl Link {
         [*LAST_QUESTION, self.questions.to_be_bytes()].concat()
     }
 
-    fn is_answered(&mut self) {
+    fn take_last_answer(&mut self) {
         self.last_question = match self.last_question {
             LastQuestion::Asked => LastQuestion::Due(Instant::now() + LAST_CHANCE),
             LastQuestion::AskedAgain => LastQuestion::Answered(Instant::now()),
@@ -373,31 +357,6 @@ impl Link {
         sizes.fold(self.acknowledged_table_bytes, u32::max)
     }
 
-    /// How much DATA the other side takes on a stream now.
-    pub(super) fn room(&self, stream: u32) -> usize {
-        let room = self.window.min(self.stream_window(stream));
-        usize::try_from(room).unwrap_or(0)
-    }
-
-    fn stream_window(&self, stream: u32) -> i64 {
-        self.initial_window + self.stream_windows.get(&stream).copied().unwrap_or(0)
-    }
-
-    /// The windows that leave no room for so many bytes on a stream.
-    pub(super) fn shut_windows(&self, stream: u32, bytes: usize) -> Vec<ShutWindow> {
-        let of_stream = self.stream_spent.get(&stream).copied().unwrap_or_default();
-        [(Some(stream), self.stream_window(stream), of_stream), (None, self.window, self.spent)]
-            .into_iter()
-            .filter(|(_, left, _)| usize::try_from(*left).unwrap_or(0) < bytes)
-            .map(|(stream, left_bytes, Spent { bytes, last })| ShutWindow {
-                stream,
-                left_bytes,
-                sent_bytes: bytes,
-                since: last,
-            })
-            .collect()
-    }
-
     /// Whether the other side wants no more DATA on a stream: it has reset it, answered
     /// it, or ended the connection.
     pub(super) fn is_unwanted(&self, stream: u32) -> bool {
@@ -406,17 +365,6 @@ impl Link {
         let is_answered = self.role == Role::Client && seen.is_some_and(|seen| seen.has_ended);
         let is_leaving = self.seen.goaways.iter().any(|code| *code != error::NO_ERROR);
         is_reset || is_answered || is_leaving || self.is_over()
-    }
-
-    /// So much DATA was sent.
-    pub(super) fn spend(&mut self, stream: u32, bytes: usize) {
-        let last = self.began.elapsed();
-        for spent in [&mut self.spent, self.stream_spent.entry(stream).or_default()] {
-            *spent = Spent { bytes: spent.bytes + bytes as u64, last };
-        }
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.window -= bytes;
-        *self.stream_windows.entry(stream).or_default() -= bytes;
     }
 
     /// Whether the other side has done one of these. A request that is there is taken up.
@@ -519,7 +467,7 @@ impl Link {
                 None => std::future::pending().await,
             }
         };
-        let may_ask = self.last_question == LastQuestion::NotAsked && self.may_ask();
+        let may_ask = self.may_ask();
         let due = match self.last_question {
             LastQuestion::Due(due) => Some(due),
             _ => None,
@@ -604,7 +552,7 @@ impl Link {
                 self.has_settings = true;
                 for (setting, value) in entries(&frame.payload).into_iter().flatten() {
                     match setting {
-                        INITIAL_WINDOW_SIZE => self.initial_window = value.into(),
+                        INITIAL_WINDOW_SIZE => self.windows.set_initial(value),
                         MAX_FRAME_SIZE => self.seen.max_frame_size = Some(value),
                         _ => {}
                     }
@@ -613,7 +561,7 @@ impl Link {
             }
             kind::PING if frame.has(flag::ACK) => {
                 if self.questions > 0 && frame.payload == self.question() {
-                    self.is_answered();
+                    self.take_last_answer();
                 } else if !frame.payload.starts_with(LAST_QUESTION) {
                     self.seen.pings.came += 1;
                 }
@@ -633,15 +581,7 @@ impl Link {
             }
             kind::WINDOW_UPDATE => {
                 self.has_window_update = true;
-                let increment = frame.increment().unwrap_or_default();
-                let windows = &mut self.stream_windows;
-                match frame.stream {
-                    0 => self.window += i64::from(increment),
-                    stream if windows.len() < MAX_STREAMS || windows.contains_key(&stream) => {
-                        *windows.entry(stream).or_default() += i64::from(increment);
-                    }
-                    _ => {}
-                }
+                self.windows.widen(frame.stream, frame.increment().unwrap_or_default());
             }
             _ => {}
         }

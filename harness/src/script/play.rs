@@ -182,20 +182,20 @@ async fn send_data(
         if let Some(until) = until {
             let least = overhead + size.min(1);
             let mut told = None;
-            while link.room(data.stream) < least {
+            while link.windows.room(data.stream) < least {
                 if link.is_unwanted(data.stream) {
                     return Ok(());
                 }
-                let windows = link.shut_windows(data.stream, least);
+                let windows = link.windows.shut(data.stream, least);
                 if told.as_ref() != Some(&windows) {
                     shut(link, Waited::ForRoom(windows.clone()));
                     told = Some(windows);
                 }
                 if timeout_at(until, link.read()).await.is_err() {
-                    return Err(Waited::ForRoom(link.shut_windows(data.stream, least)));
+                    return Err(Waited::ForRoom(link.windows.shut(data.stream, least)));
                 }
             }
-            size = size.min(link.room(data.stream) - overhead);
+            size = size.min(link.windows.room(data.stream) - overhead);
         }
         let (piece, left) = rest.split_at(size);
         rest = left;
@@ -208,7 +208,7 @@ async fn send_data(
         if rest.is_empty() && data.ends_stream {
             flags |= flag::END_STREAM;
         }
-        link.spend(data.stream, payload.len());
+        link.windows.spend(data.stream, payload.len());
         link.send(write::frame(kind::DATA, flags, data.stream, &payload));
         if rest.is_empty() {
             return Ok(());
