@@ -1,6 +1,6 @@
 //! A server under test, from its start to its stop.
 
-use std::{io, path::Path, time::Duration};
+use std::{io, time::Duration};
 
 use tokio::{
     io::AsyncReadExt as _,
@@ -76,7 +76,10 @@ impl Server {
         match start {
             ServerStart::Announces { cmd } => {
                 let socket = setting.guard.new_socket();
-                let cmd = fill(cmd, tls, "127.0.0.1:0", &socket);
+                let socket = socket.to_string_lossy();
+                let placeholders =
+                    [("{listen}", "127.0.0.1:0"), ("{port}", "0"), ("{socket}", &socket)];
+                let cmd = fill(cmd, tls, &placeholders);
                 let mut started = Started::spawn(&cmd, &setting)?;
                 let limit = setting.limits.start;
                 let ready = started.ready_line(limit).await?;
@@ -118,8 +121,9 @@ impl Server {
         tls: &[String],
         setting: Setting<'_>,
     ) -> Result<Self, StartError> {
-        let socket = setting.guard.new_socket();
-        let cmd = fill(cmd, tls, &address.to_string(), &socket);
+        let listen = address.to_string();
+        let port = listen.rsplit_once(':').map_or("", |(_, port)| port);
+        let cmd = fill(cmd, tls, &[("{listen}", &listen), ("{port}", port)]);
         let mut started = Started::spawn(&cmd, &setting)?;
         started.accepts(&address, setting.limits.start).await?;
         Ok(started.ready(address, tls, setting.log))
@@ -291,12 +295,11 @@ impl Started {
     }
 }
 
-fn fill(cmd: &[String], tls: &[String], address: &str, socket: &Path) -> Vec<String> {
-    let port = address.rsplit_once(':').map_or("", |(_, port)| port);
+/// A command with what stands for its placeholders, and the words for TLS after it.
+fn fill(cmd: &[String], tls: &[String], placeholders: &[(&str, &str)]) -> Vec<String> {
     let filled = |word: &String| {
-        word.replace("{listen}", address)
-            .replace("{port}", port)
-            .replace("{socket}", &socket.to_string_lossy())
+        let fill = |word: String, (name, value): &(&str, &str)| word.replace(name, value);
+        placeholders.iter().fold(word.clone(), fill)
     };
     cmd.iter().map(filled).chain(tls.iter().cloned()).collect()
 }

@@ -25,7 +25,7 @@ pub struct Played {
     pub max_frame_size: Option<u32>,
     /// Whether the connection came to its end by the server's doing.
     pub is_closed: bool,
-    /// Whether the time was over first.
+    /// Whether the time was over first, and not what could still come.
     pub is_late: bool,
     /// Why what the server sent could not be read any more.
     pub unreadable: Option<String>,
@@ -96,7 +96,8 @@ pub struct Stalled {
     pub waited: Waited,
     /// What came instead of it, or why it cannot come any more.
     pub instead: Vec<Instead>,
-    /// Whether the wait ended because the time was over.
+    /// Whether the wait ended because the time was over, or because the other side, asked by
+    /// PINGs, has said nothing more.
     pub is_late: bool,
 }
 
