@@ -14,6 +14,7 @@
 //! * [`address`]: where to listen, and whom to call
 //! * [`tls`]: the certificates of either side
 //! * [`layers`]: makes tonic's server and client right where they are not
+//! * [`library`]: whether the peer is tonic within them, or as it is (`--plain`)
 //! * [`directions`]: what a request's metadata may ask of the server
 //! * [`server`]: binds addresses, serves on them, and stops in time
 //! * [`client`]: the calls of the command line
@@ -33,6 +34,7 @@ pub mod tls;
 
 pub mod directions;
 pub mod layers;
+pub mod library;
 
 pub mod server;
 

@@ -1,7 +1,7 @@
 //! The optional features of peers: what a client announces, and what the manifest lists for
 //! a server. Each name has its one home here.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -69,8 +69,10 @@ pub fn known_client_features<'de, D: Deserializer<'de>>(
 /// What a server may have, as the manifest lists it and cases need it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ServerFeature {
-    /// A request's metadata may say how it answers.
+    /// A request's metadata may say how it answers, in every way that the peer protocol has.
     Directions,
+    /// Or in this way alone.
+    Direction(Direction),
     /// It takes compressed requests.
     Gzip,
     /// It has the services of reflection.
@@ -81,8 +83,49 @@ pub enum ServerFeature {
     Own(String),
 }
 
+/// A part of the directions: not every library can do them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// It sends entries back in the initial metadata.
+    Header,
+    /// It sends entries back in the trailing metadata.
+    Trailer,
+    /// It ends a call with the code and the status message that it is given.
+    Status,
+    /// It sends the bytes of `grpc-status-details-bin` that it is given.
+    Details,
+    /// It waits before each message.
+    Delay,
+    /// It makes messages as long as it is told.
+    Size,
+    /// It compresses its messages.
+    Compress,
+    /// It fails as a bug would.
+    Panic,
+}
+
 impl ServerFeature {
-    const KNOWN: [Self; 4] = [Self::Directions, Self::Gzip, Self::Reflection, Self::SizeLimit];
+    const KNOWN: [Self; 12] = [
+        Self::Directions,
+        Self::Direction(Direction::Header),
+        Self::Direction(Direction::Trailer),
+        Self::Direction(Direction::Status),
+        Self::Direction(Direction::Details),
+        Self::Direction(Direction::Delay),
+        Self::Direction(Direction::Size),
+        Self::Direction(Direction::Compress),
+        Self::Direction(Direction::Panic),
+        Self::Gzip,
+        Self::Reflection,
+        Self::SizeLimit,
+    ];
+
+    /// Whether a server that lists these has it.
+    #[must_use]
+    pub fn is_among(&self, listed: &BTreeSet<Self>) -> bool {
+        let is_direction = matches!(self, Self::Direction(_));
+        listed.contains(self) || (is_direction && listed.contains(&Self::Directions))
+    }
 
     fn from_name(name: &str) -> Self {
         let known = Self::KNOWN.into_iter().find(|feature| feature.name() == name);
@@ -94,6 +137,14 @@ impl ServerFeature {
     pub fn name(&self) -> &str {
         match self {
             Self::Directions => "directions",
+            Self::Direction(Direction::Header) => "directions.header",
+            Self::Direction(Direction::Trailer) => "directions.trailer",
+            Self::Direction(Direction::Status) => "directions.status",
+            Self::Direction(Direction::Details) => "directions.details",
+            Self::Direction(Direction::Delay) => "directions.delay",
+            Self::Direction(Direction::Size) => "directions.size",
+            Self::Direction(Direction::Compress) => "directions.compress",
+            Self::Direction(Direction::Panic) => "directions.panic",
             Self::Gzip => "gzip",
             Self::Reflection => "reflection",
             Self::SizeLimit => "size-limit",
@@ -196,7 +247,12 @@ mod tests {
             ("gzip", None),
             ("reflection", None),
             ("fast-lane", None),
-            ("gizp", Some("no feature `gizp` (did you mean `gzip`?); there are directions, gzip")),
+            (
+                "gizp",
+                Some(
+                    "no feature `gizp` (did you mean `gzip`?); there are directions, directions.header",
+                ),
+            ),
             ("direction", Some("did you mean `directions`?")),
             ("cancel", Some("the feature `cancel` is a client's")),
         ] {
@@ -209,6 +265,16 @@ mod tests {
     }
 
     #[test]
+    fn a_server_with_directions_has_each_of_their_parts() {
+        let listed = |name: &str| BTreeSet::from([own(name)]);
+        let size = own("directions.size");
+        assert!(size.is_among(&listed("directions")) && size.is_among(&listed("directions.size")));
+        assert!(!size.is_among(&listed("directions.delay")));
+        assert!(!own("gzip").is_among(&listed("directions")));
+        assert!(!own("directions").is_among(&listed("directions.size")));
+    }
+
+    #[test]
     fn a_case_needs_what_somebody_has_or_might() {
         let listed = [own("fast-lane")];
         for (name, expected) in [
@@ -217,10 +283,13 @@ mod tests {
             (
                 "fast-lnae",
                 Some(
-                    "no feature `fast-lnae` (did you mean `fast-lane`?); there are directions, fast-lane, gzip, reflection, size-limit",
+                    "no feature `fast-lnae` (did you mean `fast-lane`?); there are directions, directions.compress",
                 ),
             ),
-            ("slow-lane", Some("no feature `slow-lane`; there are directions, fast-lane")),
+            (
+                "slow-lane",
+                Some("no feature `slow-lane`; there are directions, directions.compress"),
+            ),
         ] {
             let error = own(name).check_needed(&listed).err();
             match expected {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    mem,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -26,8 +27,6 @@ pub const FILE_NAME: &str = "crosswire.toml";
 pub struct Manifest {
     /// The file.
     pub path: PathBuf,
-    /// The file's folder, in which every command of a peer runs.
-    pub root: PathBuf,
     /// The folder of the `.proto` files.
     pub protos: PathBuf,
     /// The folder of the suites.
@@ -40,7 +39,8 @@ pub struct Manifest {
     pub report: PathBuf,
     /// How long each kind of wait may take.
     pub limits: Limits,
-    /// The peers, in the file's order, which is the matrix's order.
+    /// The peers, in the file's order, which is the matrix's order: first those that these
+    /// are run against, if there are any.
     pub peers: Vec<Arc<Peer>>,
 }
 
@@ -112,6 +112,12 @@ pub struct Peer {
     /// How to start its client.
     #[schemars(with = "Option<RawClient>")]
     pub client: Option<ClientSpec>,
+    /// The folder of its manifest, in which its commands run.
+    #[serde(skip)]
+    pub folder: PathBuf,
+    /// Whether it is here for the manifest's own peers to be run against.
+    #[serde(skip)]
+    pub is_reference: bool,
 }
 
 /// The name of the harness itself in the place of a peer. No peer may have it.
@@ -138,6 +144,8 @@ impl Peer {
                 mutual_tls: Vec::new(),
             }),
             client: Some(ClientSpec::Scripted),
+            folder: PathBuf::new(),
+            is_reference: false,
         }
     }
 
@@ -417,14 +425,31 @@ fn check_address(address: &str) -> Result<(), String> {
 #[serde(deny_unknown_fields)]
 struct RawManifest {
     schema: u32,
-    protos: PathBuf,
-    suites: PathBuf,
-    contract: PathBuf,
+    /// The folder of the `.proto` files.
+    protos: Option<PathBuf>,
+    /// The folder of the suites.
+    suites: Option<PathBuf>,
+    /// The page with the rules.
+    contract: Option<PathBuf>,
+    /// The list of known failures.
     known: Option<PathBuf>,
-    #[serde(default)]
-    limits: Limits,
+    limits: Option<Limits>,
+    /// The peers that those of this manifest are run against.
+    against: Option<Against>,
     #[serde(default)]
     peer: Vec<Peer>,
+}
+
+/// Peers of another manifest. Those here are run against them and the scripts alone: not
+/// against each other, nor those against each other.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Against {
+    /// The other manifest. Its protos, suites, contract and limits count where this one gives
+    /// none.
+    manifest: PathBuf,
+    /// Which of its peers; all, without it.
+    peers: Option<Vec<String>>,
 }
 
 /// The schema of a manifest.
@@ -469,31 +494,73 @@ impl Manifest {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, BadInput> {
+        let bad = |problem| BadInput::new(path, problem);
         let raw: RawManifest = parse_toml(path, text)?;
         if raw.schema != 1 {
-            let problem = format!("schema {}; this crosswire reads schema 1", raw.schema);
-            return Err(BadInput::new(path, problem));
+            return Err(bad(format!("schema {}; this crosswire reads schema 1", raw.schema)));
         }
-        check_peers(&raw.peer).map_err(|problem| BadInput::new(path, problem))?;
         let folder = path.parent().unwrap_or(Path::new(""));
+        let root = if folder == Path::new("") { Path::new(".") } else { folder };
+        let mut base = raw.against.map(|against| against.load(path)).transpose()?;
+        let references = base.as_mut().map(|base| mem::take(&mut base.peers));
+        let found = |field, own: Option<PathBuf>, of_base: fn(&Self) -> &PathBuf| {
+            let of_base = || base.as_ref().map(|base| of_base(base).clone());
+            own.map(|own| folder.join(own)).or_else(of_base).ok_or_else(|| {
+                let problem = format!("no `{field}`; give it, or `against` a manifest that has it");
+                BadInput::new(path, problem)
+            })
+        };
+        let own =
+            raw.peer.into_iter().map(|peer| Arc::new(Peer { folder: root.to_owned(), ..peer }));
+        let own: Vec<_> = own.collect();
+        if own.is_empty() {
+            return Err(bad("no peers; add a `[[peer]]` with a server or a client".to_owned()));
+        }
+        let peers: Vec<_> = references.into_iter().flatten().chain(own).collect();
+        check_peers(&peers).map_err(bad)?;
         Ok(Self {
             path: path.to_owned(),
-            protos: folder.join(raw.protos),
-            suites: folder.join(raw.suites),
-            contract: folder.join(raw.contract),
+            protos: found("protos", raw.protos, |base| &base.protos)?,
+            suites: found("suites", raw.suites, |base| &base.suites)?,
+            contract: found("contract", raw.contract, |base| &base.contract)?,
             known: raw.known.map(|known| folder.join(known)),
             report: folder.join("target/crosswire"),
-            root: if folder == Path::new("") { ".".into() } else { folder.to_owned() },
-            limits: raw.limits,
-            peers: raw.peer.into_iter().map(Arc::new).collect(),
+            limits: raw.limits.or(base.as_ref().map(|base| base.limits)).unwrap_or_default(),
+            peers,
         })
     }
 }
 
-fn check_peers(peers: &[Peer]) -> Result<(), String> {
-    if peers.is_empty() {
-        return Err("no peers; add a `[[peer]]` with a server or a client".to_owned());
+impl Against {
+    /// Loads the other manifest, with its peers as references.
+    fn load(self, path: &Path) -> Result<Manifest, BadInput> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let other = folder.join(self.manifest);
+        let bad = |problem| Err(BadInput::new(path, format!("`against`: {problem}")));
+        let mut manifest = Manifest::load(&other)?;
+        if manifest.peers.iter().any(|peer| peer.is_reference) {
+            return bad(format!(
+                "{} has `against` itself; name the manifest that it names",
+                other.display()
+            ));
+        }
+        if let Some(wanted) = self.peers {
+            let is_there = |name: &&String| manifest.peers.iter().any(|peer| peer.name == **name);
+            if let Some(missing) = wanted.iter().find(|name| !is_there(name)) {
+                let there: Vec<_> = manifest.peers.iter().map(|peer| peer.name.as_str()).collect();
+                let (other, there) = (other.display(), there.join(", "));
+                return bad(format!("{other} has no peer `{missing}`; it has {there}"));
+            }
+            manifest.peers.retain(|peer| wanted.contains(&peer.name));
+        }
+        for peer in &mut manifest.peers {
+            Arc::get_mut(peer).expect("nobody else has it yet").is_reference = true;
+        }
+        Ok(manifest)
     }
+}
+
+fn check_peers(peers: &[Arc<Peer>]) -> Result<(), String> {
     let mut names = BTreeSet::new();
     for peer in peers {
         let name = &peer.name;
@@ -533,6 +600,8 @@ const fn default_build_timeout() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const HEAD: &str = "schema = 1\nprotos = \"p\"\nsuites = \"s\"\ncontract = \"c.md\"\n";
@@ -576,6 +645,49 @@ mod tests {
     }
 
     #[test]
+    fn peers_of_another_manifest_are_references() {
+        let folder = tempfile::tempdir().unwrap();
+        let peer =
+            |name: &str| format!("[[peer]]\nname = {name:?}\nclient = {{ cmd = [\"c\"] }}\n");
+        let base = format!("{HEAD}limits = {{ stop = \"9s\" }}\n{}{}", peer("a"), peer("b"));
+        fs::write(folder.path().join(FILE_NAME), base).unwrap();
+        fs::create_dir(folder.path().join("x")).unwrap();
+        let path = folder.path().join("x/stacks.toml");
+        let parse = |against: &str, rest: &str| {
+            let text = format!(
+                "schema = 1\n[against]\nmanifest = \"../crosswire.toml\"\n{against}\n{rest}"
+            );
+            Manifest::parse(&path, &text)
+        };
+
+        let manifest = parse("peers = [\"b\"]", &peer("c")).unwrap();
+        let peers = manifest.peers.iter().map(|peer| (&*peer.name, peer.is_reference));
+        assert_eq!(peers.collect::<Vec<_>>(), [("b", true), ("c", false)]);
+        assert_eq!(manifest.protos, folder.path().join("x/../p"));
+        assert_eq!(manifest.peers[0].folder, folder.path().join("x/.."));
+        assert_eq!(manifest.peers[1].folder, folder.path().join("x"));
+        assert_eq!(manifest.limits.stop, Duration::from_secs(9));
+
+        for (against, rest, expected) in [
+            ("peers = [\"d\"]", peer("c"), "has no peer `d`; it has a, b"),
+            ("", peer("a"), "peer `a` is here twice"),
+            ("", String::new(), "no peers"),
+        ] {
+            let error = parse(against, &rest).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        let twice = folder.path().join("x/crosswire.toml");
+        fs::write(
+            &twice,
+            format!("schema = 1\n[against]\nmanifest = \"../crosswire.toml\"\n{}", peer("c")),
+        )
+        .unwrap();
+        let text = format!("schema = 1\n[against]\nmanifest = \"crosswire.toml\"\n{}", peer("d"));
+        let error = Manifest::parse(&path, &text).unwrap_err().to_string();
+        assert!(error.contains("has `against` itself"), "{error}");
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (rest, expected) in [
             ("", "no peers"),
@@ -610,6 +722,12 @@ mod tests {
             let error = parse(rest).unwrap_err().to_string();
             assert!(error.contains(expected), "{rest}\ngot:  {error}\nwant: {expected}");
         }
+        let error = Manifest::parse(
+            Path::new("m"),
+            "schema = 1\n[[peer]]\nname = \"a\"\nclient = { cmd = [\"c\"] }\n",
+        )
+        .unwrap_err();
+        assert!(error.to_string().contains("no `protos`; give it, or `against`"), "{error}");
         let error = Manifest::parse(Path::new("m"), &HEAD.replace("= 1", "= 2")).unwrap_err();
         assert!(error.to_string().contains("schema 2"), "{error}");
     }

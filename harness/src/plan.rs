@@ -64,9 +64,16 @@ impl Selection {
         let is_client =
             |peer: &&Arc<Peer>| peer.client.is_some() && wanted(&self.clients, &peer.name);
         let clients: Vec<&Arc<Peer>> = peers.iter().filter(is_client).collect();
+        // Where there are references, each pair is one of them, or a script, and one's own.
+        let has_references = peers.iter().any(|peer| peer.is_reference);
+        let is_one_of_both = |server: &Peer, client: &Peer| {
+            let is_own = |peer: &Peer| !peer.is_reference && !peer.is_scripted();
+            !has_references || is_own(server) != is_own(client)
+        };
         let mut pairs = Vec::new();
         for server in peers.iter().filter(is_server) {
-            pairs.extend(clients.iter().filter_map(|client| {
+            let clients = clients.iter().filter(|client| is_one_of_both(server, client));
+            pairs.extend(clients.filter_map(|client| {
                 let filter = self.filter.of_pair(&server.name, &client.name)?;
                 Some(Pair { server: Arc::clone(server), client: Arc::clone(client), filter })
             }));
@@ -186,7 +193,7 @@ fn why_unsupported(server: &Peer, client: &Peer, case: &Case) -> Option<String> 
         })
     };
     listed.or_else(not_served).or_else(without_service).or_else(|| {
-        let missing = case.server_features().find(|feature| !server.features.contains(feature))?;
+        let missing = case.server_features().find(|feature| !feature.is_among(&server.features))?;
         Some(format!("the manifest does not list the feature `{missing}` for {}", server.name))
     })
 }
@@ -267,6 +274,30 @@ mod tests {
                 "b<-c s/two [b: not yet (issue 1)]",
                 &format!("b<-c s/zip {zip}"),
             ]
+        );
+    }
+
+    #[test]
+    fn with_references_ones_own_peers_meet_them_and_scripts_alone() {
+        let mut peers = peers(
+            r#"
+            [[peer]]
+            name = "reference"
+            server = { cmd = ["s"] }
+            client = { cmd = ["c"] }
+            [[peer]]
+            name = "own"
+            server = { cmd = ["s"] }
+            client = { cmd = ["c"] }
+            "#,
+        );
+        Arc::get_mut(&mut peers[0]).unwrap().is_reference = true;
+        peers.push(Arc::new(Peer::scripted()));
+        let pairs = Selection::everything().pairs(&peers);
+        let names = pairs.iter().map(|pair| format!("{}<-{}", pair.server.name, pair.client.name));
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            ["reference<-own", "own<-reference", "own<-scripted", "scripted<-own"]
         );
     }
 

@@ -35,8 +35,6 @@ pub use build::missing_programs;
 /// What a run needs beside its plan.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The folder in which the peers' commands run.
-    pub folder: PathBuf,
     /// The folder of the peers' logs.
     pub logs: PathBuf,
     /// How long each wait may take.

@@ -5,7 +5,7 @@ use tonic::{Status, Streaming};
 
 use super::{Deadline, open_channel};
 use crate::address::Address;
-use crate::layers::channel::MendedChannel;
+use crate::layers::client::channel::MendedChannel;
 use crate::pb::fibonacci_service_client::FibonacciServiceClient;
 use crate::pb::outliers_client::OutliersClient;
 use crate::pb::{Metric, OutliersRequest, SequenceElement, SequenceRequest};

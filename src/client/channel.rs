@@ -3,12 +3,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tonic::transport::{Endpoint, Uri};
+use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
 use crate::address::Address;
-use crate::layers::channel::MendedChannel;
-use crate::layers::settings::CheckedSettings;
+use crate::layers::client::channel::MendedChannel;
+use crate::layers::client::settings::CheckedSettings;
 use crate::tls::{ClientTls, TlsError};
 
 /// How much of a response HTTP/2 lets the server send before the client reads on:
@@ -50,10 +50,23 @@ pub fn open_channel(server: &Address, tls: Option<&ClientTls>) -> Result<MendedC
                 let address = address.clone();
                 async move { connect(&address).await.map(TokioIo::new) }
             });
-            secured(server, tls)?.connect_with_connector_lazy(connector)
+            secured(server, tls, endpoint)?.connect_with_connector_lazy(connector)
         }
     };
     Ok(MendedChannel::new(channel))
+}
+
+/// A channel as tonic makes it by default.
+///
+/// # Errors
+///
+/// [`TlsError`]: a file of `tls` cannot be used.
+pub fn open_plain_channel(server: &Address, tls: Option<&ClientTls>) -> Result<Channel, TlsError> {
+    let endpoint = match tls {
+        None => Endpoint::from(uri("http", server)),
+        Some(tls) => secured(server, tls, Endpoint::from)?,
+    };
+    Ok(endpoint.connect_lazy())
 }
 
 fn endpoint(uri: Uri) -> Endpoint {
@@ -62,7 +75,11 @@ fn endpoint(uri: Uri) -> Endpoint {
         .http2_max_header_list_size(HEADER_LIST_BYTES)
 }
 
-fn secured(server: &Address, tls: &ClientTls) -> Result<Endpoint, TlsError> {
+fn secured(
+    server: &Address,
+    tls: &ClientTls,
+    endpoint: impl Fn(Uri) -> Endpoint,
+) -> Result<Endpoint, TlsError> {
     let secured = tls.secure(&endpoint(uri("https", server)))?;
     let authority = tls.server_name.as_ref().map(|name| format!("https://{name}").parse());
     // A name that a certificate may have, and that is no authority, there is none.

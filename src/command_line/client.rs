@@ -11,15 +11,17 @@ use super::output::{go_list, print_line};
 use crate::address::Address;
 use crate::client::{Client, article_metrics};
 use crate::drive;
+use crate::library::Library;
 use crate::pb::Metric;
 
-const GRAMMAR: Grammar = Grammar { program: "client", flags: &["--dummy"], valued: &["--addr"] };
+const GRAMMAR: Grammar =
+    Grammar { program: "client", flags: &["--dummy", "--plain"], valued: &["--addr"] };
 
 const HELP: &str = "\
 Usage: client detect [--addr HOST:PORT] (VALUE... | --dummy)
        client sequence [--addr HOST:PORT] COUNT
        client stream [--addr HOST:PORT] COUNT
-       client drive
+       client drive [--plain]
 
 Commands:
   detect    Ask which values lie more than two standard deviations from the mean
@@ -30,6 +32,7 @@ Commands:
 Options:
   --addr HOST:PORT  Server to call [default: localhost:9999 for detect, localhost:50051 for the others]
   --dummy           Send the article's 1,000 metrics instead of values
+  --plain           Make the calls with tonic as it is, without this repository's layers around it
   --help            Print this help";
 
 /// Where the article's client expects its server.
@@ -44,7 +47,7 @@ enum Command {
     Detect { server: Address, metrics: Vec<Metric> },
     Sequence { server: Address, count: i64 },
     Stream { server: Address, count: i64 },
-    Drive,
+    Drive { library: Library },
 }
 
 /// Does what the arguments ask for; they do not include the program's name.
@@ -58,9 +61,9 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Fa
         Command::Detect { server, metrics } => detect(&server, metrics).await,
         Command::Sequence { server, count } => sequence(&server, count).await,
         Command::Stream { server, count } => stream(&server, count).await,
-        Command::Drive => {
+        Command::Drive { library } => {
             let stdin = BufReader::new(tokio::io::stdin());
-            Ok(drive::run(stdin, tokio::io::stdout()).await?)
+            Ok(drive::run(library, stdin, tokio::io::stdout()).await?)
         }
     }
 }
@@ -118,9 +121,9 @@ fn parse_count(command: &'static str, arguments: &Arguments) -> Result<(Address,
 }
 
 fn parse_drive(arguments: &Arguments) -> Result<Command, UsageError> {
-    arguments.allow(&[])?;
+    arguments.allow(&["--plain"])?;
     arguments.allow_no_values()?;
-    Ok(Command::Drive)
+    Ok(Command::Drive { library: Library::new(arguments.has("--plain")) })
 }
 
 /// The last of several: who repeats an option corrects it.

@@ -10,25 +10,32 @@ use super::arguments::{Arguments, Grammar};
 use super::failure::{Failure, UsageError};
 use super::output::print_line;
 use crate::address::Address;
+use crate::library::Library;
 use crate::log::log;
 use crate::server::{self, StopRequests};
 use crate::tls::{self, IdentityFiles};
 
-const GRAMMAR: Grammar =
-    Grammar { program: "server", flags: &[], valued: &["--listen", CERTIFICATE, KEY, CLIENT_CA] };
+const GRAMMAR: Grammar = Grammar {
+    program: "server",
+    flags: &[PLAIN],
+    valued: &["--listen", CERTIFICATE, KEY, CLIENT_CA],
+};
+
+const PLAIN: &str = "--plain";
 
 const CERTIFICATE: &str = "--tls-cert";
 const KEY: &str = "--tls-key";
 const CLIENT_CA: &str = "--tls-client-ca";
 
 const HELP: &str = "\
-Usage: server [--listen HOST:PORT]...
+Usage: server [--plain] [--listen HOST:PORT]...
 
 Serves pb.Outliers and FibonacciService, with health checking and reflection.
 
 Options:
   --listen HOST:PORT    Address to listen on; may be given more than once; port 0 takes a free one
                         [default: 127.0.0.1:9999 [::1]:9999 127.0.0.1:50051 [::1]:50051]
+  --plain               Serve with tonic as it is, without this repository's layers around it
   --tls-cert FILE       Serve TLS with this certificate chain (PEM); needs --tls-key
   --tls-key FILE        The certificate's private key (PEM)
   --tls-client-ca FILE  Ask every client for a certificate that this CA has signed (PEM)
@@ -46,6 +53,7 @@ struct Serve {
     addresses: Vec<Address>,
     /// Plaintext if there is none.
     tls: Option<Tls>,
+    library: Library,
 }
 
 /// The paths of PEM files.
@@ -73,7 +81,8 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Usage
     };
     arguments.allow_no_values()?;
     let addresses = arguments.addresses("--listen", "127.0.0.1:9999")?;
-    Ok(Command::Serve(Serve { addresses, tls: parse_tls(&arguments)? }))
+    let library = Library::new(arguments.has(PLAIN));
+    Ok(Command::Serve(Serve { addresses, tls: parse_tls(&arguments)?, library }))
 }
 
 fn parse_tls(arguments: &Arguments) -> Result<Option<Tls>, UsageError> {
@@ -96,15 +105,17 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     let listeners = bind(&options.addresses).await?;
     for listener in &listeners {
         let address = listener.local_addr().map_err(Failure::Prepare)?.to_string();
-        let (implementation, version) = ("tonic", env!("TONIC_VERSION"));
         let ready = json!({
             "address": address,
-            "implementation": implementation,
-            "version": version,
+            "implementation": options.library.implementation(),
+            "version": options.library.version(),
         });
         print_line(json!({ "ready": ready }))?;
     }
-    server::run(listeners, tls, stop_requests.first()).await?;
+    match options.library {
+        Library::Layered => server::run(listeners, tls, stop_requests.first()).await?,
+        Library::Plain => server::run_plain(listeners, tls, stop_requests.first()).await?,
+    }
     Ok(())
 }
 
@@ -146,7 +157,7 @@ mod tests {
             (vec!["--listen=a:1", "--listen", "[::1]:0"], vec![address("a:1"), address("[::1]:0")]),
         ];
         for (texts, expected) in table {
-            let expected = Serve { addresses: expected, tls: None };
+            let expected = Serve { addresses: expected, ..Serve::default() };
             assert_eq!(parse_texts(&texts), Ok(Command::Serve(expected)), "{texts:?}");
         }
     }

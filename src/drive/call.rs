@@ -4,20 +4,21 @@ use std::sync::Arc;
 use tokio::task;
 use tonic::Status;
 
+use super::any_channel::AnyChannel;
 use super::exchange::exchange;
 use super::observed::{Observed, cancelled};
 use super::options::CallOptions;
 use super::protocol::{Answer, Call};
 use super::request::{ParsedRequest, Refusal};
 use super::watched::{Watch, WatchedChannel};
-use crate::layers::channel::{MendedChannel, NotTaken, not_taken};
+use crate::layers::client::channel::{NotTaken, not_taken};
 
 /// How often a call is tried at most, which its deadline limits before. One without a
 /// deadline must not go on for ever if every connection ends at once.
 const MOST_ATTEMPTS: usize = 100;
 
 /// Makes the call and tells what was observed, or why it cannot be made.
-pub(super) async fn make(channel: MendedChannel, call: Call) -> Answer {
+pub(super) async fn make(channel: AnyChannel, call: Call) -> Answer {
     let prepared = ParsedRequest::new(&call)
         .and_then(|request| CallOptions::new(&call).map(|options| (request, options)));
     match prepared {
@@ -31,7 +32,7 @@ pub(super) async fn make(channel: MendedChannel, call: Call) -> Answer {
 }
 
 async fn run(
-    channel: MendedChannel,
+    channel: AnyChannel,
     request: ParsedRequest,
     options: CallOptions,
     observed: &mut Observed,
@@ -49,8 +50,9 @@ async fn run(
         }
     };
     match options.deadline {
-        Some(deadline) => deadline.limit(call).await,
-        None => call.await,
+        // As far as it is the library's, the channel keeps it.
+        Some(deadline) if !channel.is_plain() => deadline.limit(call).await,
+        _ => call.await,
     }
 }
 
@@ -77,7 +79,7 @@ impl Attempts {
 }
 
 async fn attempt(
-    channel: &MendedChannel,
+    channel: &AnyChannel,
     request: ParsedRequest,
     options: &CallOptions,
     watch: &Arc<Watch>,

@@ -6,6 +6,7 @@ mod session;
 
 mod protocol;
 
+mod any_channel;
 mod channels;
 
 mod call;

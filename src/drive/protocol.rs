@@ -2,6 +2,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::library::Library;
+
 /// The version of the peer protocol that this client speaks.
 const PROTOCOL: u32 = 1;
 
@@ -71,13 +73,15 @@ pub(super) struct Hello {
 }
 
 impl Hello {
-    pub(super) const OURS: Self = Self {
-        protocol: PROTOCOL,
-        implementation: "tonic",
-        version: env!("TONIC_VERSION"),
-        features: ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
-        max_in_flight: MAX_IN_FLIGHT,
-    };
+    pub(super) const fn of(library: Library) -> Self {
+        Self {
+            protocol: PROTOCOL,
+            implementation: library.implementation(),
+            version: library.version(),
+            features: ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
+            max_in_flight: MAX_IN_FLIGHT,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]

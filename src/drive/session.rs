@@ -4,10 +4,11 @@ use thiserror::Error;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
+use super::any_channel::AnyChannel;
 use super::call;
 use super::channels::Channels;
 use super::protocol::{Answer, Asked, Call, Hello, MAX_IN_FLIGHT};
-use crate::layers::channel::MendedChannel;
+use crate::library::Library;
 use crate::log::log;
 use crate::words::reason;
 
@@ -32,19 +33,21 @@ pub enum DriveError {
 ///
 /// [`DriveError`]; nothing that a call ends with is one.
 pub async fn run(
+    library: Library,
     input: impl AsyncBufRead + Unpin,
     output: impl AsyncWrite + Unpin,
 ) -> Result<(), DriveError> {
     let (answers, queue) = mpsc::channel(MAX_IN_FLIGHT);
-    tokio::try_join!(start_calls(input, answers), write_answers(queue, output))?;
+    tokio::try_join!(start_calls(library, input, answers), write_answers(queue, output))?;
     Ok(())
 }
 
 async fn start_calls(
+    library: Library,
     mut input: impl AsyncBufRead + Unpin,
     answers: mpsc::Sender<Answer>,
 ) -> Result<(), DriveError> {
-    let mut channels = Channels::default();
+    let mut channels = Channels::new(library);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -53,7 +56,7 @@ async fn start_calls(
             return Ok(());
         }
         match serde_json::from_slice(&line) {
-            Ok(Asked::Hello {}) => send(&answers, Answer::Hello(Hello::OURS)).await,
+            Ok(Asked::Hello {}) => send(&answers, Answer::Hello(Hello::of(library))).await,
             Ok(Asked::Close { target }) => channels.close(&target),
             Ok(Asked::Call(call)) => match channels.of(&call) {
                 Ok(channel) => {
@@ -71,7 +74,7 @@ async fn start_calls(
 
 /// Makes the call on a task of its own: if the library panics, as it may on what
 /// a server sends, that is this call's answer, and the others go on.
-async fn answer(channel: MendedChannel, call: Call, answers: mpsc::Sender<Answer>) {
+async fn answer(channel: AnyChannel, call: Call, answers: mpsc::Sender<Answer>) {
     let id = call.id;
     let outcome = tokio::spawn(call::make(channel, call)).await;
     let answer = outcome.unwrap_or_else(|error| Answer::Unsupported {

@@ -9,10 +9,11 @@ use tokio::sync::SetOnce;
 use tokio::time;
 use tonic::Status;
 use tonic::body::Body;
+use tonic::codegen::StdError;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tower::Service;
 
-use crate::layers::channel::MendedChannel;
+use super::any_channel::AnyChannel;
 
 /// What tonic itself does not tell of a call.
 #[derive(Debug, Default)]
@@ -79,13 +80,13 @@ impl Watch {
 /// for `read_delay`.
 #[derive(Clone, Debug)]
 pub(super) struct WatchedChannel {
-    channel: MendedChannel,
+    channel: AnyChannel,
     watch: Arc<Watch>,
     read_delay: Duration,
 }
 
 impl WatchedChannel {
-    pub(super) fn new(channel: MendedChannel, watch: Arc<Watch>) -> Self {
+    pub(super) fn new(channel: AnyChannel, watch: Arc<Watch>) -> Self {
         Self { channel, watch, read_delay: Duration::ZERO }
     }
 
@@ -97,7 +98,7 @@ impl WatchedChannel {
 
 impl Service<Request<Body>> for WatchedChannel {
     type Response = Response<Body>;
-    type Error = Status;
+    type Error = StdError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {

@@ -1,33 +1,28 @@
 //! What stands between tonic's transport and its generated code, on either side,
-//! and makes the peer right where tonic is not. Nothing here knows a service.
+//! and makes the peer right where tonic is not. Nothing here knows a service, and nothing
+//! here is used with `--plain`.
 //!
-//! A server's layers, each a [`middleware`]:
+//! A server's layers, from the outermost on:
 //!
-//! * [`deadline`]: ends a call at its deadline, its last message included
-//! * [`held`]: bounds what is held for clients that leave their calls half done
-//! * [`http`]: refuses what is no gRPC request
-//! * [`panics`]: makes a status of a handler's panic
+//! * [`pings`](server::pings), [`greeting`](server::greeting): hold a connection to HTTP/2's
+//!   and gRPC's rules for it
+//! * [`deadline`](server::deadline): ends a call at its deadline, its last message included
+//! * [`held`](server::held): bounds what is held for clients that leave their calls half done
+//! * [`http`](server::http): refuses what is no gRPC request
+//! * [`panics`](server::panics): makes a status of a handler's panic
 //! * [`binary`]: takes `-bin` entries apart
-//! * [`requests`]: limits the messages of a request
+//! * [`requests`](server::requests): limits the messages of a request
 //!
-//! A client's are [`channel`], and [`settings`] around its connection.
+//! A client's are [`channel`](client::channel), and [`settings`](client::settings) around its
+//! connection.
 
 pub mod middleware;
 
+pub mod binary;
 mod messages;
 
-pub mod binary;
-pub mod deadline;
-pub mod held;
-pub mod http;
-pub mod panics;
-pub mod requests;
-
-pub mod channel;
-mod ending;
-mod head;
-pub mod settings;
-mod transport;
+pub mod client;
+pub mod server;
 
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,17 @@
-//! The server: [`bind`] or [`bind_defaults`], then [`run()`] until told to stop,
-//! for instance by [`StopRequests`].
+//! The server: [`bind`] or [`bind_defaults`], then [`run()`] until told to stop, for
+//! instance by [`StopRequests`].
+//!
+//! [`run_plain`] is a server as tonic makes it; [`run()`] is the same within
+//! [`layers`](crate::layers).
 
-mod frames;
-mod greeting;
+mod layered;
 mod listen;
-mod pings;
-mod run;
+mod plain;
+mod serve;
 mod stop;
 
+pub use layered::run;
 pub use listen::{Bound, ListenError, bind, bind_defaults};
-pub use pings::PingLimit;
-pub use run::{DRAIN_LIMIT, ServeError, run};
+pub use plain::run as run_plain;
+pub use serve::{DRAIN_LIMIT, ServeError};
 pub use stop::StopRequests;

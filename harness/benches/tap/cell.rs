@@ -74,7 +74,6 @@ fn plan(bench: &Bench) -> Arc<Plan> {
 
 fn settings(bench: &Bench, logs: &Path) -> Result<Settings> {
     Ok(Settings {
-        folder: bench.root.clone(),
         logs: logs.to_owned(),
         limits: Limits::default(),
         jobs: 1,

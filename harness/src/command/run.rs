@@ -93,7 +93,6 @@ pub(super) fn run(
     let guard = Arc::new(guard);
     let settings = Settings {
         certificates,
-        folder: project.manifest.root.clone(),
         logs: folder.join("logs"),
         limits: project.manifest.limits,
         jobs: arguments.jobs(),

@@ -42,7 +42,7 @@ async fn run_build(peer: &Peer, build: &Build, mut context: Context) -> Result<(
     let log = Log::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let guard = Arc::clone(&context.settings.guard);
     let (mut child, Pipes { stdin, mut stdout }) =
-        Child::spawn(&build.cmd, &context.settings.folder, log.clone(), guard)
+        Child::spawn(&build.cmd, &peer.folder, log.clone(), guard)
             .map_err(|error| format!("`{command}` could not be started: {error}"))?;
     drop(stdin);
     tokio::spawn(async move {

@@ -23,7 +23,7 @@ use crate::{
     child::{Log, Stopped},
     driver::{Client, Server, Setting, StartError},
     event::{Event, Times},
-    manifest::{ServerCertificate, Serving},
+    manifest::{Peer, ServerCertificate, Serving},
     observe::{Gone, Observation, Outcome},
     plan::{Cell, Trial},
     role::Role,
@@ -245,12 +245,12 @@ impl<'a> PartRun<'a> {
     async fn start(&mut self, tapped: Option<Tapped>) -> Result<Pump<'a>, Ending> {
         let (server_log, client_log) = self.logs()?;
         let began = Instant::now();
-        let (folder, guard) = (&self.context.settings.folder, &self.context.settings.guard);
-        let setting = |log| Setting {
-            folder,
+        let settings = &self.context.settings;
+        let setting = |peer: &'a Peer, log| Setting {
+            folder: &peer.folder,
             log,
-            guard: Arc::clone(guard),
-            limits: self.context.settings.limits,
+            guard: Arc::clone(&settings.guard),
+            limits: settings.limits,
         };
         let start_server = async {
             if let Some(tapped) = tapped {
@@ -261,10 +261,12 @@ impl<'a> PartRun<'a> {
             let tls = certificates
                 .map(|certificates| server_words(spec, self.kind.serving, certificates))
                 .unwrap_or_default();
-            let server = Server::start(&spec.start, &tls, setting(server_log)).await?;
+            let server =
+                Server::start(&spec.start, &tls, setting(&self.cell.server, server_log)).await?;
             Tapped::new(server).map_err(|source| StartError::NotWatched { source })
         };
-        let start_client = Client::start(self.cell.client_spec(), setting(client_log));
+        let start_client =
+            Client::start(self.cell.client_spec(), setting(&self.cell.client, client_log));
         let mut stop = self.context.clone();
         let started = tokio::select! {
             started = async { tokio::join!(start_server, start_client) } => started,

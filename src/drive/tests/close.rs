@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{SEQUENCE, call, id};
 use crate::drive::run;
+use crate::library::Library;
 use crate::testing::{listen, start_server, within_limit};
 
 #[tokio::test]
@@ -45,7 +46,7 @@ async fn connections_to_the_target_end_and_no_others() {
         assert!(second_ended.try_recv().is_err(), "the other target's connection has ended");
         // The session's input ends here.
     };
-    let session = run(BufReader::new(input), output);
+    let session = run(Library::Layered, BufReader::new(input), output);
     let (session, ()) = within_limit(async { tokio::join!(session, harness) }).await;
     session.expect("a session");
 }

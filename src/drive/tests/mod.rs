@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, copy_bidire
 use tokio::net::TcpStream;
 
 use super::run;
+use crate::library::Library;
 use crate::testing::{RST_STREAM, RawServer, Step, listen, start_server, within_limit};
 
 /// Passes connections on to `server`, and counts them.
@@ -36,7 +37,7 @@ async fn count_connections(server: String) -> (String, Arc<AtomicUsize>) {
 async fn answers_to(lines: &[String]) -> Vec<Value> {
     let input = lines.join("\n");
     let mut output = Vec::new();
-    within_limit(run(input.as_bytes(), &mut output)).await.expect("a session");
+    within_limit(run(Library::Layered, input.as_bytes(), &mut output)).await.expect("a session");
     let mut answers: Vec<Value> = output
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
@@ -68,7 +69,7 @@ const STREAM: &str = "FibonacciService/StreamSequence";
 async fn hello_is_answered_before_the_input_ends() {
     let (ours, theirs) = duplex(1024);
     let (input, output) = tokio::io::split(theirs);
-    let session = run(BufReader::new(input), output);
+    let session = run(Library::Layered, BufReader::new(input), output);
     let harness = async move {
         let (answers, mut questions) = tokio::io::split(ours);
         questions.write_all(b"{\"hello\":{\"protocol\":1}}\n").await.expect("a reader");
@@ -192,7 +193,7 @@ async fn as_many_calls_as_announced_are_open_at_once_on_one_connection() {
     let (server, accepted) = count_connections(start_server(None).await).await;
     let (ours, theirs) = duplex(1 << 20);
     let (input, output) = tokio::io::split(theirs);
-    let session = run(BufReader::new(input), output);
+    let session = run(Library::Layered, BufReader::new(input), output);
     let harness = async move {
         let (answers, mut questions) = tokio::io::split(ours);
         // All but the last wait for a second message, which never comes.

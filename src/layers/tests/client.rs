@@ -7,7 +7,7 @@ use tonic::{Code, Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use crate::client::Deadline;
-use crate::layers::channel::MendedChannel;
+use crate::layers::client::channel::MendedChannel;
 use crate::testing::Step::{Bytes, Close, Data, GoAway, Headers, LastData, LastHeaders, Reset};
 use crate::testing::{RST_STREAM, RawServer, Step, within_limit};
 

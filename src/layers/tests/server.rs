@@ -16,12 +16,12 @@ use tonic_prost::ProstCodec;
 use tower::Service;
 
 use crate::layers::binary::BinaryEntries;
-use crate::layers::deadline::Deadlines;
-use crate::layers::held::Held;
-use crate::layers::http::OnlyGrpc;
 use crate::layers::middleware::Around;
-use crate::layers::panics::Panics;
-use crate::layers::requests::Requests;
+use crate::layers::server::deadline::Deadlines;
+use crate::layers::server::held::Held;
+use crate::layers::server::http::OnlyGrpc;
+use crate::layers::server::panics::Panics;
+use crate::layers::server::requests::Requests;
 use crate::testing::{RawRequest, listen};
 
 type Message = u32;

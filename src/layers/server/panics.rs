@@ -11,7 +11,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 
-use super::middleware::{Handler, Middleware};
+use crate::layers::middleware::{Handler, Middleware};
 
 /// The layer. What tonic has encoded and not sent yet when the panic comes is
 /// lost: messages that a stream has ready at once go out together.

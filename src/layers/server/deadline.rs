@@ -17,7 +17,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 
-use super::middleware::{Handler, Middleware};
+use crate::layers::middleware::{Handler, Middleware};
 
 /// The layer, which must be the outermost: tonic's own timer is then never first,
 /// since it starts later and asks the layer before itself.

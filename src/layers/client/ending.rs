@@ -9,10 +9,10 @@ use tonic::body::Body;
 use tonic::codegen::http::HeaderMap;
 use tonic::{Code, Status};
 
-use super::binary::split;
 use super::head::mend_status;
-use super::messages::MessageReader;
 use super::transport::{of_reset, status_of};
+use crate::layers::binary::split;
+use crate::layers::messages::MessageReader;
 
 /// The body of a response that has one, with its messages and its end checked. `early`
 /// is the status in its headers, which do not end it.

@@ -19,7 +19,7 @@ const FLAGS_POSITION: usize = TYPE_POSITION + 1;
 /// A connection that breaks, for whoever reads it, before a first frame that is not
 /// SETTINGS.
 #[derive(Debug)]
-pub(super) struct Greeted<IO> {
+pub struct Greeted<IO> {
     io: IO,
     /// How many bytes were read, no further than is looked at.
     position: usize,
@@ -27,12 +27,12 @@ pub(super) struct Greeted<IO> {
 
 impl<IO> Greeted<IO> {
     /// A connection of which nothing was read yet.
-    pub(super) const fn new(io: IO) -> Self {
+    pub const fn new(io: IO) -> Self {
         Self { io, position: 0 }
     }
 
     /// A connection over TLS, which is read by whoever decrypts it.
-    pub(super) const fn encrypted(io: IO) -> Self {
+    pub const fn encrypted(io: IO) -> Self {
         Self { io, position: FLAGS_POSITION + 1 }
     }
 

@@ -12,11 +12,11 @@ use tonic::codegen::http::{Request, Response};
 use tonic::transport::Channel;
 use tower::{Service, ServiceExt as _};
 
-use super::binary::split;
-use super::messages::MessageReader;
 pub use super::transport::NotTaken;
 use super::transport::status_of;
 use super::{ending, head};
+use crate::layers::binary::split;
+use crate::layers::messages::MessageReader;
 
 /// A channel whose every failure is the status that gRPC has for it.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 
-use super::middleware::{Handler, Middleware};
+use crate::layers::middleware::{Handler, Middleware};
 
 /// What all calls of a server may hold: 64 of the longest messages that gRPC takes by
 /// default. Ordinary clients never come near: what was sent, or has come whole, is not held.

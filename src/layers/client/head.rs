@@ -6,8 +6,8 @@ use tonic::codegen::http::header::CONTENT_TYPE;
 use tonic::codegen::http::{HeaderMap, HeaderValue, StatusCode};
 use tonic::{Code, Status};
 
-use super::binary::BASE64;
-use super::http::is_grpc;
+use crate::layers::binary::BASE64;
+use crate::layers::server::http::is_grpc;
 
 /// Refuses a response that is not gRPC's, or that is encoded in another way than
 /// was offered in `grpc-accept-encoding`.

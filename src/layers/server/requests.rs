@@ -13,8 +13,8 @@ use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 
 use super::held::Held;
-use super::messages::MessageReader;
-use super::middleware::{Handler, Middleware};
+use crate::layers::messages::MessageReader;
+use crate::layers::middleware::{Handler, Middleware};
 
 /// The limits.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use tonic::body::Body;
 use tonic::codegen::http::header::{ALLOW, CONTENT_TYPE};
 use tonic::codegen::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
-use super::middleware::{Handler, Middleware};
+use crate::layers::middleware::{Handler, Middleware};
 
 /// The layer.
 #[derive(Clone, Copy, Debug)]

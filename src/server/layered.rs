@@ -1,0 +1,97 @@
+use std::future::Future;
+use std::io;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::service::{LayerExt as _, Routes};
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Server, ServerTlsConfig};
+use tower::Layer;
+
+use super::plain::{fibonacci, health, outliers, reflection};
+use super::serve::{self, ServeError};
+use crate::directions::Directed;
+use crate::layers::binary::BinaryEntries;
+use crate::layers::middleware::{Around, Handler};
+use crate::layers::server::deadline::Deadlines;
+use crate::layers::server::greeting::Greeted;
+use crate::layers::server::held::Held;
+use crate::layers::server::http::OnlyGrpc;
+use crate::layers::server::panics::Panics;
+use crate::layers::server::pings::PingLimit;
+use crate::layers::server::requests::Requests;
+use crate::services;
+
+/// Calls that one connection may have open at once. The library's default, 200,
+/// is less than the 256 that a client may announce (`max_in_flight`); a
+/// connection needs no limit close to that, because a call costs little.
+const MAX_CONCURRENT_STREAMS: u32 = 1024;
+
+/// Calls that a client may have cancelled before the server looked at them. At
+/// the library's default, 20, a client that cancels a few dozen calls at once
+/// loses its connection, and every other call with it.
+const MAX_PENDING_RESETS: usize = MAX_CONCURRENT_STREAMS as usize;
+
+/// Serves as [`run_plain`](super::run_plain) does, with layers around what tonic does
+/// otherwise than gRPC has it.
+///
+/// # Errors
+///
+/// [`ServeError`]: no error of a client or of its connection is among them.
+pub async fn run(
+    listeners: Vec<TcpListener>,
+    tls: Option<ServerTlsConfig>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let held = Held::default();
+    let routes = routes(&held).await?;
+    serve::until(shutdown, listeners, |listener, stop| {
+        let mut server = Server::builder();
+        if let Some(tls) = &tls {
+            server = server.tls_config(tls.clone())?;
+        }
+        Ok(server
+            .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+            .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
+            .layer(layers(held.clone()))
+            .add_routes(routes.clone())
+            .serve_with_incoming_shutdown(incoming(listener, tls.is_some()), stop.comes()))
+    })
+    .await
+}
+
+/// Small messages leave at once: Nagle's algorithm would hold the second of two
+/// until the first was acknowledged.
+///
+/// Only what is not encrypted can be watched, for PINGs and for how it begins: the
+/// library makes the TLS.
+fn incoming(
+    listener: TcpListener,
+    is_encrypted: bool,
+) -> impl Stream<Item = io::Result<Greeted<PingLimit<TcpStream>>>> {
+    let watched = move |stream| match is_encrypted {
+        true => Greeted::encrypted(PingLimit::none(stream)),
+        false => Greeted::new(PingLimit::new(stream)),
+    };
+    let accepted = TcpIncoming::from(listener).with_nodelay(Some(true));
+    accepted.map(move |stream| stream.map(watched))
+}
+
+/// What stands around every service, from the outermost on.
+fn layers(held: Held) -> impl Clone + Layer<Routes, Service = impl Handler + Sync> {
+    let held = Around(held);
+    (Around(Deadlines), held, Around(OnlyGrpc), Around(Panics), Around(BinaryEntries))
+}
+
+async fn routes(held: &Held) -> Result<Routes, ServeError> {
+    let limited = |max_messages| Around(Requests { max_messages, held: held.clone() });
+    let (any, one) = (limited(None), limited(Some(1)));
+    let directed = (one.clone(), Around(Directed { streaming: services::STREAMING }));
+    let routes = Routes::default()
+        .add_service(directed.named_layer(outliers()))
+        .add_service(directed.named_layer(fibonacci()))
+        .add_service(one.named_layer(health().await))
+        .add_service(any.named_layer(reflection().build_v1()?))
+        .add_service(any.named_layer(reflection().build_v1alpha()?));
+    Ok(routes.prepare())
+}
