@@ -45,7 +45,7 @@ pub(super) async fn exchange(
             if options.gzip {
                 client = client.send_compressed(Gzip);
             }
-            client.ready().await?;
+            client.ready().await.map_err(Status::from_error)?;
             let request = options.request(bytes);
             let response = client.server_streaming(request, path, RawCodec).await?;
             observed.stream(response, options, |bytes| bytes).await

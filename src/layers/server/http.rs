@@ -46,7 +46,7 @@ fn refusal(request: &Request<Body>) -> Option<Response<Body>> {
 
 /// Whether the content type is `application/grpc`, with or without what encodes
 /// the messages.
-pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+pub(in crate::layers) fn is_grpc(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(first), None) = (types.next(), types.next()) else {
         return false;
