@@ -1,0 +1,102 @@
+// Lets a request say, by its metadata, how the server answers it: docs/peer-protocol.md
+// lists the entries. An interceptor does what they say, so that the services know nothing
+// of it.
+
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+
+import { DirectionError, padded, readDirections } from "../node/entries.js";
+
+export const directionsInterceptor = (next) => async (request) => {
+  const directions = refusing(() => readDirections(entriesOf(request.header)));
+  const response = await next(request).catch((reason) => {
+    const error = ConnectError.from(reason);
+    append(error.metadata, directions.trailer);
+    throw error;
+  });
+  append(response.header, directions.header);
+  append(response.trailer, directions.trailer);
+  const prepare = async (message) => {
+    await delay(directions.delayMs, request.signal);
+    return pad(response.method.output, message, directions.size);
+  };
+  if (response.stream) {
+    return {
+      ...response,
+      message: directedStream(response, prepare, directions),
+    };
+  }
+  const message = await prepare(response.message);
+  end(directions, response.trailer);
+  return { ...response, message };
+};
+
+async function* directedStream({ message, trailer }, prepare, directions) {
+  for await (const each of message) {
+    yield await prepare(each);
+  }
+  end(directions, trailer);
+}
+
+// Throws, unless the call ends with the handler's own status.
+function end({ code, message, details, panic }, trailer) {
+  if (panic !== undefined) {
+    throw new Error(panic);
+  }
+  if (code > 0) {
+    if (details !== undefined) {
+      // As it is: the details of a ConnectError would be written anew.
+      trailer.set("grpc-status-details-bin", base64(details));
+    }
+    throw new ConnectError(message, code);
+  }
+}
+
+async function delay(delayMs, signal) {
+  if (delayMs > 0) {
+    await sleep(delayMs, undefined, { signal }).catch(() =>
+      signal.throwIfAborted(),
+    );
+  }
+}
+
+// What the type does not know is kept and sent.
+function pad(schema, message, size) {
+  if (size === 0) {
+    return message;
+  }
+  const bytes = toBinary(schema, message);
+  return refusing(() => fromBinary(schema, padded(bytes, size)));
+}
+
+function refusing(work) {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof DirectionError) {
+      throw new ConnectError(error.message, Code.InvalidArgument);
+    }
+    throw error;
+  }
+}
+
+// Values of one name come joined by commas, and what is sent back stays so, and encoded.
+function entriesOf(headers) {
+  return [...headers].map(([name, value]) =>
+    name.startsWith("x-crosswire-status-")
+      ? [name, Buffer.from(value.split(",").at(-1), "base64")]
+      : [name, value],
+  );
+}
+
+function append(headers, entries) {
+  for (const [name, value] of entries) {
+    headers.append(name, value);
+  }
+}
+
+function base64(bytes) {
+  return bytes.toString("base64").replace(/=+$/, "");
+}
