@@ -5,7 +5,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  decodeBinaryHeader,
+  encodeBinaryHeader,
+} from "@connectrpc/connect";
 
 import { DirectionError, padded, readDirections } from "../node/entries.js";
 
@@ -48,7 +53,7 @@ function end({ code, message, details, panic }, trailer) {
   if (code > 0) {
     if (details !== undefined) {
       // As it is: the details of a ConnectError would be written anew.
-      trailer.set("grpc-status-details-bin", base64(details));
+      trailer.set("grpc-status-details-bin", encodeBinaryHeader(details));
     }
     throw new ConnectError(message, code);
   }
@@ -82,21 +87,23 @@ function refusing(work) {
   }
 }
 
-// Values of one name come joined by commas, and what is sent back stays so, and encoded.
+// Values of one name come joined by commas, those of a -bin name encoded; what is no base64
+// is refused by the library.
 function entriesOf(headers) {
-  return [...headers].map(([name, value]) =>
-    name.startsWith("x-crosswire-status-")
-      ? [name, Buffer.from(value.split(",").at(-1), "base64")]
-      : [name, value],
-  );
+  return [...headers]
+    .filter(([name]) => name.startsWith("x-crosswire-"))
+    .flatMap(([name, value]) =>
+      name.endsWith("-bin")
+        ? value
+            .split(",")
+            .map((each) => [name, decodeBinaryHeader(each.trim())])
+        : [[name, value]],
+    );
 }
 
 function append(headers, entries) {
   for (const [name, value] of entries) {
-    headers.append(name, value);
+    const isBinary = name.endsWith("-bin");
+    headers.append(name, isBinary ? encodeBinaryHeader(value) : value);
   }
-}
-
-function base64(bytes) {
-  return bytes.toString("base64").replace(/=+$/, "");
 }

@@ -174,8 +174,8 @@ class Result {
     }
     this.#isOver = true;
     this.fields.status = {
-      code,
-      message: details,
+      code: code ?? null,
+      message: details ?? "",
       details: metadata.get(DETAILS).at(-1)?.toString("base64") ?? "",
     };
     this.fields.trailers = pairsOf(metadata);

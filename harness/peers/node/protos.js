@@ -14,7 +14,9 @@ export const packageDefinition = protoLoader.loadSync(
     // An int64 need not fit in a number.
     longs: String,
     enums: String,
-    defaults: true,
+    // A field that is not there must not be: protobufjs writes each that an object has.
+    defaults: false,
+    arrays: true,
     oneofs: true,
   },
 );

@@ -23,12 +23,15 @@ export function addServices(server) {
 }
 
 function detect(call, callback) {
-  const values = Float64Array.from(call.request.metrics, ({ value }) => value);
+  const values = Float64Array.from(
+    call.request.metrics,
+    ({ value }) => value ?? 0,
+  );
   callback(null, { indices: findOutliers(values) });
 }
 
 function getSequence(call, callback) {
-  const count = BigInt(call.request.count);
+  const count = BigInt(call.request.count ?? 0);
   if (count > MAXIMUM_COUNT) {
     callback(outOfRange(count));
     return;
@@ -37,7 +40,7 @@ function getSequence(call, callback) {
 }
 
 async function streamSequence(call) {
-  const count = BigInt(call.request.count);
+  const count = BigInt(call.request.count ?? 0);
   const most = count < MAXIMUM_COUNT ? count : MAXIMUM_COUNT;
   let position = 0;
   for (const element of fibonacci(most)) {
