@@ -16,8 +16,10 @@ import { DirectionError, padded, readDirections } from "../node/entries.js";
 
 export const directionsInterceptor = (next) => async (request) => {
   const directions = refusing(() => readDirections(entriesOf(request.header)));
-  const response = await next(request).catch((reason) => {
-    const error = ConnectError.from(reason);
+  const response = await next(request).catch(async (reason) => {
+    await delay(directions.delayMs, request.signal);
+    // Without a response there are no trailers but the error's, which have no details.
+    const error = ConnectError.from(directedError(directions) ?? reason);
     append(error.metadata, directions.trailer);
     throw error;
   });
@@ -46,17 +48,27 @@ async function* directedStream({ message, trailer }, prepare, directions) {
 }
 
 // Throws, unless the call ends with the handler's own status.
-function end({ code, message, details, panic }, trailer) {
+function end(directions, trailer) {
+  const error = directedError(directions);
+  if (error === undefined) {
+    return;
+  }
+  if (directions.details !== undefined) {
+    // As it is: the details of a ConnectError would be written anew.
+    trailer.set(
+      "grpc-status-details-bin",
+      encodeBinaryHeader(directions.details),
+    );
+  }
+  throw error;
+}
+
+// The status that is directed; undefined: the call ends with the handler's own.
+function directedError({ code, message, panic }) {
   if (panic !== undefined) {
     throw new Error(panic);
   }
-  if (code > 0) {
-    if (details !== undefined) {
-      // As it is: the details of a ConnectError would be written anew.
-      trailer.set("grpc-status-details-bin", encodeBinaryHeader(details));
-    }
-    throw new ConnectError(message, code);
-  }
+  return code > 0 ? new ConnectError(message, code) : undefined;
 }
 
 async function delay(delayMs, signal) {

@@ -11,6 +11,16 @@ export function directionsInterceptor(method, call) {
   let directions = readDirections([]);
   let timer;
   let isOver = false;
+  let hasMessage = false;
+
+  // Without a delay at once: a turn of the event loop would change the order of things.
+  const wait = (next) => {
+    if (directions.delayMs === 0) {
+      next();
+    } else {
+      timer = setTimeout(next, directions.delayMs);
+    }
+  };
 
   const refuse = (error) => {
     if (!(error instanceof DirectionError)) {
@@ -46,7 +56,8 @@ export function directionsInterceptor(method, call) {
   return new grpc.ServerInterceptingCall(call, {
     start: (next) => next(receiver),
     sendMessage(message, next) {
-      const send = () => {
+      hasMessage = true;
+      wait(() => {
         if (isOver) {
           return;
         }
@@ -64,24 +75,25 @@ export function directionsInterceptor(method, call) {
         } catch (error) {
           refuse(error);
         }
-      };
-      // Without a delay at once: a turn of the event loop would change the order of things.
-      if (directions.delayMs === 0) {
-        send();
-      } else {
-        timer = setTimeout(send, directions.delayMs);
-      }
+      });
     },
     sendStatus(status, next) {
       // A unary call without a message cannot end with OK, even if it is directed to.
-      const isMissingMessage =
-        !method.responseStream && status.code !== grpc.status.OK;
       const isReplaced =
         directions.code !== undefined &&
-        !(isMissingMessage && directions.code === grpc.status.OK);
+        directions.panic === undefined &&
+        (directions.code > grpc.status.OK ||
+          method.responseStream ||
+          status.code === grpc.status.OK);
       const metadata = status.metadata ?? new grpc.Metadata();
       metadata.merge(metadataOf(directions.trailer));
-      next(isReplaced ? directedStatus(directions) : { ...status, metadata });
+      const end = () =>
+        next(isReplaced ? directedStatus(directions) : { ...status, metadata });
+      if (hasMessage) {
+        end();
+      } else {
+        wait(end);
+      }
     },
   });
 }
