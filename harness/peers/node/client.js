@@ -1,0 +1,73 @@
+// Makes calls with @grpc/grpc-js, as docs/peer-protocol.md has them: JSON lines on stdin,
+// answers on stdout.
+
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+
+import { makeCall, UnsupportedError } from "./call.js";
+import { Connections } from "./connections.js";
+
+const { version } = createRequire(import.meta.url)(
+  "@grpc/grpc-js/package.json",
+);
+
+const HELLO = {
+  protocol: 1,
+  implementation: "grpc-js",
+  version,
+  features: ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
+  max_in_flight: 256,
+};
+
+if (process.argv.length !== 3 || process.argv[2] !== "drive") {
+  console.error("usage: client.js drive");
+  process.exit(2);
+}
+
+const connections = new Connections();
+const inFlight = new Set();
+
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const { hello, call, close } = parse(line);
+    if (hello) {
+      write({ hello: HELLO });
+    } else if (call) {
+      const answered = answer(call).finally(() => inFlight.delete(answered));
+      inFlight.add(answered);
+    } else if (close) {
+      connections.close(close.target);
+    } else {
+      console.error(`neither a call nor a close: ${line}`);
+    }
+  })
+  .on("close", async () => {
+    await Promise.all(inFlight);
+    process.exit(0);
+  });
+
+function parse(line) {
+  try {
+    return JSON.parse(line) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+// A call without an answer would look like a server that hangs.
+async function answer(call) {
+  try {
+    const result = await makeCall(call, connections.to(call.target, call.tls));
+    write({ result: { id: call.id, ...result } });
+  } catch (error) {
+    const why =
+      error instanceof UnsupportedError
+        ? error.message
+        : `the client failed: ${error.stack}`;
+    write({ unsupported: { id: call.id, why } });
+  }
+}
+
+function write(message) {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}

@@ -1,0 +1,43 @@
+// Serves both services with @grpc/grpc-js.
+
+import { createRequire } from "node:module";
+
+import grpc from "@grpc/grpc-js";
+
+import { announce, onStop, serverArguments } from "./command-line.js";
+import { directionsInterceptor } from "./directions.js";
+import { addServices } from "./services.js";
+
+// What calls in flight are given to end by themselves.
+const GRACE_MS = 1000;
+
+const { version } = createRequire(import.meta.url)(
+  "@grpc/grpc-js/package.json",
+);
+const { host, port, tls } = serverArguments();
+
+const server = new grpc.Server({ interceptors: [directionsInterceptor] });
+addServices(server);
+server.bindAsync(`${host}:${port}`, credentials(), (error, boundPort) => {
+  if (error) {
+    console.error(`cannot listen at ${host}:${port}: ${error.message}`);
+    process.exit(1);
+  }
+  announce(host, boundPort, "grpc-js", version);
+});
+
+onStop(() => {
+  server.tryShutdown(() => process.exit(0));
+  setTimeout(() => process.exit(0), GRACE_MS);
+});
+
+function credentials() {
+  if (tls === undefined) {
+    return grpc.ServerCredentials.createInsecure();
+  }
+  return grpc.ServerCredentials.createSsl(
+    tls.clientCa ?? null,
+    [{ cert_chain: tls.cert, private_key: tls.key }],
+    tls.clientCa !== undefined,
+  );
+}
