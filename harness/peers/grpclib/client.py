@@ -38,6 +38,10 @@ class UnsupportedError(Exception):
     """The call cannot be made; the text says why."""
 
 
+class CancelledByClientError(Exception):
+    """The call is to be cancelled."""
+
+
 class Raw(bytes):
     """A message of a type that nobody knows, as grpclib's codec wants one."""
 
@@ -128,13 +132,17 @@ async def make(call: dict[str, Any], channel: Channel) -> dict[str, Any]:
         timeout=None if timeout_ms is None else timeout_ms / 1000,
         metadata=[metadatum(name, value) for name, value in call.get("metadata", [])],
     )
+    is_unary = isinstance(method, UnaryUnaryMethod)
     messages: list[str] = []
     code, text, details = Status.OK.value, "", b""
     try:
         async with stream:
             await stream.send_message(request)
-            if await receive(stream, call, isinstance(method, UnaryUnaryMethod), messages):
-                code, text = Status.CANCELLED.value, "cancelled by the client"
+            await receive(stream, call, is_unary, messages)
+        # As grpclib's unary call has it.
+        assert messages or not is_unary
+    except CancelledByClientError:
+        code, text = Status.CANCELLED.value, "cancelled by the client"
     except GRPCError as error:
         code, text, details = error.status.value, error.message or "", error.details or b""
     except TimeoutError as error:
@@ -144,6 +152,9 @@ async def make(call: dict[str, Any], channel: Channel) -> dict[str, Any]:
         # An exception is what grpclib's callers get for whatever is no status that a server
         # sent: a connection that is lost, a stream that is reset, a message that is malformed.
         code, text = None, repr(error)
+    if is_unary and code != Status.OK.value:
+        # That call, which shows no metadata, raises instead of returning the message.
+        messages.clear()
     return {
         "messages": messages,
         "status": {"code": code, "message": text, "details": to_base64(details)},
@@ -171,20 +182,21 @@ def parse_request(call: dict[str, Any], method: ServiceMethod) -> Any:
 
 async def receive(
     stream: ClientStream, call: dict[str, Any], is_unary: bool, messages: list[str]
-) -> bool:
-    """Adds the response messages as they come; returns whether it has cancelled the call."""
+) -> None:
+    """Adds the response messages as they come."""
     limit = call.get("cancel_after_messages")
     delay_seconds = call.get("read_delay_ms", 0) / 1000
     while len(messages) != limit:
         if is_unary and messages:
-            return False
+            return
         await asyncio.sleep(delay_seconds)
         message = await stream.recv_message()
         if message is None:
-            return False
+            return
         messages.append(to_base64(message.SerializeToString()))
-    await stream.cancel()
-    return True
+    # Leaving the stream's block so resets the stream, as the cancellation of a task does;
+    # `Stream.cancel` fails if the whole response has come.
+    raise CancelledByClientError
 
 
 def metadatum(name: str, value: str) -> tuple[str, str | bytes]:
