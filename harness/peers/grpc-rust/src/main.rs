@@ -52,7 +52,7 @@ async fn drive() -> io::Result<()> {
             Asked::Hello(_) => write(&protocol::hello())?,
             Asked::Close { target } => channels.close(&target),
             Asked::Call(call) => match channels.of(&call) {
-                Ok(channel) => drop(calls.spawn(answer(channel, call))),
+                Ok(channel) => drop(calls.spawn(answer(channel, *call))),
                 Err(why) => write(&protocol::unsupported(call.id, &why))?,
             },
         }

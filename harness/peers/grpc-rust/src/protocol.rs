@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 #[serde(rename_all = "lowercase")]
 pub enum Asked {
     Hello(IgnoredAny),
-    Call(Call),
+    Call(Box<Call>),
     Close { target: String },
 }
 
