@@ -28,13 +28,16 @@ GENERATED = $(wildcard py/*_pb2*.py go/pb/*.go docs/schema/*.json) harness/suite
 QUIET := $(if $(wildcard $(CROSSWIRE)),-q)
 
 .DEFAULT_GOAL := help
-.PHONY: help interop test mutants attack fuzz lint generate fixtures bench beside rust py go harness go-tools need-cargo need-go
+.PHONY: help interop stacks test mutants attack fuzz lint generate fixtures bench beside rust py go harness go-tools need-cargo need-go
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 interop: harness ## Run every client against every server and print the matrix
 	@$(CROSSWIRE) run $(ARGS)
+
+stacks: harness ## Run more stacks against the reference peers, as far as their toolchains are there
+	@$(CROSSWIRE) run --manifest harness/peers/crosswire.toml --report target/stacks $(ARGS)
 
 test: harness rust py go ## Run every test of all three languages and of the harness
 	@echo '--- Rust'
@@ -69,8 +72,10 @@ lint: py ## Check formatting and lints, and that generated files and fixtures ar
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(VENV)/bin/ruff check py
 	$(VENV)/bin/ruff format --check py
-	$(VENV)/bin/ruff check --config py/pyproject.toml harness
-	$(VENV)/bin/ruff format --config py/pyproject.toml --check harness
+	$(VENV)/bin/ruff check --config py/pyproject.toml --exclude harness/peers harness
+	cd harness/peers/grpclib && $(CURDIR)/$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --config py/pyproject.toml --exclude harness/peers --check harness
+	cd harness/peers/grpclib && $(CURDIR)/$(VENV)/bin/ruff format --check .
 	cd go && test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	cd go && go vet ./...
 	@before="$$(sha256sum $(GENERATED))"; \

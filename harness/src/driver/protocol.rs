@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::hostile::{Json, find_id, messages, pairs};
 use crate::{
@@ -147,16 +147,16 @@ struct RawStatus {
 }
 
 /// A library may hold a code without a sign: then 2^32 - 1 is what came as -1. And it may give
-/// what is no number at all, which is its finding and no breach of its adapter's: `null`.
+/// what is no number of 32 bits at all, which is its finding and no breach of its adapter's:
+/// `null`, or whatever a language without such numbers reads.
 fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
-    let Some(number) = Option::<i64>::deserialize(deserializer)? else {
-        return Ok(Code::NO_NUMBER);
-    };
-    let signed = i32::try_from(number).ok();
-    signed
-        .or_else(|| u32::try_from(number).ok().map(u32::cast_signed))
-        .map(Code)
-        .ok_or_else(|| D::Error::custom(format!("a status code of 32 bits, not {number}")))
+    let number = Option::<serde_json::Number>::deserialize(deserializer)?;
+    let number = number.and_then(|number| number.as_i64());
+    let signed = number.and_then(|number| {
+        let unsigned = || u32::try_from(number).ok().map(u32::cast_signed);
+        i32::try_from(number).ok().or_else(unsigned)
+    });
+    Ok(signed.map_or(Code::NO_NUMBER, Code))
 }
 
 #[derive(Serialize)]

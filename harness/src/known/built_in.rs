@@ -7,11 +7,16 @@ use super::KnownList;
 use crate::input::BadInput;
 
 /// The lists, each with its file's name below `harness/known`.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 9] = [
     ("grpc-core.toml", include_str!("../../known/grpc-core.toml")),
     ("grpcio.toml", include_str!("../../known/grpcio.toml")),
     ("grpc-go.toml", include_str!("../../known/grpc-go.toml")),
     ("tonic.toml", include_str!("../../known/tonic.toml")),
+    ("grpc-js.toml", include_str!("../../known/grpc-js.toml")),
+    ("connect-node.toml", include_str!("../../known/connect-node.toml")),
+    ("node-http2.toml", include_str!("../../known/node-http2.toml")),
+    ("grpclib.toml", include_str!("../../known/grpclib.toml")),
+    ("grpc-rust.toml", include_str!("../../known/grpc-rust.toml")),
 ];
 
 /// All of it.

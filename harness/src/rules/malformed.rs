@@ -1,7 +1,7 @@
 //! Which responses are malformed HTTP/2 (RFC 9113, section 8), so that whoever reads them
 //! may refuse them with an error of the stream, whatever else they say.
 
-use crosswire_http2::hpack::Field;
+use crosswire_http2::{frame::kind, hpack::Field};
 
 use super::{Exchange, metadata::pseudo_headers_stand_first};
 use crate::{
@@ -40,9 +40,17 @@ fn is_malformed(field: &Field) -> bool {
         || is_blank(field.value.last())
 }
 
-/// Frames that are an error of their stream (sections 5.1 and 6.9).
-const fn is_out_of_place(event: &Event) -> bool {
-    matches!(event.what, What::AfterEnd { .. } | What::WindowUpdate { increment: 0 })
+/// What a frame of PRIORITY takes: its head, and five octets.
+const PRIORITY_BYTES: u64 = 9 + 5;
+
+/// Frames that are an error of their stream (sections 5.1, 6.3 and 6.9).
+fn is_out_of_place(event: &Event) -> bool {
+    let is_cut = |kind| kind == kind::PRIORITY && event.size_bytes != PRIORITY_BYTES;
+    match event.what {
+        What::AfterEnd { .. } | What::WindowUpdate { increment: 0 } => true,
+        What::Other { kind } => is_cut(kind),
+        _ => false,
+    }
 }
 
 /// A response begins with its status (section 8.3.2), and before its content.
