@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -35,6 +36,8 @@ const (
 	maxSizeBytes   = 64 << 20
 	// paddingField is the number of the field that makes a message longer.
 	paddingField protowire.Number = 1000
+	// binarySuffix ends the names of metadata whose values are bytes.
+	binarySuffix = "-Bin"
 )
 
 // directed is the interceptor that answers as the request's metadata directs.
@@ -50,7 +53,7 @@ func (directed) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		}
 		// An error has no metadata but its own; what stands in the context goes with either.
 		if call, known := connect.CallInfoForHandlerContext(ctx); known {
-			directions.sendBack(request.Header(), call.ResponseHeader(), call.ResponseTrailer())
+			directions.sendBack(call.ResponseHeader(), call.ResponseTrailer())
 		}
 		response, err := next(ctx, request)
 		if err != nil {
@@ -72,7 +75,7 @@ func (directed) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 		if err != nil {
 			return err
 		}
-		directions.sendBack(conn.RequestHeader(), conn.ResponseHeader(), conn.ResponseTrailer())
+		directions.sendBack(conn.ResponseHeader(), conn.ResponseTrailer())
 		responses := &directedConn{StreamingHandlerConn: conn, ctx: ctx, directions: directions}
 		err = next(ctx, responses)
 		if responses.failure != nil {
@@ -105,6 +108,8 @@ func (c *directedConn) Send(message any) error {
 // directions are what the metadata of one call asks for. That its response be compressed is
 // nothing to be done: Connect compresses whatever goes to a client that offers gzip.
 type directions struct {
+	// header and trailer are sent back.
+	header, trailer http.Header
 	// ends says that the call ends with status, which is nil for OK.
 	ends   bool
 	status error
@@ -116,6 +121,13 @@ type directions struct {
 // parse fails with INVALID_ARGUMENT if a value has no meaning.
 func parse(header http.Header) (*directions, error) {
 	parsed := &directions{}
+	var err error
+	if parsed.header, err = startingWith(header, headerPrefix); err != nil {
+		return nil, err
+	}
+	if parsed.trailer, err = startingWith(header, trailerPrefix); err != nil {
+		return nil, err
+	}
 	delay, err := number(header, delayEntry, maxDelayMillis)
 	if err != nil {
 		return nil, err
@@ -195,8 +207,7 @@ func number(header http.Header, name string, most uint64) (int, error) {
 	return int(parsed), nil
 }
 
-// binary returns the entry's bytes. Connect leaves it to its user to split several values, and
-// to decode them.
+// binary returns the entry's bytes, of several values the last.
 func binary(header http.Header, name string) ([]byte, error) {
 	value, _ := last(header, name)
 	value = value[strings.LastIndexByte(value, ',')+1:]
@@ -211,17 +222,33 @@ func refusal(format string, arguments ...any) error {
 	return connect.NewError(connect.CodeInvalidArgument, fmt.Errorf(format, arguments...))
 }
 
-// sendBack copies the entries that are to be sent back. The values of one name keep their
+// startingWith returns the entries whose names start so. The values of one name keep their
 // order; net/http tells no order of the names.
-func (d *directions) sendBack(received, header, trailer http.Header) {
-	for name, values := range received {
-		switch {
-		case strings.HasPrefix(name, headerPrefix):
-			header[name] = values
-		case strings.HasPrefix(name, trailerPrefix):
-			trailer[name] = values
+func startingWith(header http.Header, prefix string) (http.Header, error) {
+	found := http.Header{}
+	for name, values := range header {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		if !strings.HasSuffix(name, binarySuffix) {
+			found[name] = values
+			continue
+		}
+		// Connect leaves it to its user to split what commas join, and to decode it.
+		for value := range strings.SplitSeq(strings.Join(values, ","), ",") {
+			decoded, err := connect.DecodeBinaryHeader(strings.TrimSpace(value))
+			if err != nil {
+				return nil, refusal("%s: %w", name, err)
+			}
+			found.Add(name, connect.EncodeBinaryHeader(decoded))
 		}
 	}
+	return found, nil
+}
+
+func (d *directions) sendBack(header, trailer http.Header) {
+	maps.Copy(header, d.header)
+	maps.Copy(trailer, d.trailer)
 }
 
 // prepare makes a response message ready to be sent, once its time has come.
