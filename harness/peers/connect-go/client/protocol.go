@@ -1,0 +1,75 @@
+package main
+
+import "encoding/json"
+
+// The lines of docs/peer-protocol.md, which says what each field means.
+
+// instruction is a line that the harness writes. One of the fields is there.
+type instruction struct {
+	Hello *hello   `json:"hello"`
+	Call  *call    `json:"call"`
+	Close *closing `json:"close"`
+}
+
+// answer is a line for the harness. One of the fields is there.
+type answer struct {
+	Hello       *hello       `json:"hello,omitempty"`
+	Result      *result      `json:"result,omitempty"`
+	Unsupported *unsupported `json:"unsupported,omitempty"`
+}
+
+type hello struct {
+	Protocol       int      `json:"protocol"`
+	Implementation string   `json:"implementation"`
+	Version        string   `json:"version"`
+	Features       []string `json:"features"`
+	MaxInFlight    int      `json:"max_in_flight"`
+}
+
+type call struct {
+	// ID is repeated in the answer as it was written.
+	ID              json.Number `json:"id"`
+	Target          string      `json:"target"`
+	TLS             *security   `json:"tls"`
+	Method          string      `json:"method"`
+	Request         []byte      `json:"request"`
+	TimeoutMillis   *int64      `json:"timeout_ms"`
+	Metadata        []pair      `json:"metadata"`
+	Compression     string      `json:"compression"`
+	CancelAfter     *int        `json:"cancel_after_messages"`
+	ReadDelayMillis int64       `json:"read_delay_ms"`
+	Raw             bool        `json:"raw"`
+}
+
+type security struct {
+	CA          string `json:"ca"`
+	ServerName  string `json:"server_name"`
+	Certificate string `json:"certificate"`
+	Key         string `json:"key"`
+}
+
+type closing struct {
+	Target string `json:"target"`
+}
+
+type result struct {
+	ID       json.Number `json:"id"`
+	Messages [][]byte    `json:"messages"`
+	Status   status      `json:"status"`
+	Headers  []pair      `json:"headers"`
+	Trailers []pair      `json:"trailers"`
+}
+
+type status struct {
+	Code    uint32 `json:"code"`
+	Message string `json:"message"`
+	Details []byte `json:"details"`
+}
+
+type unsupported struct {
+	ID  json.Number `json:"id"`
+	Why string      `json:"why"`
+}
+
+// pair is the name and the value of one entry of metadata.
+type pair [2]string
