@@ -65,7 +65,7 @@ pub struct Tap {
 #[derive(Debug, Clone, Default)]
 pub struct Behaviour {
     /// What it does to the first connection; later ones pass unharmed, so that a
-    /// client that connects again can go on.
+    /// client that connects again can go on. Settings are added on each.
     pub fault: Option<Fault>,
     /// What it does with TLS; without it, connections are plain.
     pub tls: Option<Tls>,

@@ -7,7 +7,7 @@ use super::KnownList;
 use crate::input::BadInput;
 
 /// The lists, each with its file's name below `harness/known`.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 12] = [
     ("grpc-core.toml", include_str!("../../known/grpc-core.toml")),
     ("grpcio.toml", include_str!("../../known/grpcio.toml")),
     ("grpc-go.toml", include_str!("../../known/grpc-go.toml")),
@@ -16,6 +16,9 @@ const FILES: [(&str, &str); 9] = [
     ("connect-node.toml", include_str!("../../known/connect-node.toml")),
     ("node-http2.toml", include_str!("../../known/node-http2.toml")),
     ("grpclib.toml", include_str!("../../known/grpclib.toml")),
+    ("connect-go.toml", include_str!("../../known/connect-go.toml")),
+    ("grpc-cpp.toml", include_str!("../../known/grpc-cpp.toml")),
+    ("nginx.toml", include_str!("../../known/nginx.toml")),
     ("grpc-rust.toml", include_str!("../../known/grpc-rust.toml")),
 ];
 

@@ -13,7 +13,10 @@ use super::{
     queue::{Item, Sender},
     tls::Terminator,
 };
-use crate::{address::Address, suite::Fault};
+use crate::{
+    address::Address,
+    suite::{Action, Fault},
+};
 
 /// How long to leave a listener alone that gives an error, such as too many open
 /// files. Trying again at once would only burn the processor.
@@ -55,8 +58,12 @@ async fn accept(place: Place, watch: Sender) {
         };
         let line = Line { number, start, watch: watch.clone() };
         let address = server.clone();
-        // A client that connects again after the fault must be able to go on.
-        let fault = fault.take();
+        // A client that connects again after the fault must be able to go on. What a server
+        // announces is no harm, and it is the same on each connection.
+        let fault = match &fault {
+            Some(Fault { action: Action::Settings(_), .. }) => fault.clone(),
+            _ => fault.take(),
+        };
         let terminator = terminator.clone();
         tokio::spawn(async move {
             line.watch.send(Item::Opened { connection: number });
