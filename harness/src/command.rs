@@ -1,6 +1,8 @@
 //! The commands: they join the stages, each in one function.
 
+mod compare;
 mod known;
+mod last_run;
 mod list;
 mod run;
 mod schema;
@@ -72,6 +74,7 @@ pub fn execute(arguments: CommandLine, guard: Option<Guard>) -> Result<Exit, Com
         },
         Command::List(list) => self::list::list(manifest, &list),
         Command::Show(show) => show::show(manifest, &show),
+        Command::Compare(compare) => compare::compare(manifest, &compare),
         Command::Known(KnownCommand::Add(add)) => known::add(manifest, &add),
         Command::Known(KnownCommand::Prune(prune)) => known::prune(manifest, &prune),
     }

@@ -41,6 +41,8 @@ pub enum Command {
     List(ListArgs),
     /// Explain a case: its rule, its source, what is sent and what must come
     Show(ShowArgs),
+    /// Compare two peers of the last run, trial by trial, as a page in Markdown
+    Compare(CompareArgs),
     /// Change the list of known failures
     #[command(subcommand)]
     Known(KnownCommand),
@@ -133,6 +135,18 @@ pub enum Listed {
 pub struct ShowArgs {
     /// The case's name, such as outliers/detect/prose-example
     pub case: String,
+}
+
+/// `crosswire compare`
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// A peer of the last run
+    pub first: String,
+    /// Another: the same in another version, say
+    pub second: String,
+    /// The folder of that run's reports [default: target/crosswire beside the manifest]
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
 }
 
 /// `crosswire schema`

@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use serde::Deserialize;
-
-use super::{CommandError, print, report_folder};
+use super::{
+    CommandError,
+    last_run::{self, Entry},
+    print, report_folder,
+};
 use crate::{
     command_line::{KnownAddArgs, KnownPruneArgs},
     exit::Exit,
     finding::{Explanation, without_positions},
-    input::{BadInput, read_text},
+    input::BadInput,
     known::{self, Known, Whose},
     output::say,
     project::{Project, Wanted},
@@ -115,43 +117,11 @@ struct LastRun {
     stale: BTreeSet<String>,
 }
 
-#[derive(Deserialize)]
-struct Line {
-    trial: Option<Trial>,
-    summary: Option<Summary>,
-}
-
-#[derive(Deserialize)]
-struct Trial {
-    #[serde(default)]
-    passes: Vec<Entry>,
-    #[serde(default)]
-    known: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Summary {
-    #[serde(default)]
-    stale: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    place: String,
-}
-
 impl LastRun {
     fn read(folder: &Path) -> Result<Self, BadInput> {
-        let path = folder.join("results.jsonl");
         let mut run = Self::default();
-        if !path.exists() {
-            return Ok(run);
-        }
         let places = |entries: Vec<Entry>| entries.into_iter().map(|entry| entry.place);
-        for line in read_text(&path)?.lines() {
-            let line: Line = serde_json::from_str(line).map_err(|error| {
-                BadInput::new(path.as_path(), format_args!("no report of a run: {error}"))
-            })?;
+        for line in last_run::lines(folder)? {
             if let Some(trial) = line.trial {
                 run.passes.extend(places(trial.passes));
                 run.explained.extend(places(trial.known));

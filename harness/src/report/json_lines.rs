@@ -205,6 +205,9 @@ fn trial(record: &Record<'_>, cause: Option<&Cause<'_>>) -> Value {
     if !reason.is_empty() {
         value["reason"] = reason.into();
     }
+    if let Some(found) = judgement.findings.iter().find(|found| found.effect != Effect::Listed) {
+        value["short"] = words::headline(found).into();
+    }
     if let Some(blame) = &record.blame {
         value["blame"] = blame.side.to_string().into();
         value["evidence"] = words::evidence(blame, record.server, record.client).into();
