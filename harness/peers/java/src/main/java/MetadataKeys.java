@@ -10,6 +10,15 @@ final class MetadataKeys {
     return name.endsWith(Metadata.BINARY_HEADER_SUFFIX);
   }
 
+  static boolean isPossible(String name) {
+    try {
+      any(name);
+      return true;
+    } catch (IllegalArgumentException error) {
+      return false;
+    }
+  }
+
   static Metadata.Key<?> any(String name) {
     return isBinary(name) ? binary(name) : text(name);
   }

@@ -32,16 +32,19 @@ final class Methods {
       Map.of(
           "pb.Outliers/Detect",
           generated(
+              OutliersGrpc.getDetectMethod(),
               OutliersRequest.parser(),
               OutliersGrpc::newStub,
               OutliersGrpc.OutliersStub::detect),
           "FibonacciService/GetSequence",
           generated(
+              FibonacciServiceGrpc.getGetSequenceMethod(),
               Fibonacci.SequenceRequest.parser(),
               FibonacciServiceGrpc::newStub,
               FibonacciServiceGrpc.FibonacciServiceStub::getSequence),
           "FibonacciService/StreamSequence",
           generated(
+              FibonacciServiceGrpc.getStreamSequenceMethod(),
               Fibonacci.SequenceRequest.parser(),
               FibonacciServiceGrpc::newStub,
               FibonacciServiceGrpc.FibonacciServiceStub::streamSequence));
@@ -61,11 +64,14 @@ final class Methods {
 
   private static <StubT extends AbstractStub<StubT>, RequestT, ResponseT extends MessageLite>
       Method generated(
+          MethodDescriptor<RequestT, ResponseT> descriptor,
           Parser<RequestT> parser,
           Function<Channel, StubT> newStub,
           Invocation<StubT, RequestT, ResponseT> invocation) {
+    boolean isUnary = descriptor.getType() == MethodDescriptor.MethodType.UNARY;
     return (call, channel, request) -> {
-      PeerCall.Collector<ResponseT> collector = call.new Collector<>(MessageLite::toByteArray);
+      PeerCall.Collector<ResponseT> collector =
+          call.new Collector<>(MessageLite::toByteArray, isUnary);
       StubT stub = call.configured(newStub.apply(channel));
       invocation.invoke(stub, parse(parser, request), collector);
       return collector;
@@ -82,7 +88,7 @@ final class Methods {
 
   private static Method raw(String name) {
     return (call, channel, request) -> {
-      PeerCall.Collector<byte[]> collector = call.new Collector<>(Function.identity());
+      PeerCall.Collector<byte[]> collector = call.new Collector<>(Function.identity(), false);
       call.configured(new RawStub(channel, CallOptions.DEFAULT)).call(name, request, collector);
       return collector;
     };
