@@ -88,7 +88,8 @@ final class DirectionsInterceptor implements ServerInterceptor {
 
     private boolean answersWithoutMessage() {
       boolean fails =
-          directions.panic() != null || (directions.status() != null && !directions.status().isOk());
+          directions.panic() != null
+              || (directions.status() != null && !directions.status().isOk());
       return fails && getMethodDescriptor().getType().serverSendsOneMessage();
     }
 

@@ -25,7 +25,9 @@ record ServerArguments(
     for (int index = 0; index < words.length; index += 2) {
       String option = words[index];
       require(
-          OPTIONS.contains(option), option + " is no option; there are --listen HOST:PORT, "
+          OPTIONS.contains(option),
+          option
+              + " is no option; there are --listen HOST:PORT, "
               + "--tls-cert FILE, --tls-key FILE and --tls-client-ca FILE");
       require(index + 1 < words.length, option + " needs a value");
       require(values.put(option, words[index + 1]) == null, option + " may be given once");
@@ -51,9 +53,7 @@ record ServerArguments(
     TlsServerCredentials.Builder credentials =
         TlsServerCredentials.newBuilder().keyManager(certificate, privateKey);
     if (clientAuthority != null) {
-      credentials
-          .trustManager(clientAuthority)
-          .clientAuth(TlsServerCredentials.ClientAuth.REQUIRE);
+      credentials.trustManager(clientAuthority).clientAuth(TlsServerCredentials.ClientAuth.REQUIRE);
     }
     return credentials.build();
   }
