@@ -53,7 +53,7 @@ final class DirectionsInterceptor implements ServerInterceptor {
     @SuppressWarnings("unchecked") // A padded message has the type that it had.
     public void sendMessage(ResponseT message) {
       waitForItsTime();
-      if (refusal != null || answersWithoutMessage()) {
+      if (isOverMeanwhile() || refusal != null || answersWithoutMessage()) {
         return;
       }
       try {
@@ -65,6 +65,9 @@ final class DirectionsInterceptor implements ServerInterceptor {
 
     @Override
     public void close(Status status, Metadata trailers) {
+      if (isOverMeanwhile()) {
+        return;
+      }
       if (directions.panic() != null) {
         throw new IllegalStateException(directions.panic());
       }
@@ -91,6 +94,11 @@ final class DirectionsInterceptor implements ServerInterceptor {
           directions.panic() != null
               || (directions.status() != null && !directions.status().isOk());
       return fails && getMethodDescriptor().getType().serverSendsOneMessage();
+    }
+
+    /** Whether the wait ended with the call, which then needs no answer of ours. */
+    private boolean isOverMeanwhile() {
+      return directions.delayMillis() > 0 && Context.current().isCancelled();
     }
 
     /** Blocks its thread, which is the call's own until then; ends when the call does. */
