@@ -7,11 +7,12 @@ use super::KnownList;
 use crate::input::BadInput;
 
 /// The lists, each with its file's name below `harness/known`.
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 13] = [
     ("grpc-core.toml", include_str!("../../known/grpc-core.toml")),
     ("grpcio.toml", include_str!("../../known/grpcio.toml")),
     ("grpc-go.toml", include_str!("../../known/grpc-go.toml")),
     ("tonic.toml", include_str!("../../known/tonic.toml")),
+    ("grpc-java.toml", include_str!("../../known/grpc-java.toml")),
     ("grpc-js.toml", include_str!("../../known/grpc-js.toml")),
     ("connect-node.toml", include_str!("../../known/connect-node.toml")),
     ("node-http2.toml", include_str!("../../known/node-http2.toml")),
