@@ -34,7 +34,9 @@ pub(super) fn compare(
     let both = [&arguments.first, &arguments.second];
     for name in both {
         if !trials.iter().any(|trial| trial.server == *name || trial.client == *name) {
-            let problem = format!("no trial of a peer `{name}`; run it, or name another folder with --report");
+            let problem = format!(
+                "no trial of a peer `{name}`; run it, or name another folder with --report"
+            );
             return Err(BadInput::new(folder, problem).into());
         }
     }
@@ -156,9 +158,10 @@ mod tests {
             trial("z", "old", "s/d", "pass"),
             trial("z", "new", "s/d", "crash"),
         ];
-        let peers: Vec<RunPeer> =
-            serde_json::from_value(json!([{ "name": "old", "implementation": "lib", "version": "1" }]))
-                .unwrap();
+        let peers: Vec<RunPeer> = serde_json::from_value(
+            json!([{ "name": "old", "implementation": "lib", "version": "1" }]),
+        )
+        .unwrap();
         let page = page(["old", "new"], &peers, &trials);
         assert_eq!(
             page,

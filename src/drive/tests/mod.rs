@@ -84,7 +84,7 @@ async fn hello_is_answered_before_the_input_ends() {
     let hello: Value = serde_json::from_str(&line).expect("JSON");
     let expected = json!({
         "protocol": 1,
-        "implementation": "tonic",
+        "implementation": "tonic-with-layers",
         "version": env!("TONIC_VERSION"),
         "features": ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
         "max_in_flight": 256,

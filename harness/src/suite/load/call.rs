@@ -157,7 +157,9 @@ fn read_expect(
     };
     let mut expect: Expect<DynamicMessage> = expect.with_messages(messages);
     let problem = match (&expect.messages, expect.message_count) {
-        (None, _) if expect.is_partial => Some(("partial", "`partial` without `messages`")),
+        (None, None) if expect.is_partial => {
+            Some(("partial", "`partial` without `messages` or `message_count`"))
+        }
         (Some(_), Some(_)) => {
             Some(("message_count", "both `messages` and `message_count`; give one"))
         }
