@@ -73,9 +73,7 @@ lint: py ## Check formatting and lints, and that generated files and fixtures ar
 	$(VENV)/bin/ruff check py
 	$(VENV)/bin/ruff format --check py
 	$(VENV)/bin/ruff check --config py/pyproject.toml --exclude harness/peers harness
-	cd harness/peers/grpclib && $(CURDIR)/$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --config py/pyproject.toml --exclude harness/peers --check harness
-	cd harness/peers/grpclib && $(CURDIR)/$(VENV)/bin/ruff format --check .
 	cd go && test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	cd go && go vet ./...
 	@before="$$(sha256sum $(GENERATED))"; \

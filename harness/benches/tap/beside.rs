@@ -47,7 +47,7 @@ impl Beside {
     pub(super) async fn start(bench: &Bench) -> Result<Self> {
         let setting = |name: &str| -> Result<Setting<'_>> {
             let log = Log::create(&bench.logs.path().join(name))?;
-            let (folder, guard) = (bench.root.as_path(), Arc::clone(&bench.guard));
+            let (folder, guard) = (bench.peer.folder.as_path(), Arc::clone(&bench.guard));
             Ok(Setting { folder, log, guard, limits: Limits::default() })
         };
         let server = Server::start(bench.server(), &[], setting("server.log")?).await?;

@@ -98,8 +98,6 @@ async fn run(turns: usize) -> Result<()> {
 struct Bench {
     case: Arc<Case>,
     peer: Arc<Peer>,
-    /// The folder in which the peers run.
-    root: PathBuf,
     logs: tempfile::TempDir,
     guard: Arc<Guard>,
 }
@@ -111,7 +109,7 @@ impl Bench {
         let case = project.cases().into_iter().find(|case| case.name == CASE);
         let case = case.ok_or_else(|| format!("there is no case {CASE}"))?;
         let (logs, guard) = (tempfile::tempdir()?, Arc::new(Guard::alone()));
-        Ok(Self { case, peer: Arc::new(peer()?), root, logs, guard })
+        Ok(Self { case, peer: Arc::new(peer(root)?), logs, guard })
     }
 
     fn server(&self) -> &ServerStart {
@@ -123,8 +121,9 @@ impl Bench {
     }
 }
 
-/// The Rust peer, from the release build that this program is a part of.
-fn peer() -> Result<Peer> {
+/// The Rust peer, from the release build that this program is a part of. It runs in this
+/// folder.
+fn peer(root: PathBuf) -> Result<Peer> {
     let this = std::env::current_exe()?;
     let folder = this.parent().and_then(Path::parent).ok_or("this program is in no folder")?;
     let command = |name: &str, words: &[&str]| -> Result<Vec<String>> {
@@ -153,5 +152,7 @@ fn peer() -> Result<Peer> {
         unsupported: Vec::new(),
         server: Some(ServerSpec { start, tls: Vec::new(), mutual_tls: Vec::new() }),
         client: Some(ClientSpec::Command { cmd: command("client", &["drive"])? }),
+        folder: root,
+        is_reference: false,
     })
 }
