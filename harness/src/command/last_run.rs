@@ -27,7 +27,9 @@ pub(super) struct RunPeer {
     pub(super) version: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// A trial, as far as it says: an older report may say less.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Trial {
     pub(super) server: String,
     pub(super) client: String,
@@ -35,9 +37,7 @@ pub(super) struct Trial {
     pub(super) rule: String,
     pub(super) verdict: String,
     pub(super) short: Option<String>,
-    #[serde(default)]
     pub(super) passes: Vec<Entry>,
-    #[serde(default)]
     pub(super) known: Vec<Entry>,
 }
 
