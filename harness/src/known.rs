@@ -149,6 +149,12 @@ impl Known {
         }
     }
 
+    /// Whether it says that its trials hang, or may.
+    #[must_use]
+    pub fn names_a_hang(&self) -> bool {
+        self.kinds.contains(&Kind::Hang)
+    }
+
     /// Whether it is about more than rules of the wire.
     #[must_use]
     pub fn names_an_outcome(&self) -> bool {

@@ -91,12 +91,14 @@ pub(super) fn run(
         .transpose()
         .map_err(CommandError::system("certificates for TLS cannot be made"))?;
     let guard = Arc::new(guard);
+    let known = lists.own.entries.iter().chain(&lists.built_in.entries);
     let settings = Settings {
         certificates,
         logs: folder.join("logs"),
         limits: project.manifest.limits,
         jobs: arguments.jobs(),
         guard: Arc::clone(&guard),
+        known_hangs: known.filter(|known| known.names_a_hang()).cloned().collect(),
         lag: Lag::start().map_err(CommandError::system("a heartbeat cannot be started"))?,
         round: Round::default(),
     };

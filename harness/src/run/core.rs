@@ -37,6 +37,8 @@ pub(super) enum Company {
 pub(super) struct Incident {
     /// What happened, as the outcome of the trial that caused it.
     pub(super) outcome: Outcome,
+    /// The trials that hung as a known failure of theirs says. They need no settling.
+    pub(super) known_hangs: Vec<(Started, Outcome)>,
     /// The trials that may have caused it: those in flight and not answered.
     pub(super) in_flight: Vec<Started>,
     /// Who stands for it if none causes it again: it happened, and must cost a
@@ -49,6 +51,13 @@ pub(super) struct Incident {
     pub(super) is_certain: bool,
     /// Whether the server can be trusted to go on.
     pub(super) server_is_fine: bool,
+}
+
+impl Incident {
+    /// Whether all that happened was known to.
+    pub(super) fn is_known(&self) -> bool {
+        self.in_flight.is_empty() && !self.known_hangs.is_empty()
+    }
 }
 
 /// A trial that was started.

@@ -2,7 +2,8 @@
 //! happens, and does what they say.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,6 +21,7 @@ use crate::{
     child::{MemoryMark, Stopped},
     driver::{Client, ClientEvent, Errand},
     event::Event,
+    known::{Known, Party},
     mark::CALL_ENTRY,
     observe::{Death, Misstep, Observation, Outcome, Wire},
     plan::Cell,
@@ -100,7 +102,8 @@ impl<'a> Pump<'a> {
         let hello = client.hello();
         let taking = Taking { most_calls: hello.max_in_flight, features: hello.features.clone() };
         let grace = context.settings.limits.answer_grace;
-        let flights = Flights::new(&cell.trials, taking, grace, tapped.next_id);
+        let hangs = known_hangs(cell, &tapped, &client, &context.settings.known_hangs);
+        let flights = Flights::new(&cell.trials, taking, grace, hangs, tapped.next_id);
         let (watched, memory, grown_bytes) =
             <(HashMap<_, _>, HashMap<_, _>, HashMap<_, _>)>::default();
         let streams = JoinSet::new();
@@ -307,15 +310,17 @@ impl<'a> Pump<'a> {
             return self.died(Role::Server, death);
         }
         let grace = self.context.settings.limits.answer_grace;
-        let waited = self.flights.suspect_the_late(now());
-        let (timeout, stray) = (waited.saturating_sub(grace), self.client.stray_output());
+        let stray = self.client.stray_output();
         let words = vec![
             (Role::Client, self.client.words().await),
             (Role::Server, self.tapped.server.words().await),
         ];
-        let words = words.into_iter().filter(|(_, words)| !words.is_empty()).collect();
-        let outcome = Outcome::Hung { timeout, grace, stray, words, remarks: Vec::new() };
-        self.flights.incident(outcome, false, now())
+        let words: Vec<_> = words.into_iter().filter(|(_, words)| !words.is_empty()).collect();
+        let hung = |timeout| {
+            let (stray, words) = (stray.clone(), words.clone());
+            Outcome::Hung { timeout, grace, stray, words, remarks: Vec::new() }
+        };
+        self.flights.time_is_over(hung, now())
     }
 
     /// Lets the client finish. Gives the server back, and every breach of the
@@ -342,6 +347,23 @@ impl<'a> Pump<'a> {
         tapped.next_id = flights.next_id();
         (tapped, client, flights)
     }
+}
+
+/// The trials of a cell that hang, or may, as is known of one of its peers.
+fn known_hangs(
+    cell: &Cell,
+    tapped: &Tapped,
+    client: &Client,
+    known: &[Arc<Known>],
+) -> HashSet<TrialId> {
+    let identity = Some(client.hello().identity());
+    let server = Party { peer: &cell.server.name, identity: tapped.server.identity.as_ref() };
+    let client = Party { peer: &cell.client.name, identity: identity.as_ref() };
+    let of_pair: Vec<&Arc<Known>> =
+        known.iter().filter(|known| known.roles_of(server, client).next().is_some()).collect();
+    let hangs = |case: &str| of_pair.iter().any(|known| known.is_about(case));
+    let trials = cell.trials.iter().enumerate();
+    trials.filter(|(_, trial)| hangs(&trial.case.name)).map(|(index, _)| TrialId(index)).collect()
 }
 
 /// As the core knows time.

@@ -21,7 +21,7 @@ impl<'a> PartRun<'a> {
         at_hand: &mut AtHand<'a>,
     ) -> Result<(), Ending> {
         let mut settling = Settling::of(*caught.incident.clone());
-        let mut result = self.count_incident();
+        let mut result = if caught.incident.is_known() { Ok(()) } else { self.count_incident() };
         if result.is_ok() {
             result = self.try_again(&mut settling, at_hand).await;
         }

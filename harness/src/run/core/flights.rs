@@ -1,7 +1,7 @@
 //! The trials between their start and their observation.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -90,6 +90,8 @@ pub(in crate::run) struct Flights<'a> {
     trials: &'a [Trial],
     taking: Taking,
     grace: Duration,
+    /// The trials that hang, or may, as is known. Nobody waits for them.
+    known_hangs: HashSet<TrialId>,
     /// The id of the next call.
     next_id: CallId,
     /// Every call that was given to this client.
@@ -118,13 +120,20 @@ struct Flight {
     next_call: Option<Instant>,
 }
 
+impl Flight {
+    fn as_started(&self, now: Instant) -> Started {
+        Started { trial: self.trial, elapsed: now.saturating_duration_since(self.started) }
+    }
+}
+
 impl<'a> Flights<'a> {
     /// None yet, of these trials, with a client that takes so much and may answer so long
-    /// after a call's timeout. Ids go on from `next_id`.
+    /// after a call's timeout. Some hang, or may, as is known. Ids go on from `next_id`.
     pub(in crate::run) fn new(
         trials: &'a [Trial],
         taking: Taking,
         grace: Duration,
+        known_hangs: HashSet<TrialId>,
         next_id: CallId,
     ) -> Self {
         let pace = Pace::new(taking.most_calls);
@@ -132,6 +141,7 @@ impl<'a> Flights<'a> {
             trials,
             taking,
             grace,
+            known_hangs,
             next_id,
             given: HashMap::new(),
             in_flight: Vec::new(),
@@ -225,9 +235,8 @@ impl<'a> Flights<'a> {
 
     /// When something is to be done though nothing happens.
     pub(in crate::run) fn next_time(&self, now: Instant) -> Option<Instant> {
-        let times = |flight: &Flight| [Some(flight.deadline), flight.next_call];
-        let due = self.in_flight.iter().flat_map(times).flatten().min();
-        due.into_iter().chain(self.young(now)).min()
+        let due = self.in_flight.iter().filter_map(|flight| flight.next_call);
+        due.chain(self.deadline()).chain(self.young(now)).min()
     }
 
     /// The calls that are due.
@@ -242,7 +251,15 @@ impl<'a> Flights<'a> {
 
     /// Whether a trial's time is over.
     pub(in crate::run) fn is_late(&self, now: Instant) -> bool {
-        self.in_flight.iter().any(|flight| flight.deadline <= now)
+        self.deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    /// When the first trial's time is over; when that of all is, if each is known to hang.
+    fn deadline(&self) -> Option<Instant> {
+        let (known, others): (Vec<&Flight>, Vec<&Flight>) =
+            self.in_flight.iter().partition(|flight| self.known_hangs.contains(&flight.trial));
+        let deadline = |flight: &&Flight| flight.deadline;
+        others.iter().map(deadline).min().or_else(|| known.iter().map(deadline).max())
     }
 
     /// The client did something.
@@ -371,16 +388,38 @@ impl<'a> Flights<'a> {
         vec![Action::Observe(trial, Box::new(observation))]
     }
 
-    /// How long the trial whose time is over was waited for, the grace included. It is the
-    /// suspect, and the first to be run again; any of the others may be the one that keeps
-    /// the client busy.
-    pub(in crate::run) fn suspect_the_late(&mut self, now: Instant) -> Duration {
-        let late = self.in_flight.iter().position(|flight| flight.deadline <= now);
-        if let Some(until_suspect) = self.in_flight.get_mut(..=late.unwrap_or_default()) {
+    /// A trial's time is over. Those that are known to hang have hung, if theirs is over too;
+    /// of the others, the late one is the suspect, and the first to be run again, for any of
+    /// them may be the one that keeps the client busy. `hung` makes the outcome of a call's
+    /// timeout.
+    pub(in crate::run) fn time_is_over(
+        &mut self,
+        hung: impl Fn(Duration) -> Outcome,
+        now: Instant,
+    ) -> Box<Incident> {
+        let grace = self.grace;
+        let hung = |flight: Option<&Flight>| {
+            let waited = flight.map_or(Duration::ZERO, |flight| flight.deadline - flight.started);
+            hung(waited.saturating_sub(grace))
+        };
+        let is_late = |flight: &Flight| flight.deadline <= now;
+        let (known, mut others): (Vec<Flight>, Vec<Flight>) = std::mem::take(&mut self.in_flight)
+            .into_iter()
+            .partition(|flight| is_late(flight) && self.known_hangs.contains(&flight.trial));
+        let late = others.iter().position(is_late);
+        if let Some(until_suspect) = others.get_mut(..=late.unwrap_or_default()) {
             until_suspect.rotate_right(1);
         }
-        let first = self.in_flight.first();
-        first.map_or(Duration::ZERO, |flight| flight.deadline - flight.started)
+        let outcome = hung(others.first());
+        self.in_flight = others;
+        let known_hangs: Vec<(Started, Outcome)> =
+            known.iter().map(|flight| (flight.as_started(now), hung(Some(flight)))).collect();
+        let incident = self.incident(outcome, false, now);
+        if late.is_some() || known_hangs.is_empty() {
+            return Box::new(Incident { known_hangs, ..*incident });
+        }
+        // Nobody else was in flight, and who was decided before is not to blame.
+        Box::new(Incident { known_hangs, suspect: None, last_decided: None, ..*incident })
     }
 
     /// What was in flight is over, because this happened.
@@ -390,13 +429,11 @@ impl<'a> Flights<'a> {
         server_is_fine: bool,
         now: Instant,
     ) -> Box<Incident> {
-        let started = |flight: Flight| Started {
-            trial: flight.trial,
-            elapsed: now.saturating_duration_since(flight.started),
-        };
-        let in_flight: Vec<Started> = self.in_flight.drain(..).map(started).collect();
+        let in_flight: Vec<Started> =
+            self.in_flight.drain(..).map(|flight| flight.as_started(now)).collect();
         Box::new(Incident {
             outcome,
+            known_hangs: Vec::new(),
             suspect: in_flight.first().map(|started| started.trial).or(self.last_decided),
             last_decided: self.last_decided,
             is_certain: in_flight.len() == 1 && self.last_decided.is_none(),

@@ -166,13 +166,16 @@ impl Settling {
     /// back, the first last, so that it comes first in the queue.
     pub(in crate::run) fn end(self, is_stopped: bool) -> Vec<Effect> {
         let Self { incident, tried, is_explained, .. } = self;
+        let known = incident.known_hangs.iter();
+        let mut effects: Vec<Effect> =
+            known.map(|(started, outcome)| Effect::Observe(*started, outcome.clone())).collect();
         if incident.is_certain {
-            return attributed(&incident);
+            effects.extend(attributed(&incident));
+            return effects;
         }
         let is_open = !is_explained && !is_stopped;
         let suspect = incident.suspect.filter(|_| is_open);
         let beside = incident.in_flight.len().saturating_sub(1);
-        let mut effects = Vec::new();
         for (position, started) in incident.in_flight.iter().enumerate().rev() {
             let (is_tried, is_suspect) = (position < tried, suspect == Some(started.trial));
             effects.extend(match (is_tried, is_suspect) {

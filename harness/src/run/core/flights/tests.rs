@@ -24,7 +24,12 @@ fn plain() -> Trial {
 
 fn flights(trials: &[Trial], most_calls: usize) -> Flights<'_> {
     let taking = Taking { most_calls, features: vec![] };
-    Flights::new(trials, taking, GRACE, CallId(1))
+    Flights::new(trials, taking, GRACE, HashSet::new(), CallId(1))
+}
+
+fn hung(timeout: Duration) -> Outcome {
+    let (stray, words, remarks) = (None, Vec::new(), Vec::new());
+    Outcome::Hung { timeout, grace: GRACE, stray, words, remarks }
 }
 
 fn answered(id: u64) -> ClientEvent {
@@ -152,12 +157,55 @@ fn a_trial_is_late_after_its_timeout_and_the_grace() {
     assert_eq!(flights.next_time(now + YOUNG), Some(late));
     assert!(!flights.is_late(late - Duration::from_millis(1)));
     assert!(flights.is_late(late));
-    assert_eq!(flights.suspect_the_late(late), TIMEOUT / 2 + GRACE);
-    let incident = flights.incident(Outcome::Blocked { why: String::new() }, false, late);
+    let incident = flights.time_is_over(hung, late);
+    assert_eq!(incident.outcome, hung(TIMEOUT / 2));
     let order: Vec<usize> = incident.in_flight.iter().map(|started| started.trial.0).collect();
     assert_eq!(order, [1, 0], "the late one is the first to be tried again");
     assert_eq!(incident.suspect, Some(TrialId(1)));
     assert!(!incident.is_certain, "either may have caused it");
+}
+
+/// What is known to hang costs its time once, beside all others, and nothing runs again for it.
+#[test]
+fn known_hangs_are_believed_when_nothing_else_is_in_flight() {
+    let trials = [plain(), plain(), case(1, |case| case.calls[0].timeout = TIMEOUT / 2)];
+    let (mut flights, now) = (flights(&trials, 8), Instant::now());
+    flights.known_hangs = HashSet::from([TrialId(1), TrialId(2)]);
+    for trial in 0..3 {
+        flights.start(TrialId(trial), now);
+    }
+    let late = now + TIMEOUT / 2 + GRACE;
+    assert!(!flights.is_late(late), "the first may still be answered");
+    flights.heard(answered(1), late).unwrap();
+    assert!(!flights.is_late(late), "so may the other that is known to hang");
+    let last = now + TIMEOUT + GRACE;
+    assert_eq!(flights.next_time(late), Some(last));
+    assert!(flights.is_late(last));
+    let incident = flights.time_is_over(hung, last);
+    let known: Vec<(usize, Outcome)> = incident
+        .known_hangs
+        .iter()
+        .map(|(started, hung)| (started.trial.0, hung.clone()))
+        .collect();
+    assert_eq!(known, [(1, hung(TIMEOUT)), (2, hung(TIMEOUT / 2))]);
+    assert!(incident.is_known() && incident.suspect.is_none(), "{incident:?}");
+}
+
+/// Another that hangs is settled as ever, without those that are known to.
+#[test]
+fn a_hang_beside_known_ones_is_settled() {
+    let trials = [plain(), plain(), plain()];
+    let (mut flights, now) = (flights(&trials, 8), Instant::now());
+    flights.known_hangs = HashSet::from([TrialId(0)]);
+    for trial in 0..3 {
+        flights.start(TrialId(trial), now + Duration::from_secs(trial as u64));
+    }
+    let late = now + Duration::from_secs(1) + TIMEOUT + GRACE;
+    assert!(flights.is_late(late));
+    let incident = flights.time_is_over(hung, late);
+    assert_eq!(incident.suspect, Some(TrialId(1)));
+    assert_eq!((incident.known_hangs.len(), incident.in_flight.len()), (1, 2));
+    assert!(!incident.is_known());
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn incident(in_flight: &[usize], last_decided: Option<usize>) -> Incident {
     let in_flight: Vec<Started> = in_flight.iter().copied().map(started).collect();
     Incident {
         outcome: crashed(),
+        known_hangs: Vec::new(),
         suspect: in_flight.first().map(|started| started.trial).or(last_decided),
         last_decided,
         is_certain: in_flight.len() == 1 && last_decided.is_none(),
