@@ -149,10 +149,10 @@ impl Known {
         }
     }
 
-    /// Whether it says that its trials hang, or may.
+    /// Whether it says that its trials come to this, or may.
     #[must_use]
-    pub fn names_a_hang(&self) -> bool {
-        self.kinds.contains(&Kind::Hang)
+    pub fn names(&self, kind: Kind) -> bool {
+        self.kinds.contains(&kind)
     }
 
     /// Whether it is about more than rules of the wire.

@@ -46,9 +46,9 @@ pub struct Settings {
     pub guard: Arc<Guard>,
     /// What TLS is made of; there if any case of the plan has TLS.
     pub certificates: Option<Arc<Certificates>>,
-    /// The known failures that are hangs, or may be: what hangs as one of them says is believed at
-    /// once, and not run again alone.
-    pub known_hangs: Arc<[Arc<Known>]>,
+    /// The known failures that are hangs or crashes, or may be. Nobody waits for those that
+    /// hang, and no part of a cell is given up for either.
+    pub known_incidents: Arc<[Arc<Known>]>,
     /// How late the harness is.
     pub lag: Lag,
     /// Which trials are run.

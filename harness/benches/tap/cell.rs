@@ -79,7 +79,7 @@ fn settings(bench: &Bench, logs: &Path) -> Result<Settings> {
         jobs: 1,
         guard: Arc::clone(&bench.guard),
         certificates: None,
-        known_hangs: Arc::default(),
+        known_incidents: Arc::default(),
         lag: Lag::start()?,
         round: Round::default(),
     })

@@ -34,7 +34,7 @@ use crate::{
     driver::Hello,
     event::{Event, Times},
     exit::Exit,
-    finding::Finding,
+    finding::{Finding, Kind},
     guard::Guard,
     input::BadInput,
     judge::{Strictness, Verdict},
@@ -98,7 +98,10 @@ pub(super) fn run(
         limits: project.manifest.limits,
         jobs: arguments.jobs(),
         guard: Arc::clone(&guard),
-        known_hangs: known.filter(|known| known.names_a_hang()).cloned().collect(),
+        known_incidents: known
+            .filter(|known| known.names(Kind::Hang) || known.names(Kind::Crash))
+            .cloned()
+            .collect(),
         lag: Lag::start().map_err(CommandError::system("a heartbeat cannot be started"))?,
         round: Round::default(),
     };

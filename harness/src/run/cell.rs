@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -90,7 +90,9 @@ pub(super) async fn run(cell: &Cell, index: usize, part: Part, shared: &Shared, 
     }
     let Part { kind, mut queue } = part;
     let times = Times::default();
-    let mut run = PartRun { cell, index, context, times, kind, logs: None, incidents_in_a_row: 0 };
+    let known = HashSet::new();
+    let (logs, incidents_in_a_row) = (None, 0);
+    let mut run = PartRun { cell, index, context, times, kind, logs, incidents_in_a_row, known };
     if let Err(Ending::GivenUp { why }) = run.trials(&mut queue).await {
         for trial in queue {
             let outcome = Outcome::Blocked { why: why.clone() };
@@ -138,6 +140,8 @@ pub(super) struct PartRun<'a> {
     /// The server's and the client's, made at the first start.
     logs: Option<(Log, Log)>,
     incidents_in_a_row: usize,
+    /// The trials that hang or crash, or may, as is known of these peers.
+    known: HashSet<TrialId>,
 }
 
 impl<'a> PartRun<'a> {
@@ -233,6 +237,13 @@ impl<'a> PartRun<'a> {
         Err(Ending::GivenUp { why })
     }
 
+    /// A trial is charged with an incident. One that is known is as good as an answer.
+    pub(super) fn charged(&mut self, trial: TrialId) {
+        if self.known.contains(&trial) {
+            self.incidents_in_a_row = 0;
+        }
+    }
+
     /// The processes that run, or fresh ones.
     pub(super) async fn pump(&mut self, at_hand: &mut AtHand<'a>) -> Result<Pump<'a>, Ending> {
         match at_hand.pump.take() {
@@ -292,7 +303,9 @@ impl<'a> PartRun<'a> {
         let server = tapped.server.identity.clone();
         let hello = client.hello().clone();
         self.context.send(Event::CellReady { cell: self.index, hello, server });
-        Ok(Pump::new(self.cell, self.index, self.context.clone(), tapped, client))
+        let pump = Pump::new(self.cell, self.index, self.context.clone(), tapped, client);
+        self.known.clone_from(&pump.known);
+        Ok(pump)
     }
 
     fn cannot_start(&self, role: Role, error: &StartError) -> Ending {

@@ -67,10 +67,12 @@ impl<'a> PartRun<'a> {
     ) -> Result<(), Ending> {
         match effect {
             Effect::Observe(started, outcome) => {
+                self.charged(started.trial);
                 let observed = Caught::came_to(caught, started, outcome).await;
                 self.observed(observed);
             }
             Effect::ObserveAgain(trial, outcome) => {
+                self.charged(trial);
                 self.observed((trial, Observation::of(outcome)));
             }
             Effect::PutBack(trial) => queue.push_front(trial),

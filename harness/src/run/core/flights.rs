@@ -120,12 +120,6 @@ struct Flight {
     next_call: Option<Instant>,
 }
 
-impl Flight {
-    fn as_started(&self, now: Instant) -> Started {
-        Started { trial: self.trial, elapsed: now.saturating_duration_since(self.started) }
-    }
-}
-
 impl<'a> Flights<'a> {
     /// None yet, of these trials, with a client that takes so much and may answer so long
     /// after a call's timeout. Some hang, or may, as is known. Ids go on from `next_id`.
@@ -413,7 +407,7 @@ impl<'a> Flights<'a> {
         let outcome = hung(others.first());
         self.in_flight = others;
         let known_hangs: Vec<(Started, Outcome)> =
-            known.iter().map(|flight| (flight.as_started(now), hung(Some(flight)))).collect();
+            known.iter().map(|flight| (self.started(flight, now), hung(Some(flight)))).collect();
         let incident = self.incident(outcome, false, now);
         if late.is_some() || known_hangs.is_empty() {
             return Box::new(Incident { known_hangs, ..*incident });
@@ -429,17 +423,28 @@ impl<'a> Flights<'a> {
         server_is_fine: bool,
         now: Instant,
     ) -> Box<Incident> {
-        let in_flight: Vec<Started> =
-            self.in_flight.drain(..).map(|flight| flight.as_started(now)).collect();
+        let flights = std::mem::take(&mut self.in_flight);
+        let mut in_flight: Vec<Started> =
+            flights.iter().map(|flight| self.started(flight, now)).collect();
+        let suspect = in_flight.first().map(|started| started.trial).or(self.last_decided);
+        // Who is late is suspected more than those that are quick to be tried again.
+        let others = usize::from(matches!(outcome, Outcome::Hung { .. })).min(in_flight.len());
+        in_flight[others..].sort_by_key(|started| (started.waits, started.elapsed));
         Box::new(Incident {
             outcome,
             known_hangs: Vec::new(),
-            suspect: in_flight.first().map(|started| started.trial).or(self.last_decided),
+            suspect,
             last_decided: self.last_decided,
             is_certain: in_flight.len() == 1 && self.last_decided.is_none(),
             in_flight,
             server_is_fine,
         })
+    }
+
+    fn started(&self, flight: &Flight, now: Instant) -> Started {
+        let elapsed = now.saturating_duration_since(flight.started);
+        let waits = elapsed > YOUNG || !self.case(flight.trial).least_wait().is_zero();
+        Started { trial: flight.trial, elapsed, waits }
     }
 
     /// The breach of the protocol in what a client says while it finishes, and whose it is.

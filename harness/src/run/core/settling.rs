@@ -88,7 +88,9 @@ impl Settling {
         if self.incident.is_certain {
             return Want::Nothing;
         }
-        if let Some(started) = self.incident.in_flight.get(self.tried) {
+        // Once it is explained, those that wait are not waited for, one after another.
+        let next = self.incident.in_flight.get(self.tried);
+        if let Some(started) = next.filter(|started| !(self.is_explained && started.waits)) {
             return Want::RunAlone(started.trial);
         }
         if let Some(again) = self.doubtful.front() {

@@ -8,7 +8,7 @@ fn crashed() -> Outcome {
 }
 
 fn started(trial: usize) -> Started {
-    Started { trial: TrialId(trial), elapsed: Duration::ZERO }
+    Started { trial: TrialId(trial), elapsed: Duration::ZERO, waits: false }
 }
 
 /// An incident with these in flight, after that one was decided.
@@ -130,6 +130,18 @@ fn an_incident_after_an_answer_alone_is_doubtful() {
         "1 [AnsweredAlone { beside: 1 }]",
     ];
     assert_eq!(log, expected);
+}
+
+/// Each that waits would take until its deadline.
+#[test]
+fn who_waits_is_not_tried_once_another_has_explained_it() {
+    let mut about = incident(&[1, 2, 3], None);
+    about.in_flight[2].waits = true;
+    let dies = |trial| (trial == 1).then(|| incident(&[1], None));
+    let log = settle(about.clone(), dies, |_| panic!());
+    assert_eq!(log, ["alone 1", "alone 2", "1 []", "count", "back 3"]);
+    let log = settle(about, |_| None, |_| panic!());
+    assert_eq!(log[..3], ["alone 1", "alone 2", "alone 3"], "nobody has explained it");
 }
 
 #[test]
