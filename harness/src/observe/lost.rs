@@ -36,11 +36,13 @@ impl Lost {
     }
 }
 
-/// Who ended the connection under this call, or has shut its window for all calls.
+/// Who ended the connection under this call, has shut its window for all calls, or has gone on
+/// after the call's end, for which the other side may end the connection under all others.
 fn end_of_all(transcript: &Transcript) -> Option<Role> {
     let ends = |event: &&Event| match event.what {
         What::Closed(_) => !event.by_tap,
         What::GoAway { code, .. } => code != 0 && !event.by_tap,
+        What::AfterEnd { .. } => !event.by_tap,
         _ => false,
     };
     let end = transcript.events().find(ends).map(|event| event.from);

@@ -20,7 +20,7 @@ use crate::wire::{
     budget::Budget,
     connection::Connection,
     tls::Ciphertext,
-    transcript::{Aside, Ended, Note, Transcript},
+    transcript::{Aside, Ended, Note, Transcript, What},
 };
 
 /// How much is kept of calls that nobody asked for. Those of a trial that was given
@@ -183,9 +183,12 @@ impl Watch {
         }
         for (stream, event) in connection.take_late() {
             let is_it = |t: &&mut Transcript| t.stream == stream && t.connection.number == number;
-            // Of a call that was handed out already, nobody wants to know.
-            if let Some(transcript) = self.unclaimed.iter_mut().rev().find(is_it) {
-                self.unclaimed_bytes += transcript.late(event);
+            match self.unclaimed.iter_mut().rev().find(is_it) {
+                Some(transcript) => self.unclaimed_bytes += transcript.late(event),
+                // It must not go unseen that a side breaks the connection's order.
+                None if matches!(event.what, What::AfterEnd { .. }) => connection.belated(event),
+                // Whether a server heeded a reset, nobody asks of a call that was handed out.
+                None => {}
             }
         }
         while self.unclaimed.len() > MAX_UNCLAIMED || self.unclaimed_bytes > MAX_UNCLAIMED_BYTES {
@@ -273,10 +276,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{
-        role::Role,
-        wire::{sample::*, transcript::What},
-    };
+    use crate::{role::Role, wire::sample::*};
     use crosswire_http2::frame::{PREFACE, flag, kind};
 
     impl Watch {
@@ -335,6 +335,23 @@ mod tests {
         watch.passed(Role::Server, &data(1, 0, b"too late"));
         assert_eq!(late(&watch.take(Key::Call(8))), 0);
         assert_eq!(watch.unclaimed_bytes, 0);
+    }
+
+    /// A frame after the end may end the connection of many: its own call is charged with it.
+    #[test]
+    fn a_frame_after_the_end_belongs_to_its_call_until_it_is_handed_out() {
+        let mut watch = watching();
+        watch.passed(Role::Client, &[call(7, 1), call(8, 3), call(9, 5)].concat());
+        watch.passed(Role::Server, &[answer(1), data(1, 0, b"late")].concat());
+        let late = |seen: &Seen| {
+            let events = seen.transcripts[0].events();
+            events.filter(|event| matches!(event.what, What::AfterEnd { stream: 1, .. })).count()
+        };
+        assert_eq!(late(&watch.take(Key::Call(7))), 1);
+        watch.passed(Role::Server, &data(1, 0, b"later"));
+        watch.passed(Role::Server, &[answer(3), answer(5)].concat());
+        let others = [8, 9].map(|call| late(&watch.take(Key::Call(call))));
+        assert_eq!(others, [1, 0], "it is seen, once");
     }
 
     /// Calls that are taken leave nothing behind, however many there were.

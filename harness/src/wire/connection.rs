@@ -206,10 +206,19 @@ impl Connection {
         mem::take(&mut self.finished)
     }
 
-    /// What the server has sent since this was asked last on streams that the client
-    /// had reset, each with its stream.
+    /// What was sent since this was asked last on streams that had ended for its sender, or
+    /// that the client had reset, each with its stream.
     pub fn take_late(&mut self) -> Vec<(u32, Event)> {
         mem::take(&mut self.late)
+    }
+
+    /// Takes note of what came so late that nobody knows its call any more: one that is open,
+    /// or the next, has it among what passed.
+    pub fn belated(&mut self, event: Event) {
+        match self.streams.values_mut().next() {
+            Some(stream) => stream.record(event),
+            None => self.between_calls.push(Arc::new(event)),
+        }
     }
 
     /// The calls of this key that are open, as far as they have come. They are
@@ -460,10 +469,10 @@ impl Connection {
             false => self.ended.late(stream, kind, &event, &self.control),
         };
         match what {
-            Some(what @ What::AfterReset { .. }) => {
-                self.late.push((stream, Event { what, ..event }));
+            Some(what) if self.streams.contains_key(&stream) => {
+                self.record(stream, Event { what, ..event });
             }
-            Some(what) => self.record(stream, Event { what, ..event }),
+            Some(what) => self.late.push((stream, Event { what, ..event })),
             None if stream > self.highest || stream == 0 => {
                 let text = format!("{} on stream {stream}, which is not open", kind_name(kind));
                 self.note(event.from, event.at, text);

@@ -403,7 +403,9 @@ impl Transcript {
     /// Takes an event that came after this was made; says how many bytes it keeps
     /// for it. Of a flood, the first and the last are kept.
     pub(crate) fn late(&mut self, event: Event) -> usize {
-        let is_late = |event: &Arc<Event>| matches!(event.what, What::AfterReset { .. });
+        let is_late = |event: &Arc<Event>| {
+            matches!(event.what, What::AfterReset { .. } | What::AfterEnd { .. })
+        };
         let late = self.events.iter().rev().take_while(|event| is_late(event)).count();
         if late == MAX_LATE {
             self.events.pop();
