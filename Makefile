@@ -24,11 +24,14 @@ FUZZ_OPTIONS := --fuzz-dir harness/fuzz --target-dir $(CURDIR)/target/fuzz -s no
 
 GENERATED = $(wildcard py/*_pb2*.py go/pb/*.go docs/schema/*.json) harness/suites/vectors.jsonl
 
+# A page in docs/ about two peers of a run: its report, the peers, the page.
+compare = $(CROSSWIRE) compare --report target/$(1) $(2) $(3) >docs/$(4).md
+
 # A first build takes a while and says so; later ones are quiet.
 QUIET := $(if $(wildcard $(CROSSWIRE)),-q)
 
 .DEFAULT_GOAL := help
-.PHONY: help interop stacks test mutants attack fuzz lint generate fixtures bench beside rust py go harness go-tools need-cargo need-go
+.PHONY: help interop stacks versions layers test mutants attack fuzz lint generate fixtures bench beside rust py go harness go-tools need-cargo need-go
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +41,16 @@ interop: harness ## Run every client against every server and print the matrix
 
 stacks: harness ## Run more stacks against the reference peers, as far as their toolchains are there
 	@$(CROSSWIRE) run --manifest harness/peers/crosswire.toml --report target/stacks $(ARGS)
+
+versions: harness ## Run three libraries as they are and as they were; write docs/versions/
+	@$(CROSSWIRE) run --manifest harness/peers/versions.toml --report target/versions $(ARGS)
+	@$(call compare,versions,grpcio-1.53,grpcio,versions/grpcio)
+	@$(call compare,versions,grpc-go-1.66,grpc-go,versions/grpc-go)
+	@$(call compare,versions,grpclib-0.4.5,grpclib,versions/grpclib)
+
+layers: harness ## Run the Rust peer with and without its layers; write docs/layers.md
+	@$(CROSSWIRE) run --report target/layers $(ARGS)
+	@$(call compare,layers,tonic,rust,layers)
 
 test: harness rust py go ## Run every test of all three languages and of the harness
 	@echo '--- Rust'

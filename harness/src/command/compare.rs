@@ -84,9 +84,10 @@ fn page(both: [&str; 2], peers: &[RunPeer], trials: &[Trial]) -> String {
             let _ = writeln!(tables, "| `{case}` | {rule} | {partners} | {a} | {b} |");
         }
     }
-    let [a, b] = both.map(|name| made_of(peers, name));
+    let [a, b] = both;
+    let [made_of_a, made_of_b] = both.map(|name| made_of(peers, name));
     format!(
-        "{a}, and {b}: {} that both have been through; {differ} passed with one of them alone.\n{tables}",
+        "# {a} and {b}\n\n{made_of_a} and {made_of_b} have both been through {}; {differ} passed with one of them alone.\n{tables}",
         count(shared, "trial")
     )
 }
@@ -165,7 +166,7 @@ mod tests {
         let page = page(["old", "new"], &peers, &trials);
         assert_eq!(
             page,
-            "`old` (lib 1), and `new`: 4 trials that both have been through; 3 passed with one of them alone.\n\
+            "# old and new\n\n`old` (lib 1) and `new` have both been through 4 trials; 3 passed with one of them alone.\n\
              \n## As a server\n\n| case | rule | client | old | new |\n| --- | --- | --- | --- | --- |\n\
              | `s/a` | R-1 | x, y | answers OK \\| not | passes |\n\
              \n## As a client\n\n| case | rule | server | old | new |\n| --- | --- | --- | --- | --- |\n\
