@@ -21,12 +21,17 @@ from fibonacci_grpc import FibonacciServiceStub
 from outliers_grpc import OutliersStub
 from status_details import VerbatimDetails
 
+FEATURES = ["cancel", "close", "raw", "slow"]
+# grpclib before 0.4.6 cannot be told which name the server must prove.
+if hasattr(Configuration, "ssl_target_name_override"):
+    FEATURES.append("tls")
+
 HELLO = {
     "hello": {
         "protocol": 1,
         "implementation": "grpclib",
         "version": grpclib.__version__,
-        "features": ["cancel", "close", "raw", "slow", "tls"],
+        "features": FEATURES,
         "max_in_flight": 256,
     }
 }
