@@ -51,6 +51,8 @@ pub struct Known {
     pub got: Vec<Value>,
     /// The rules of the wire that are broken.
     pub rules: Vec<String>,
+    /// Whether its trials may pass, too: a race, say.
+    pub sometimes: bool,
     /// Why it fails, and where that is tracked.
     pub explanation: Arc<Explanation>,
     /// Whether it ships in the binary.
@@ -162,10 +164,11 @@ impl Known {
     }
 
     /// Whether each of its trials must fail. One that names rules alone, and many cases,
-    /// excuses them wherever they are broken.
+    /// excuses them wherever they are broken; and a race passes as often as not.
     #[must_use]
     pub fn is_of_each(&self) -> bool {
-        self.names_an_outcome() || self.cases.iter().all(|pattern| pattern.literal().is_some())
+        let is_of_all = || self.cases.iter().all(|pattern| pattern.literal().is_some());
+        !self.sometimes && (self.names_an_outcome() || is_of_all())
     }
 
     fn is_outcome(&self, finding: &Finding) -> bool {

@@ -58,6 +58,7 @@ fn entry(arguments: &KnownAddArgs) -> Known {
         field: arguments.field.as_deref().map(without_positions),
         got: arguments.got.clone(),
         rules: arguments.rules.clone(),
+        sometimes: false,
         explanation: Arc::new(Explanation {
             reason: arguments.reason.clone(),
             link: arguments.link.clone(),

@@ -169,6 +169,7 @@ mod tests {
             field: Some("f".into()),
             got: vec![json!({"code": "OK", "more": [1, 1.5, true]}), json!({"code": "INTERNAL"})],
             rules: vec!["WIRE-39".into()],
+            sometimes: false,
             explanation: Arc::new(Explanation { reason, link, place: "known add".into() }),
             is_built_in: false,
         }

@@ -40,6 +40,8 @@ struct RawKnown {
     got: Option<OneOrMore<Value>>,
     #[serde(default)]
     rules: Vec<String>,
+    #[serde(default)]
+    sometimes: bool,
     reason: String,
     link: String,
 }
@@ -100,6 +102,7 @@ fn known(raw: RawKnown, place: Place, is_built_in: bool) -> Result<Known, String
         field: raw.field.as_deref().map(without_positions),
         got: raw.got.map(|got| got.0).unwrap_or_default(),
         rules: raw.rules,
+        sometimes: raw.sometimes,
         explanation: Arc::new(Explanation { reason: raw.reason, link: raw.link, place }),
         is_built_in,
     };

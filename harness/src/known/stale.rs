@@ -95,7 +95,7 @@ impl Met {
                 let place = entry.explanation.place.to_string();
                 if !self.about.contains(&position) {
                     Some(stale(entry, StaleBecause::NoPeer))
-                } else if !self.explained.contains(&place) {
+                } else if !entry.sometimes && !self.explained.contains(&place) {
                     Some(stale(entry, StaleBecause::ExplainsNothing))
                 } else {
                     None

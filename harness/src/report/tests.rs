@@ -109,6 +109,7 @@ fn known() -> KnownList {
         field: None,
         got: vec![serde_json::json!({ "code": "UNKNOWN" })],
         rules: Vec::new(),
+        sometimes: false,
         explanation: Arc::new(Explanation {
             reason: "the library says UNKNOWN".into(),
             link: "https://example.org/1".into(),
