@@ -5,13 +5,16 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <chrono>
+#include <cstdint>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "services.h"
@@ -32,6 +35,15 @@ struct Arguments {
   std::string key;
   std::string client_ca;
 };
+
+// The library would take a port modulo 65536.
+bool EndsWithPort(const std::string& address) {
+  const char* const end = address.data() + address.size();
+  const char* const digits = address.data() + address.rfind(':') + 1;
+  uint16_t port;
+  const auto [last, error] = std::from_chars(digits, end, port);
+  return error == std::errc() && last == end;
+}
 
 Arguments Parse(int argc, char** argv) {
   static const option kOptions[] = {{"listen", required_argument, nullptr, 'l'},
@@ -61,6 +73,7 @@ Arguments Parse(int argc, char** argv) {
     }
   }
   if (optind < argc) throw UsageError(std::string(argv[optind]) + " is no option");
+  if (!EndsWithPort(arguments.listen)) throw UsageError(arguments.listen + " is not HOST:PORT");
   if (arguments.certificate.empty() != arguments.key.empty())
     throw UsageError("--tls-cert and --tls-key go together");
   if (!arguments.client_ca.empty() && arguments.key.empty())

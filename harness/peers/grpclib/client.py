@@ -6,6 +6,7 @@ import json
 import signal
 import ssl
 import sys
+from threading import Thread
 from typing import Any
 
 import grpclib
@@ -62,25 +63,44 @@ def main() -> None:
     if sys.argv[1:] != ["drive"]:
         print("client: the only command is `drive`: client.py drive", file=sys.stderr)
         sys.exit(2)
-    # Ctrl-C would wait for the thread that waits for a line.
+    # Python's own way with Ctrl-C is a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     asyncio.run(drive())
 
 
 async def drive() -> None:
     channels: dict[str, dict[str, Channel]] = {}
+    lines = lines_of_stdin()
     async with asyncio.TaskGroup() as calls:
-        while line := await asyncio.to_thread(sys.stdin.buffer.readline):
+        while line := await lines.get():
             match json.loads(line):
                 case {"hello": _}:
                     write(HELLO)
                 case {"call": call}:
-                    # The task takes its channel before the next line is read.
                     calls.create_task(answer(call, channels))
                 case {"close": {"target": target}}:
                     close(channels.pop(target, {}))
     for variants in channels.values():
         close(variants)
+
+
+def lines_of_stdin() -> asyncio.Queue[bytes]:
+    """Each line as it comes, and at the end of stdin one that is empty."""
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def read() -> None:
+        try:
+            # Not sys.stdin, whose lock would be held when the interpreter shuts down.
+            with open(0, "rb", closefd=False) as stdin:
+                for line in stdin:
+                    loop.call_soon_threadsafe(lines.put_nowait, line)
+        finally:
+            loop.call_soon_threadsafe(lines.put_nowait, b"")
+
+    # Not one of asyncio's threads, for which a client that fails would wait.
+    Thread(target=read, daemon=True).start()
+    return lines
 
 
 async def answer(call: dict[str, Any], channels: dict[str, dict[str, Channel]]) -> None:

@@ -1,6 +1,7 @@
 """Lets a request say by its metadata how it is answered: docs/peer-protocol.md#directions."""
 
 import asyncio
+import re
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,8 +21,15 @@ MAXIMUM_SIZE_BYTES = 64 * 2**20
 # One more than gRPC's last.
 MAXIMUM_CODE = max(status.value for status in Status) + 1
 
+# So few digits that Python takes them for a number.
+NUMBER = re.compile(r"0*(?P<digits>[0-9]{1,18})")
+
 # The tag of the padding: field number 1000, length-delimited.
 PADDING_TAG = bytes([0xC2, 0x3E])
+
+
+class DirectedError(GRPCError):
+    """The end that the directions bring about, as against the service's own."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Directions:
             raise RuntimeError(self.panic)
         if self.code:
             # 17 is no Status for grpclib: a ValueError, as a bug in a handler would raise it.
-            raise GRPCError(Status(self.code), self.message, self.details)
+            raise DirectedError(Status(self.code), self.message, self.details)
 
 
 # grpclib's events do not say whose they are; each request has a task, and so a context, of its own.
@@ -93,7 +101,12 @@ def directed(handler: Any, directions: Directions) -> Any:
         is_directed_to_succeed = directions.code == Status.OK.value
         try:
             await handler(stream)
+        except DirectedError:
+            raise
         except GRPCError:
+            if directions.is_unary:
+                # There is no message that would have waited.
+                await asyncio.sleep(directions.delay_seconds)
             directions.fail()
             if directions.is_unary or not is_directed_to_succeed:
                 raise
@@ -111,10 +124,10 @@ async def before_message(event: SendMessage) -> None:
     if directions is None:
         return
     await asyncio.sleep(directions.delay_seconds)
+    event.message = padded(event.message, directions.size_bytes)
     if directions.is_unary:
         # A unary call that fails has no message.
         directions.fail()
-    event.message = padded(event.message, directions.size_bytes)
 
 
 async def before_trailers(event: SendTrailingMetadata) -> None:
@@ -131,9 +144,10 @@ def number(name: str, entries: dict[str, str], most: int) -> int | None:
     text = entries.get(PREFIX + name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal()) or int(text) > most:
+    match = NUMBER.fullmatch(text)
+    if not match or int(match["digits"]) > most:
         raise refusal(f"{PREFIX}{name}: {text!r} is not a whole number from 0 to {most}")
-    return int(text)
+    return int(match["digits"])
 
 
 def status_message(entries: dict[str, bytes]) -> str | None:
@@ -165,5 +179,5 @@ def varint(value: int) -> bytes:
     return bytes([*groups, value])
 
 
-def refusal(why: str) -> GRPCError:
-    return GRPCError(Status.INVALID_ARGUMENT, why)
+def refusal(why: str) -> DirectedError:
+    return DirectedError(Status.INVALID_ARGUMENT, why)

@@ -14,19 +14,24 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from queue import SimpleQueue
 
 RUST_SERVER = Path(__file__).resolve().parents[3] / "target/debug/server"
 
 # How long nginx may take to say that it runs, and each process to stop.
 START_LIMIT_S = 10
 STOP_LIMIT_S = 1.5
+STDIN = 0
+READ_SIZE = 4096
 
 # What is not here is nginx's default. The limits are those that gRPC's defaults ask for: messages
-# of 4 MiB, which the server behind it refuses when they are longer, and 256 calls at once.
+# of 4 MiB, which the server behind it refuses when they are longer, and 256 calls at once. A worker
+# that waited for its calls any longer would be left behind when nginx is killed at STOP_LIMIT_S.
 CONFIGURATION = """
 daemon off;
 pid {folder}/nginx.pid;
 worker_processes 1;
+worker_shutdown_timeout 1s;
 events {{
     worker_connections 4096;
 }}
@@ -64,12 +69,13 @@ def main():
         )
     try:
         listener = bound(arguments.listen)
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:
         parser.error(f"cannot listen on {arguments.listen}: {error}")
 
-    stop = threading.Event()
+    # Unlike Event.set, SimpleQueue.put may interrupt its own thread: safe in a signal handler.
+    stop = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: stop.put(None))
     with tempfile.TemporaryDirectory(prefix="crosswire-nginx-") as folder:
         serve(listener, arguments.behind, Path(folder), stop)
 
@@ -88,7 +94,10 @@ def serve(listener, program, folder, stop):
     with Child(
         [program, "--listen", "127.0.0.1:0"], signal.SIGTERM, stdout=subprocess.PIPE
     ) as server:
-        behind = json.loads(server.stdout.readline())["ready"]["address"]
+        ready = server.stdout.readline()
+        if not ready:
+            sys.exit("the Rust server has not started")
+        behind = json.loads(ready)["ready"]["address"]
         address = "{}:{}".format(*listener.getsockname())
         configuration = folder / "nginx.conf"
         configuration.write_text(
@@ -108,10 +117,11 @@ def serve(listener, program, folder, stop):
             wait_for(folder / "nginx.pid", nginx)
             announce(address)
             threading.Thread(target=await_end_of_stdin, args=[stop], daemon=True).start()
-            while not stop.wait(0.1):
+            while stop.empty():
                 for name, child in [("nginx", nginx), ("the Rust server", server)]:
                     if child.poll() is not None:
                         sys.exit(f"{name} has ended")
+                time.sleep(0.1)
 
 
 class Child(subprocess.Popen):
@@ -149,9 +159,10 @@ def announce(address):
 
 
 def await_end_of_stdin(stop):
-    while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin: Python aborts at its exit if a thread still waits there.
+    while os.read(STDIN, READ_SIZE):
         pass
-    stop.set()
+    stop.put(None)
 
 
 if __name__ == "__main__":

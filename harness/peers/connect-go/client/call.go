@@ -65,6 +65,9 @@ func (c *call) run(conn *connection) (*result, error) {
 	}
 
 	err := invoke(ctx, c, collected, conn, options...)
+	if errors.Is(err, errRequest) {
+		return nil, err
+	}
 	if collected.enough() {
 		// Whether its end came before the client had cancelled is chance.
 		err = connect.NewError(connect.CodeCanceled, errors.New("cancelled by the client"))
@@ -119,6 +122,17 @@ type message[Type any] interface {
 	proto.Message
 }
 
+// errRequest says that there was no call, and so no status.
+var errRequest = errors.New("the request does not parse")
+
+func parse[Request any, RequestMessage message[Request]](serialized []byte) (*connect.Request[Request], error) {
+	request := new(Request)
+	if err := proto.Unmarshal(serialized, RequestMessage(request)); err != nil {
+		return nil, fmt.Errorf("%w: %w", errRequest, err)
+	}
+	return connect.NewRequest(request), nil
+}
+
 func unary[Request, Response any, RequestMessage message[Request], ResponseMessage message[Response]](
 	ctx context.Context, asked *call, collected *collector, conn *connection, options ...connect.ClientOption,
 ) error {
@@ -127,12 +141,12 @@ func unary[Request, Response any, RequestMessage message[Request], ResponseMessa
 		// waits until it is asked for, and both are the same on the wire.
 		return serverStream[Request, Response, RequestMessage, ResponseMessage](ctx, asked, collected, conn, options...)
 	}
-	request := RequestMessage(new(Request))
-	if err := proto.Unmarshal(asked.Request, request); err != nil {
+	request, err := parse[Request, RequestMessage](asked.Request)
+	if err != nil {
 		return err
 	}
 	client := connect.NewClient[Request, Response](conn.http, conn.url+asked.Method, options...)
-	response, err := client.CallUnary(ctx, connect.NewRequest((*Request)(request)))
+	response, err := client.CallUnary(ctx, request)
 	if err != nil {
 		return err
 	}
@@ -142,12 +156,12 @@ func unary[Request, Response any, RequestMessage message[Request], ResponseMessa
 func serverStream[Request, Response any, RequestMessage message[Request], ResponseMessage message[Response]](
 	ctx context.Context, asked *call, collected *collector, conn *connection, options ...connect.ClientOption,
 ) error {
-	request := RequestMessage(new(Request))
-	if err := proto.Unmarshal(asked.Request, request); err != nil {
+	request, err := parse[Request, RequestMessage](asked.Request)
+	if err != nil {
 		return err
 	}
 	client := connect.NewClient[Request, Response](conn.http, conn.url+asked.Method, options...)
-	stream, err := client.CallServerStream(ctx, connect.NewRequest((*Request)(request)))
+	stream, err := client.CallServerStream(ctx, request)
 	if err != nil {
 		return err
 	}

@@ -56,13 +56,16 @@ func (directed) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			directions.sendBack(call.ResponseHeader(), call.ResponseTrailer())
 		}
 		response, err := next(ctx, request)
-		if err != nil {
-			return nil, directions.end(err)
-		}
-		if err := directions.prepare(ctx, response.Any()); err != nil {
+		if err := directions.wait(ctx); err != nil {
 			return nil, err
 		}
-		if err := directions.end(nil); err != nil {
+		if err != nil {
+			return nil, directions.end(err, false)
+		}
+		if err := directions.pad(response.Any()); err != nil {
+			return nil, err
+		}
+		if err := directions.end(nil, true); err != nil {
 			return nil, err
 		}
 		return response, nil
@@ -81,7 +84,7 @@ func (directed) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 		if responses.failure != nil {
 			return responses.failure
 		}
-		return directions.end(err)
+		return directions.end(err, true)
 	}
 }
 
@@ -99,9 +102,13 @@ type directedConn struct {
 }
 
 func (c *directedConn) Send(message any) error {
-	if c.failure = c.directions.prepare(c.ctx, message); c.failure == nil {
-		c.failure = c.StreamingHandlerConn.Send(message)
+	if c.failure = c.directions.wait(c.ctx); c.failure != nil {
+		return c.failure
 	}
+	if c.failure = c.directions.pad(message); c.failure != nil {
+		return c.failure
+	}
+	c.failure = c.StreamingHandlerConn.Send(message)
 	return c.failure
 }
 
@@ -251,27 +258,34 @@ func (d *directions) sendBack(header, trailer http.Header) {
 	maps.Copy(trailer, d.trailer)
 }
 
-// prepare makes a response message ready to be sent, once its time has come.
-func (d *directions) prepare(ctx context.Context, message any) error {
-	if d.delay > 0 {
-		select {
-		case <-time.After(d.delay):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+// wait waits until a response may be sent, or fails as the call does meanwhile.
+func (d *directions) wait(ctx context.Context) error {
+	if d.delay == 0 {
+		return nil
 	}
+	select {
+	case <-time.After(d.delay):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pad makes a response message as long as it is to be.
+func (d *directions) pad(message any) error {
 	if response, ok := message.(proto.Message); ok {
 		return pad(response, d.size)
 	}
 	return nil
 }
 
-// end turns the error of a handler that has done its work into that of the call.
-func (d *directions) end(err error) error {
+// end turns the error of a handler that has done its work into that of the call. A unary call
+// without a message cannot end well, whatever it is directed to.
+func (d *directions) end(err error, mayEndWell bool) error {
 	if d.panics != nil {
 		panic(*d.panics)
 	}
-	if d.ends && (d.status != nil || err == nil) {
+	if d.ends && (d.status != nil || mayEndWell) {
 		return d.status
 	}
 	return err

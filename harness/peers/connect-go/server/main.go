@@ -104,6 +104,8 @@ func serve(listener net.Listener, security *tls.Config) error {
 		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		TLSConfig: security,
 	}
+	// Before anybody can know whom to tell.
+	stop := told()
 	if err := announce(listener.Addr()); err != nil {
 		return err
 	}
@@ -118,7 +120,7 @@ func serve(listener net.Listener, security *tls.Config) error {
 	select {
 	case err := <-ended:
 		return err
-	case <-told():
+	case <-stop:
 	}
 
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)

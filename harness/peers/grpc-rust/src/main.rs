@@ -1,11 +1,10 @@
 //! A client of docs/peer-protocol.md, made of the official crate `grpc`: calls as JSON lines on
 //! stdin, results on stdout.
 
-mod protocol;
-
 mod call;
 mod channels;
 mod message;
+mod protocol;
 
 use std::env;
 use std::io::{self, Write};

@@ -39,7 +39,11 @@ final class PeerCall {
 
   PeerCall(JsonObject asked) {
     this.asked = asked;
-    this.method = Methods.named(asked.get("method").getAsString(), asked.has("raw"));
+    this.method = Methods.named(asked.get("method").getAsString(), isRaw(asked));
+  }
+
+  private static boolean isRaw(JsonObject asked) {
+    return asked.has("raw") && asked.get("raw").getAsBoolean();
   }
 
   /** Makes the call. What comes of it is a result; an exception says that it was not made. */

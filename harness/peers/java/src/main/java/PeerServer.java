@@ -11,6 +11,8 @@ final class PeerServer {
   /** Calls in flight may end by themselves, but the harness kills after three seconds. */
   private static final long STOP_SECONDS = 2;
 
+  private static final int EXIT_USAGE = 2;
+
   private PeerServer() {}
 
   public static void main(String[] words) throws IOException {
@@ -19,7 +21,7 @@ final class PeerServer {
       arguments = ServerArguments.parse(words);
     } catch (IllegalArgumentException error) {
       System.err.println("server: " + error.getMessage());
-      System.exit(2);
+      System.exit(EXIT_USAGE);
       return;
     }
     try {
@@ -28,7 +30,7 @@ final class PeerServer {
       announce(server);
     } catch (IOException | IllegalArgumentException error) {
       System.err.println("server: cannot serve at " + arguments.listen() + ": " + error);
-      System.exit(1);
+      System.exit(EXIT_USAGE);
     }
     waitForEndOfStdin();
     System.exit(0);
