@@ -32,7 +32,7 @@ export const directionsInterceptor = (next) => async (request) => {
   if (response.stream) {
     return {
       ...response,
-      message: directedStream(response, prepare, directions),
+      message: directedStream(response, prepare, directions, request.signal),
     };
   }
   const message = await prepare(response.message);
@@ -40,11 +40,28 @@ export const directionsInterceptor = (next) => async (request) => {
   return { ...response, message };
 };
 
-async function* directedStream({ message, trailer }, prepare, directions) {
-  for await (const each of message) {
+async function* directedStream(
+  { message, trailer },
+  prepare,
+  directions,
+  signal,
+) {
+  for await (const each of withoutReplaced(message, directions, signal)) {
     yield await prepare(each);
   }
   end(directions, trailer);
+}
+
+// The messages without the handler's error, if the directed end takes its place: not that of
+// a call that is over.
+async function* withoutReplaced(messages, { code, panic }, signal) {
+  try {
+    yield* messages;
+  } catch (error) {
+    if (signal.aborted || (code === undefined && panic === undefined)) {
+      throw error;
+    }
+  }
 }
 
 // Throws, unless the call ends with the handler's own status.

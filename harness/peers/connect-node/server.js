@@ -6,13 +6,16 @@ import http2 from "node:http2";
 
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 
-import { announce, onStop, serverArguments } from "../node/command-line.js";
+import {
+  announce,
+  cannotListen,
+  onStop,
+  serverArguments,
+} from "../node/command-line.js";
 import { directionsInterceptor } from "./directions.js";
 import { routes } from "./services.js";
 
-// What calls in flight are given to end by themselves.
-const GRACE_MS = 1000;
-
+// By its path, because the package does not export it.
 const { version } = JSON.parse(
   readFileSync(
     new URL(
@@ -46,16 +49,13 @@ server.on("session", (session) => {
   sessions.add(session);
   session.on("close", () => sessions.delete(session));
 });
-server.on("error", (error) => {
-  console.error(`cannot listen at ${host}:${port}: ${error.message}`);
-  process.exit(1);
-});
-server.listen(port, host, () => {
+server.on("error", (error) => cannotListen(host, port, error));
+// Node takes an IPv6 address without its brackets.
+server.listen(port, host.replace(/^\[(.*)\]$/, "$1"), () => {
   announce(host, server.address().port, "connect-node", version);
 });
 
 onStop(() => {
   server.close(() => process.exit(0));
   sessions.forEach((session) => session.close());
-  setTimeout(() => process.exit(0), GRACE_MS);
 });

@@ -38,10 +38,11 @@ struct Arguments {
 
 // The library would take a port modulo 65536.
 bool EndsWithPort(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return false;
   const char* const end = address.data() + address.size();
-  const char* const digits = address.data() + address.rfind(':') + 1;
   uint16_t port;
-  const auto [last, error] = std::from_chars(digits, end, port);
+  const auto [last, error] = std::from_chars(address.data() + colon + 1, end, port);
   return error == std::errc() && last == end;
 }
 

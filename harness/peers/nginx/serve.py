@@ -21,6 +21,7 @@ RUST_SERVER = Path(__file__).resolve().parents[3] / "target/debug/server"
 # How long nginx may take to say that it runs, and each process to stop.
 START_LIMIT_S = 10
 STOP_LIMIT_S = 1.5
+
 STDIN = 0
 READ_SIZE = 4096
 

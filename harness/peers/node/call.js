@@ -4,8 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
-import grpc from "@grpc/grpc-js";
-
+import { entriesOf, metadataOf } from "./metadata.js";
 import { packageDefinition } from "./protos.js";
 
 const DETAILS = "grpc-status-details-bin";
@@ -20,7 +19,7 @@ export async function makeCall(fields, connection) {
   const call = {
     method: method(fields),
     request: Buffer.from(fields.request, "base64"),
-    metadata: metadataOf(fields.metadata ?? []),
+    metadata: metadataOf(fromBase64(fields.metadata ?? [])),
     options: {
       deadline: fields.timeout_ms && Date.now() + fields.timeout_ms,
     },
@@ -159,7 +158,7 @@ class Result {
   }
 
   begin(metadata) {
-    this.fields.headers = pairsOf(metadata);
+    this.fields.headers = toBase64(entriesOf(metadata));
   }
 
   add(message) {
@@ -178,26 +177,20 @@ class Result {
       message: details ?? "",
       details: metadata.get(DETAILS).at(-1)?.toString("base64") ?? "",
     };
-    this.fields.trailers = pairsOf(metadata);
+    this.fields.trailers = toBase64(entriesOf(metadata));
   }
 }
 
-function metadataOf(pairs) {
-  const metadata = new grpc.Metadata();
-  for (const [name, value] of pairs) {
-    metadata.add(
-      name,
-      name.endsWith("-bin") ? Buffer.from(value, "base64") : value,
-    );
-  }
-  return metadata;
+function fromBase64(pairs) {
+  return pairs.map(([name, value]) => [
+    name,
+    name.endsWith("-bin") ? Buffer.from(value, "base64") : value,
+  ]);
 }
 
-function pairsOf(metadata) {
-  return Object.entries(metadata.toJSON()).flatMap(([name, values]) =>
-    values.map((value) => [
-      name,
-      Buffer.isBuffer(value) ? value.toString("base64") : value,
-    ]),
-  );
+function toBase64(entries) {
+  return entries.map(([name, value]) => [
+    name,
+    Buffer.isBuffer(value) ? value.toString("base64") : value,
+  ]);
 }

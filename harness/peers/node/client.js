@@ -38,12 +38,13 @@ createInterface({ input: process.stdin })
     } else if (close) {
       connections.close(close.target);
     } else {
-      console.error(`neither a call nor a close: ${line}`);
+      console.error(`neither hello nor a call nor a close: ${line}`);
     }
   })
   .on("close", async () => {
     await Promise.all(inFlight);
-    process.exit(0);
+    // A pipe holds 64 KiB: what its reader has not taken yet would go with the process.
+    process.stdout.end(() => process.exit(0));
   });
 
 function parse(line) {

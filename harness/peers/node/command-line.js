@@ -1,11 +1,16 @@
 // What a server is told on its command line, and how it begins and ends.
 
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { parseArgs } from "node:util";
 
 const EXIT_USAGE = 2;
 
-const USAGE = `usage: server.js --listen HOST:PORT [--tls-cert FILE --tls-key FILE [--tls-client-ca FILE]]`;
+// What calls in flight are given to end by themselves.
+const GRACE_MS = 1000;
+
+const USAGE =
+  "usage: server.js --listen HOST:PORT [--tls-cert FILE --tls-key FILE [--tls-client-ca FILE]]";
 
 /**
  * The address to listen at, and the PEM files' contents; `tls` is undefined for plaintext.
@@ -33,16 +38,35 @@ export function serverArguments() {
     if (clientCa !== undefined && cert === undefined) {
       throw new Error("--tls-client-ca needs --tls-cert and --tls-key");
     }
-    const tls = cert && {
-      cert: readFileSync(cert),
-      key: readFileSync(key),
-      clientCa: clientCa && readFileSync(clientCa),
-    };
+    const tls = cert === undefined ? undefined : readTls(cert, key, clientCa);
     return { host, port: Number(port), tls };
   } catch (error) {
     console.error(`${error.message}\n${USAGE}`);
     process.exit(EXIT_USAGE);
   }
+}
+
+function readTls(certFile, keyFile, clientCaFile) {
+  const cert = readFileSync(certFile);
+  const key = readFileSync(keyFile);
+  const clientCa =
+    clientCaFile === undefined ? undefined : readFileSync(clientCaFile);
+  try {
+    // Here a file that is no PEM is still the command line's fault.
+    createSecureContext({ cert, key, ca: clientCa });
+  } catch (error) {
+    throw new Error(
+      `cannot serve TLS with ${certFile} and ${keyFile}: ${error.message}`,
+      { cause: error },
+    );
+  }
+  return { cert, key, clientCa };
+}
+
+/** Ends the process: the address on the command line is not to be had. */
+export function cannotListen(host, port, error) {
+  console.error(`cannot listen at ${host}:${port}: ${error.message}`);
+  process.exit(EXIT_USAGE);
 }
 
 /** Tells the harness where the server listens, and who serves there. */
@@ -51,13 +75,17 @@ export function announce(host, port, implementation, version) {
   console.log(JSON.stringify({ ready: { address, implementation, version } }));
 }
 
-/** Calls `stop` once, at SIGTERM or at the end of stdin. */
+/**
+ * Calls `stop` once, at SIGTERM or at the end of stdin: it ends the process when no call is
+ * left, and if it takes too long, the process ends all the same.
+ */
 export function onStop(stop) {
   let isStopping = false;
   const stopOnce = () => {
     if (!isStopping) {
       isStopping = true;
       stop();
+      setTimeout(() => process.exit(0), GRACE_MS);
     }
   };
   process.on("SIGTERM", stopOnce);

@@ -5,6 +5,7 @@
 import grpc from "@grpc/grpc-js";
 
 import { DirectionError, padded, readDirections } from "./entries.js";
+import { entriesOf, metadataOf } from "./metadata.js";
 
 /** Answers a call as it directs. */
 export function directionsInterceptor(method, call) {
@@ -144,18 +145,4 @@ export function paddable(service) {
       },
     ]),
   );
-}
-
-function entriesOf(metadata) {
-  return Object.entries(metadata.toJSON()).flatMap(([name, values]) =>
-    values.map((value) => [name, value]),
-  );
-}
-
-function metadataOf(entries) {
-  const metadata = new grpc.Metadata();
-  for (const [name, value] of entries) {
-    metadata.add(name, value);
-  }
-  return metadata;
 }

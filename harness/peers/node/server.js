@@ -4,12 +4,14 @@ import { createRequire } from "node:module";
 
 import grpc from "@grpc/grpc-js";
 
-import { announce, onStop, serverArguments } from "./command-line.js";
+import {
+  announce,
+  cannotListen,
+  onStop,
+  serverArguments,
+} from "./command-line.js";
 import { directionsInterceptor } from "./directions.js";
 import { addServices } from "./services.js";
-
-// What calls in flight are given to end by themselves.
-const GRACE_MS = 1000;
 
 const { version } = createRequire(import.meta.url)(
   "@grpc/grpc-js/package.json",
@@ -20,16 +22,12 @@ const server = new grpc.Server({ interceptors: [directionsInterceptor] });
 addServices(server);
 server.bindAsync(`${host}:${port}`, credentials(), (error, boundPort) => {
   if (error) {
-    console.error(`cannot listen at ${host}:${port}: ${error.message}`);
-    process.exit(1);
+    cannotListen(host, port, error);
   }
   announce(host, boundPort, "grpc-js", version);
 });
 
-onStop(() => {
-  server.tryShutdown(() => process.exit(0));
-  setTimeout(() => process.exit(0), GRACE_MS);
-});
+onStop(() => server.tryShutdown(() => process.exit(0)));
 
 function credentials() {
   if (tls === undefined) {

@@ -314,6 +314,7 @@ fn list(is_built_in: bool, change: impl FnOnce(&mut Known)) -> KnownList {
         field: None,
         got: Vec::new(),
         rules: Vec::new(),
+        sometimes: false,
         explanation: Arc::new(Explanation {
             reason: "r".into(),
             link: "l".into(),
