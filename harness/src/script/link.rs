@@ -601,9 +601,12 @@ impl Link {
                 }
                 let size = |field: &Field| field.name.len() + field.value.len() + OVERHEAD_BYTES;
                 self.keep(fields.list.iter().map(size).sum());
-                if let Some(seen) = self.stream(block.stream) {
+                // What comes after the end belongs to no answer; a rule of the wire forbids it.
+                if let Some(seen) = self.stream(block.stream)
+                    && !seen.has_ended
+                {
                     seen.blocks.push(fields.list.iter().map(text).collect());
-                    seen.has_ended |= block.ends_stream;
+                    seen.has_ended = block.ends_stream;
                 }
             }
             Err(error) if error.is_our_limit() => self.exceed(error.to_string()),
@@ -613,9 +616,11 @@ impl Link {
 
     fn take_data(&mut self, frame: &Frame) {
         let Ok(content) = frame.content() else { return };
-        if let Some(seen) = self.stream(frame.stream) {
+        if let Some(seen) = self.stream(frame.stream)
+            && !seen.has_ended
+        {
             seen.data_bytes += u64::from(frame.length());
-            seen.has_ended |= frame.has(flag::END_STREAM);
+            seen.has_ended = frame.has(flag::END_STREAM);
             self.take_messages(frame, &content);
         }
         if frame.length() > 0 {

@@ -18,7 +18,7 @@ use std::{
 };
 
 use crate::{
-    finding::Kind,
+    finding::{Effect, Finding, Kind},
     judge::Judgement,
     observe::{Lost, Observation},
     run::Round,
@@ -155,8 +155,12 @@ impl Again {
         }
         self.lost.remove(&place);
         let lost = observation.wire.as_ref().and_then(|wire| wire.lost);
-        if let Some(lost) = lost.filter(|_| is_failed && !self.round.is_alone) {
-            let breaks_a_rule = judgement.deciding().any(|finding| finding.kind == Kind::Rule);
+        // Known or not, who breaks a rule may have cost the others their connection.
+        let is_breach = |finding: &Finding| {
+            finding.kind == Kind::Rule && matches!(finding.effect, Effect::Fails | Effect::Known(_))
+        };
+        let breaks_a_rule = judgement.findings.iter().any(is_breach);
+        if let Some(lost) = lost.filter(|_| (is_failed || breaks_a_rule) && !self.round.is_alone) {
             self.lost.insert(place, Loss { lost, breaks_a_rule });
         }
         self.excuse(place, observation, judgement);

@@ -1,12 +1,13 @@
 //! What runs again, as tables of what each round brings.
 
-use std::time::Duration;
+use std::{path::Path, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
 use super::*;
 use crate::{
-    finding::Finding,
+    finding::{Explanation, Finding},
+    input::Place,
     observe::{Outcome, Wire},
 };
 
@@ -18,6 +19,8 @@ enum Came {
     Lost(u64, u64),
     /// Likewise, and breaks a rule.
     Broke(u64, u64),
+    /// Likewise, which is known of its peer.
+    Known(u64, u64),
     /// It waited for a connection that never came.
     Waited,
     /// It failed, and no connection with it.
@@ -28,20 +31,30 @@ enum Came {
     Cold,
     Blocked,
 }
-use Came::{Blocked, Broke, Cold, Failed, Lagged, Lost as LostOn, Pass, Waited};
+use Came::{Blocked, Broke, Cold, Failed, Known, Lagged, Lost as LostOn, Pass, Waited};
 
 fn judged(again: &mut Again, trial: usize, came: Came) -> Counts {
     let kind = match came {
         Pass => None,
         Blocked => Some(Kind::Blocked),
-        Broke(..) => Some(Kind::Rule),
+        Broke(..) | Known(..) => Some(Kind::Rule),
         Lagged | Cold => Some(Kind::Hang),
         LostOn(..) | Waited | Failed => Some(Kind::Status),
     };
-    let findings = kind.map(|kind| Finding::new(kind, Value::Null, Value::Null));
-    let judgement = Judgement::of(findings.into_iter().collect());
+    let effect = match came {
+        Known(..) => Effect::Known(Arc::new(Explanation {
+            reason: String::new(),
+            link: String::new(),
+            place: Place::from(Path::new("known.toml")),
+        })),
+        _ => Effect::Fails,
+    };
+    let finding = |kind| Finding { effect, ..Finding::new(kind, Value::Null, Value::Null) };
+    let judgement = Judgement::of(kind.map(finding).into_iter().collect());
     let lost = match came {
-        LostOn(number, sent) | Broke(number, sent) => Some((Some(number), sent)),
+        LostOn(number, sent) | Broke(number, sent) | Known(number, sent) => {
+            Some((Some(number), sent))
+        }
         Waited => Some((None, 0)),
         Pass | Failed | Lagged | Cold | Blocked => None,
     };
@@ -127,6 +140,14 @@ fn a_lost_connection_costs_one_trial() {
         "a broken rule is explanation enough",
         &[
             (false, &[(1, Broke(0, 1)), (2, LostOn(0, 2)), (3, Waited)]),
+            (false, &[(2, Pass), (3, Pass)]),
+        ],
+        &[],
+    );
+    check(
+        "so is one that is known to be broken",
+        &[
+            (false, &[(1, Known(0, 1)), (2, LostOn(0, 2)), (3, LostOn(0, 1))]),
             (false, &[(2, Pass), (3, Pass)]),
         ],
         &[],
