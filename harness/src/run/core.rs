@@ -39,8 +39,8 @@ pub(super) struct Incident {
     pub(super) outcome: Outcome,
     /// The trials that hung as a known failure of theirs says. They need no settling.
     pub(super) known_hangs: Vec<(Started, Outcome)>,
-    /// The trials that may have caused it: those in flight and not answered. Those that wait come
-    /// last, and the latest first: what has just begun has most likely caused it.
+    /// The trials that may have caused it: those in flight and not answered. Those that wait
+    /// come last.
     pub(super) in_flight: Vec<Started>,
     /// Who stands for it if none causes it again: it happened, and must cost a
     /// trial, but no more than one. The one that waited longest, or the last one

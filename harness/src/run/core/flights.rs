@@ -429,7 +429,7 @@ impl<'a> Flights<'a> {
         let suspect = in_flight.first().map(|started| started.trial).or(self.last_decided);
         // Who is late is suspected more than those that are quick to be tried again.
         let others = usize::from(matches!(outcome, Outcome::Hung { .. })).min(in_flight.len());
-        in_flight[others..].sort_by_key(|started| (started.waits, started.elapsed));
+        in_flight[others..].sort_by_key(|started| started.waits);
         Box::new(Incident {
             outcome,
             known_hangs: Vec::new(),

@@ -115,6 +115,11 @@ impl Settling {
             Some(again) if again.is_certain => {
                 self.tried += 1;
                 self.is_explained = true;
+                // What was doubtful about the same trial, with processes that others had
+                // before it, is certain now.
+                self.doubtful.retain(|doubtful| {
+                    doubtful.in_flight.is_empty() || doubtful.suspect != again.suspect
+                });
                 attributed(&again).into_iter().chain([Effect::Count]).collect()
             }
             // It was answered first, or another ran before it with these processes; the next

@@ -132,6 +132,18 @@ fn an_incident_after_an_answer_alone_is_doubtful() {
     assert_eq!(log, expected);
 }
 
+/// Another had these processes before it, and then it dies with fresh ones.
+#[test]
+fn what_is_certain_in_the_end_is_not_doubtful() {
+    let mut died = 0;
+    let again = |trial| {
+        died += usize::from(trial == 2);
+        (trial == 2).then(|| incident(&[2], (died == 1).then_some(1)))
+    };
+    let log = settle(incident(&[1, 2], None), again, |_| panic!());
+    assert_eq!(log, ["alone 1", "alone 2", "alone 2", "count", "2 []", "count"]);
+}
+
 /// Each that waits would take until its deadline.
 #[test]
 fn who_waits_is_not_tried_once_another_has_explained_it() {
