@@ -24,8 +24,8 @@ FUZZ_OPTIONS := --fuzz-dir harness/fuzz --target-dir $(CURDIR)/target/fuzz -s no
 
 GENERATED = $(wildcard py/*_pb2*.py go/pb/*.go docs/schema/*.json) harness/suites/vectors.jsonl
 
-# A page in docs/ about two peers of a run: its report, the peers, the page.
-compare = $(CROSSWIRE) compare --report target/$(1) $(2) $(3) >docs/$(4).md
+# A page in docs/ about two peers of a whole run: its report, the peers, the page.
+compare = $(if $(ARGS),true,$(CROSSWIRE) compare --report target/$(1) $(2) $(3) >target/page.md && mv target/page.md docs/$(4).md)
 
 # A first build takes a while and says so; later ones are quiet.
 QUIET := $(if $(wildcard $(CROSSWIRE)),-q)

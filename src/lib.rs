@@ -16,7 +16,8 @@
 //! * [`layers`]: makes tonic's server and client right where they are not
 //! * [`library`]: whether the peer is tonic within them, or as it is (`--plain`)
 //! * [`directions`]: what a request's metadata may ask of the server
-//! * [`server`]: binds addresses, serves on them, and stops in time
+//! * [`server`]: binds addresses, serves on them, and stops in time; `server::plain` is a tonic
+//!   server as any is, `server::layered` the same within the layers
 //! * [`client`]: the calls of the command line
 //! * [`drive`]: the calls that the harness asks for, one JSON object a line
 //! * [`command_line`]: what the binaries `server` and `client` are told, and

@@ -1,11 +1,9 @@
-use base64::Engine as _;
 use tonic::metadata::{
     AsciiMetadataKey, BinaryMetadataKey, BinaryMetadataValue, KeyAndValueRef, MetadataMap,
 };
 
 use super::protocol::{decode_base64, encode_base64};
 use super::request::Refusal;
-use crate::layers::binary::BASE64;
 
 /// The pairs as metadata, in their order; the value of a `-bin` name is base64.
 pub(super) fn parse(pairs: &[(String, String)]) -> Result<MetadataMap, Refusal> {
@@ -34,27 +32,25 @@ fn append(metadata: &mut MetadataMap, name: &str, value: &str) -> bool {
     true
 }
 
-/// The metadata as pairs, in its order; the value of a `-bin` name is base64. Values that
-/// a comma joins are several.
+/// The metadata as pairs, in its order; the value of a `-bin` name is base64.
 pub(super) fn show(metadata: &MetadataMap) -> Vec<(String, String)> {
-    metadata.iter().flat_map(show_one).collect()
+    metadata.iter().map(show_one).collect()
 }
 
-fn show_one(pair: KeyAndValueRef<'_>) -> Vec<(String, String)> {
+fn show_one(pair: KeyAndValueRef<'_>) -> (String, String) {
     match pair {
         KeyAndValueRef::Ascii(name, value) => {
             // Bytes beyond ASCII may come, and JSON has no way to show them.
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            vec![(name.to_string(), value)]
+            (name.to_string(), value)
         }
         KeyAndValueRef::Binary(name, value) => {
             // What is not base64, the API shows only as it came.
-            let show = |text: &[u8]| match BASE64.decode(text.trim_ascii()) {
+            let value = match value.to_bytes() {
                 Ok(bytes) => encode_base64(&bytes),
-                Err(_) => String::from_utf8_lossy(text).into_owned(),
+                Err(_) => String::from_utf8_lossy(value.as_encoded_bytes()).into_owned(),
             };
-            let values = value.as_encoded_bytes().split(|byte| *byte == b',');
-            values.map(|text| (name.to_string(), show(text))).collect()
+            (name.to_string(), value)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What stands between tonic's transport and its generated code, on either side,
-//! and makes the peer right where tonic is not. Nothing here knows a service, and nothing
-//! here is used with `--plain`.
+//! and makes the peer right where tonic is not. Nothing here knows a service, and with `--plain`
+//! no layer is laid.
 //!
 //! A server's layers, from the outermost on:
 //!

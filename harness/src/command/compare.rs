@@ -52,17 +52,21 @@ type Rows<'a> = BTreeMap<(&'a str, &'a str, [Came<'a>; 2]), BTreeSet<&'a str>>;
 
 fn page(both: [&str; 2], peers: &[RunPeer], trials: &[Trial]) -> String {
     let mut tables = String::new();
-    let (mut shared, mut differ) = (0, 0);
+    let mut shared = 0;
+    let (mut first_alone, mut second_alone, mut fail_otherwise) = (0, 0, 0);
     for role in [Role::Server, Role::Client] {
         let [first, second] = both.map(|name| of_peer(trials, role, name));
         let mut rows = Rows::new();
         for (key, came) in &first {
             let Some(other) = second.get(key) else { continue };
             shared += 1;
-            if came.is_none() == other.is_none() {
-                continue;
+            match (came, other) {
+                (None, None) => continue,
+                (Some(came), Some(other)) if same(came, other) => continue,
+                (Some(_), Some(_)) => fail_otherwise += 1,
+                (Some(_), None) => second_alone += 1,
+                (None, Some(_)) => first_alone += 1,
             }
-            differ += 1;
             let (partner, case, rule) = *key;
             rows.entry((case, rule, [*came, *other])).or_default().insert(partner);
         }
@@ -87,7 +91,10 @@ fn page(both: [&str; 2], peers: &[RunPeer], trials: &[Trial]) -> String {
     let [a, b] = both;
     let [made_of_a, made_of_b] = both.map(|name| made_of(peers, name));
     format!(
-        "# {a} and {b}\n\n{made_of_a} and {made_of_b} have both been through {}; {differ} passed with one of them alone.\n{tables}",
+        "# {a} and {b}\n\n\
+         {made_of_a} and {made_of_b} have both been through {}: {second_alone} passed with `{b}` \
+         alone, {first_alone} with `{a}` alone, and {fail_otherwise} failed with both, each in its \
+         own way. What the other side is to blame for is left out.\n{tables}",
         count(shared, "trial")
     )
 }
@@ -103,8 +110,13 @@ fn of_peer<'a>(
         Role::Server => (trial.server.as_str(), trial.client.as_str()),
         Role::Client => (trial.client.as_str(), trial.server.as_str()),
     };
+    let is_others = |trial: &Trial| {
+        let blame = trial.blame.as_deref();
+        blame.is_some_and(|side| side != "unclear" && side != role.to_string())
+    };
     let came = |trial: &'a Trial| match trial.verdict.as_str() {
         "pass" => Some(None),
+        _ if is_others(trial) => None,
         "unsupported" | "blocked" => None,
         verdict => Some(Some(trial.short.as_deref().unwrap_or(verdict))),
     };
@@ -113,6 +125,12 @@ fn of_peer<'a>(
         Some(((sides(trial).1, trial.case.as_str(), trial.rule.as_str()), came(trial)?))
     })
     .collect()
+}
+
+/// Whether two failures are alike, whatever numbers of streams and of tasks they name.
+fn same(one: &str, other: &str) -> bool {
+    let words = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+    words(one) == words(other)
 }
 
 fn cell(came: Came<'_>) -> String {
@@ -166,7 +184,7 @@ mod tests {
         let page = page(["old", "new"], &peers, &trials);
         assert_eq!(
             page,
-            "# old and new\n\n`old` (lib 1) and `new` have both been through 4 trials; 3 passed with one of them alone.\n\
+            "# old and new\n\n`old` (lib 1) and `new` have both been through 4 trials: 2 passed with `new` alone, 1 with `old` alone, and 0 failed with both, each in its own way. What the other side is to blame for is left out.\n\
              \n## As a server\n\n| case | rule | client | old | new |\n| --- | --- | --- | --- | --- |\n\
              | `s/a` | R-1 | x, y | answers OK \\| not | passes |\n\
              \n## As a client\n\n| case | rule | server | old | new |\n| --- | --- | --- | --- | --- |\n\

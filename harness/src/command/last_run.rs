@@ -37,6 +37,7 @@ pub(super) struct Trial {
     pub(super) rule: String,
     pub(super) verdict: String,
     pub(super) short: Option<String>,
+    pub(super) blame: Option<String>,
     pub(super) passes: Vec<Entry>,
     pub(super) known: Vec<Entry>,
 }
