@@ -3,6 +3,7 @@
 mod build;
 mod cell;
 mod core;
+mod known;
 mod pump;
 mod settle;
 mod tls;

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::{
     Context, Round, Settings,
     core::{Company, TrialId},
+    known::KnownIncidents,
     log_path,
     pump::{Caught, Interruption, Observed, Pump},
     tls::server_words,
@@ -23,6 +24,7 @@ use crate::{
     child::{Log, Stopped},
     driver::{Client, Server, Setting, StartError},
     event::{Event, Times},
+    known::Party,
     manifest::{Peer, ServerCertificate, Serving},
     observe::{Gone, Observation, Outcome},
     plan::{Cell, Trial},
@@ -90,7 +92,7 @@ pub(super) async fn run(cell: &Cell, index: usize, part: Part, shared: &Shared, 
     }
     let Part { kind, mut queue } = part;
     let times = Times::default();
-    let known = HashSet::new();
+    let known = KnownIncidents::default();
     let (logs, incidents_in_a_row) = (None, 0);
     let mut run = PartRun { cell, index, context, times, kind, logs, incidents_in_a_row, known };
     if let Err(Ending::GivenUp { why }) = run.trials(&mut queue).await {
@@ -140,8 +142,8 @@ pub(super) struct PartRun<'a> {
     /// The server's and the client's, made at the first start.
     logs: Option<(Log, Log)>,
     incidents_in_a_row: usize,
-    /// The trials that hang or crash, or may, as is known of these peers.
-    known: HashSet<TrialId>,
+    /// What is known of the peers that were started last.
+    known: KnownIncidents,
 }
 
 impl<'a> PartRun<'a> {
@@ -239,7 +241,7 @@ impl<'a> PartRun<'a> {
 
     /// A trial is charged with an incident. One that is known is as good as an answer.
     pub(super) fn charged(&mut self, trial: TrialId) {
-        if self.known.contains(&trial) {
+        if self.known.has(trial) {
             self.incidents_in_a_row = 0;
         }
     }
@@ -300,11 +302,18 @@ impl<'a> PartRun<'a> {
         if tapped.server.is_open_to_all {
             self.note(Role::Server, "listens on all interfaces; 127.0.0.1 is enough".to_owned());
         }
-        let server = tapped.server.identity.clone();
-        let hello = client.hello().clone();
+        let (server, hello) = (tapped.server.identity.clone(), client.hello().clone());
+        let party = |peer: &'a Peer, identity| Party { peer: &peer.name, identity };
+        let identity = hello.identity();
+        self.known = KnownIncidents::of(
+            self.cell,
+            party(&self.cell.server, server.as_ref()),
+            party(&self.cell.client, Some(&identity)),
+            &settings.known_incidents,
+        );
+        let hangs = self.known.hangs.clone();
+        let pump = Pump::new(self.cell, self.index, self.context.clone(), tapped, client, hangs);
         self.context.send(Event::CellReady { cell: self.index, hello, server });
-        let pump = Pump::new(self.cell, self.index, self.context.clone(), tapped, client);
-        self.known.clone_from(&pump.known);
         Ok(pump)
     }
 

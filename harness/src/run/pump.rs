@@ -3,7 +3,6 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::Arc,
     time::Duration,
 };
 
@@ -21,11 +20,9 @@ use crate::{
     child::{MemoryMark, Stopped},
     driver::{Client, ClientEvent, Errand},
     event::Event,
-    finding::Kind,
-    known::{Known, Party},
     mark::CALL_ENTRY,
     observe::{Death, Misstep, Observation, Outcome, Wire},
-    plan::{Cell, Trial},
+    plan::Cell,
     role::Role,
     suite::Code,
 };
@@ -79,8 +76,6 @@ pub(super) struct Pump<'a> {
     tapped: Tapped,
     client: Client,
     flights: Flights<'a>,
-    /// The trials that hang or crash, or may, as is known.
-    pub(super) known: HashSet<TrialId>,
     /// The wire of the trials in flight.
     watched: HashMap<TrialId, Watched>,
     /// What the server held when a trial began, in a case that asks.
@@ -101,14 +96,12 @@ impl<'a> Pump<'a> {
         context: Context,
         tapped: Tapped,
         client: Client,
+        known_hangs: HashSet<TrialId>,
     ) -> Self {
         let hello = client.hello();
         let taking = Taking { most_calls: hello.max_in_flight, features: hello.features.clone() };
         let grace = context.settings.limits.answer_grace;
-        let known = known_incidents(cell, &tapped, &client, &context.settings.known_incidents);
-        let hangs = known.iter().filter(|(_, kind)| *kind == Kind::Hang).map(|(trial, _)| *trial);
-        let flights = Flights::new(&cell.trials, taking, grace, hangs.collect(), tapped.next_id);
-        let known = known.iter().map(|(trial, _)| *trial).collect();
+        let flights = Flights::new(&cell.trials, taking, grace, known_hangs, tapped.next_id);
         let (watched, memory, grown_bytes) =
             <(HashMap<_, _>, HashMap<_, _>, HashMap<_, _>)>::default();
         let streams = JoinSet::new();
@@ -119,7 +112,6 @@ impl<'a> Pump<'a> {
             tapped,
             client,
             flights,
-            known,
             watched,
             memory,
             grown_bytes,
@@ -353,29 +345,6 @@ impl<'a> Pump<'a> {
         tapped.next_id = flights.next_id();
         (tapped, client, flights)
     }
-}
-
-/// The trials of a cell that hang or crash, or may, as is known of one of its peers.
-fn known_incidents(
-    cell: &Cell,
-    tapped: &Tapped,
-    client: &Client,
-    known: &[Arc<Known>],
-) -> Vec<(TrialId, Kind)> {
-    let identity = Some(client.hello().identity());
-    let server = Party { peer: &cell.server.name, identity: tapped.server.identity.as_ref() };
-    let client = Party { peer: &cell.client.name, identity: identity.as_ref() };
-    let of_pair: Vec<&Arc<Known>> =
-        known.iter().filter(|known| known.roles_of(server, client).next().is_some()).collect();
-    let kinds = |(index, trial): (usize, &Trial)| {
-        let is_known = |kind| {
-            let mut about = of_pair.iter().filter(|known| known.names(kind));
-            about.any(|known| known.is_about(&trial.case.name))
-        };
-        let kinds = [Kind::Hang, Kind::Crash].into_iter().filter(|kind| is_known(*kind));
-        kinds.map(|kind| (TrialId(index), kind)).collect::<Vec<_>>()
-    };
-    cell.trials.iter().enumerate().flat_map(kinds).collect()
 }
 
 /// As the core knows time.
