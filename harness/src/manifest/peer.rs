@@ -281,7 +281,7 @@ impl ServerStart {
     }
 }
 
-/// How a server is started .
+/// Whether a server speaks TLS, and how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Serving {
     /// Without TLS.

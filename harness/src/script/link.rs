@@ -1,5 +1,8 @@
 //! One connection of a scripted side.
 
+mod awaited;
+mod writer;
+
 use std::{
     collections::{HashMap, VecDeque},
     time::Duration,
@@ -18,21 +21,19 @@ use crosswire_http2::{
     write,
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::AsyncReadExt as _,
+    net::{TcpStream, tcp::OwnedReadHalf},
     sync::{mpsc, watch},
-    task::JoinHandle,
     time::{Instant, sleep_until, timeout_at},
 };
 
+use writer::{Write, Writer, write_all};
+
 use super::{boundary::Unended, windows::Windows};
 use crate::{
-    observe::{Instead, Played, StreamSeen},
+    observe::{Played, StreamSeen},
     role::Role,
-    suite::{AnyOf, Awaited, Habit, Script},
+    suite::{Habit, Script},
 };
 
 /// How much is read at once.
@@ -128,14 +129,6 @@ enum LastQuestion {
     Due(Instant),
     AskedAgain,
     Answered(Instant),
-}
-
-/// What is to be done with the socket, in order. A task of its own does it, so that a
-/// side that does not read never keeps us from reading.
-enum Write {
-    Bytes(Vec<u8>),
-    End,
-    Abort,
 }
 
 impl Link {
@@ -365,90 +358,6 @@ impl Link {
         let is_answered = self.role == Role::Client && seen.is_some_and(|seen| seen.has_ended);
         let is_leaving = self.seen.goaways.iter().any(|code| *code != error::NO_ERROR);
         is_reset || is_answered || is_leaving || self.is_over()
-    }
-
-    /// Whether the other side has done one of these. A request that is there is taken up.
-    pub(super) fn has_come(&mut self, awaited: &AnyOf) -> bool {
-        awaited.0.iter().any(|awaited| self.has_done(awaited))
-    }
-
-    fn has_done(&mut self, awaited: &Awaited) -> bool {
-        let seen = self.seen.streams.get(&self.current());
-        match awaited {
-            Awaited::Request => match self.requests.get(self.requests_taken) {
-                Some(&stream) => {
-                    self.requests_taken += 1;
-                    self.current = stream;
-                    self.seen.last_stream = stream;
-                    true
-                }
-                None => false,
-            },
-            Awaited::Headers => seen.is_some_and(|seen| !seen.blocks.is_empty()),
-            Awaited::Messages(count) => seen.is_some_and(|seen| seen.messages.len() >= *count),
-            Awaited::DataBytes(bytes) => seen.is_some_and(|seen| seen.data_bytes >= *bytes),
-            Awaited::End => seen.is_some_and(|seen| seen.has_ended),
-            Awaited::Reset(codes) => {
-                seen.and_then(|seen| seen.reset).is_some_and(|code| codes.allow(code))
-            }
-            Awaited::Settings => self.has_settings,
-            Awaited::SettingsAck => self.seen.settings.are_all(),
-            Awaited::PingAck => self.seen.pings.are_all(),
-            Awaited::WindowUpdate => self.has_window_update,
-            Awaited::GoAway(codes) => self.seen.goaways.iter().any(|code| codes.allow(*code)),
-            Awaited::Close => self.seen.is_closed,
-        }
-    }
-
-    /// Whether nothing more can come of this stream.
-    pub(super) fn is_stream_over(&self, stream: u32) -> bool {
-        let seen = self.seen.streams.get(&stream);
-        self.is_over() || seen.is_some_and(|seen| seen.has_ended || seen.reset.is_some())
-    }
-
-    /// Whether it cannot do any of these any more.
-    pub(super) fn is_in_vain(&self, any_of: &AnyOf) -> bool {
-        self.is_over() || self.none_can_come(any_of)
-    }
-
-    fn none_can_come(&self, AnyOf(awaited): &AnyOf) -> bool {
-        let stream = self.current();
-        let is_stream_over = self.is_stream_over(stream);
-        awaited.iter().all(|awaited| match awaited {
-            Awaited::Headers | Awaited::Messages(_) | Awaited::DataBytes(_) | Awaited::End => {
-                is_stream_over
-            }
-            // The first one counts, and its code was another.
-            Awaited::Reset(_) => self.reset_of(stream).is_some(),
-            _ => false,
-        })
-    }
-
-    fn reset_of(&self, stream: u32) -> Option<u32> {
-        self.seen.streams.get(&stream)?.reset
-    }
-
-    /// What it has done instead of any of these, the end before what led to it.
-    pub(super) fn instead(&self, any_of: &AnyOf) -> Vec<Instead> {
-        let awaits = |is_it: fn(&Awaited) -> bool| any_of.0.iter().any(is_it);
-        let reset = self.reset_of(self.current());
-        let awaits_reset = awaits(|awaited| matches!(awaited, Awaited::Reset(_)));
-        let end = if self.seen.is_closed {
-            Some(Instead::ConnectionEnded)
-        } else if self.seen.unreadable.is_some() || self.seen.beyond.is_some() {
-            Some(Instead::Unreadable)
-        } else {
-            let is_ended = self.none_can_come(any_of) && !awaits_reset;
-            is_ended.then_some(Instead::StreamEnded)
-        };
-        let reset = reset.map(Instead::Reset);
-        let goaway = self.seen.goaways.last().map(|code| Instead::GoAway(*code));
-        let (settings, pings) = (self.seen.settings, self.seen.pings);
-        let acks = awaits(|awaited| *awaited == Awaited::SettingsAck);
-        let acks = (acks && settings.came > 0).then_some(Instead::SettingsAcks(settings));
-        let pongs = awaits(|awaited| *awaited == Awaited::PingAck);
-        let pongs = (pongs && pings.came > 0).then_some(Instead::PingAcks(pings));
-        [end, reset, goaway, acks, pongs].into_iter().flatten().collect()
     }
 
     /// Whether nothing more can be seen of the other side.
@@ -685,17 +594,6 @@ impl Link {
     }
 }
 
-/// The task that writes.
-struct Writer(JoinHandle<()>);
-
-impl Drop for Writer {
-    /// Nobody waits for what is not written yet, which a side that does not read would
-    /// keep from ever being.
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 /// A field as text; what is no UTF-8 is escaped.
 fn text(field: &Field) -> (String, String) {
     let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
@@ -703,29 +601,4 @@ fn text(field: &Field) -> (String, String) {
         Err(_) => bytes.escape_ascii().to_string(),
     };
     (text(&field.name), text(&field.value))
-}
-
-/// Takes what is to be written, and writes it.
-fn write_all(mut writes: OwnedWriteHalf) -> (mpsc::UnboundedSender<Write>, Writer) {
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    let writer = tokio::spawn(async move {
-        while let Some(next) = receiver.recv().await {
-            let result = match next {
-                Write::Bytes(bytes) => writes.write_all(&bytes).await,
-                Write::End => writes.shutdown().await,
-                Write::Abort => {
-                    // A socket that refuses is closed in the ordinary way.
-                    let _ = writes.as_ref().set_zero_linger();
-                    // Dropped, it would end its direction in the ordinary way first.
-                    writes.forget();
-                    return;
-                }
-            };
-            // The other side is gone, which reading shows.
-            if result.is_err() {
-                return;
-            }
-        }
-    });
-    (sender, Writer(writer))
 }
