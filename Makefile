@@ -85,9 +85,13 @@ lint: py ## Check formatting and lints, and that generated files and fixtures ar
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(VENV)/bin/ruff check py
 	$(VENV)/bin/ruff format --check py
-	$(VENV)/bin/ruff check --config py/pyproject.toml --exclude harness/peers harness
-	$(VENV)/bin/ruff format --config py/pyproject.toml --exclude harness/peers --check harness
-	cd go && test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	$(VENV)/bin/ruff check --config py/pyproject.toml --exclude harness/peers/grpclib harness
+	$(VENV)/bin/ruff format --config py/pyproject.toml --exclude harness/peers/grpclib --check harness
+	$(VENV)/bin/ruff check harness/peers/grpclib
+	$(VENV)/bin/ruff format --check harness/peers/grpclib
+	cargo fmt --manifest-path harness/peers/grpc-rust/Cargo.toml --check
+	@for folder in go harness/peers; do \
+		test -z "$$(gofmt -l $$folder)" || { gofmt -d $$folder; exit 1; }; done
 	cd go && go vet ./...
 	@before="$$(sha256sum $(GENERATED))"; \
 	$(MAKE) -s generate fixtures && \

@@ -79,6 +79,7 @@ impl<W: Write> Console<'_, W> {
         }
         self.repetitions(records)?;
         self.matrix(results)?;
+        self.identities(summary)?;
         self.table(&causes, records)?;
         if let Some(timings) = &summary.timings {
             timings.write(&mut self.out, self.plan, records)?;
@@ -160,6 +161,17 @@ impl<W: Write> Console<'_, W> {
             writeln!(self.out)?;
         }
         Ok(())
+    }
+
+    /// What stands behind the names, where the peers or the manifest say it.
+    fn identities(&mut self, summary: &Summary) -> io::Result<()> {
+        let peers = summary.identities.iter();
+        let peers: Vec<String> =
+            peers.map(|(peer, identity)| printable(&format!("{peer} is {identity}"))).collect();
+        if peers.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out, "\n{}", peers.join(", "))
     }
 
     fn line(&mut self, label: &str, text: &str) -> io::Result<()> {

@@ -22,6 +22,11 @@ pub fn junit(
     for cell in records.chunk_by(|one, next| cell_name(one) == cell_name(next)) {
         let name = cell_name(&cell[0]);
         let mut suite = TestSuite::new(name.as_str());
+        for (role, peer) in [("server", cell[0].server), ("client", cell[0].client)] {
+            if let Some(identity) = summary.identities.get(peer) {
+                suite.add_property((role, printable(&identity.to_string()).as_str()));
+            }
+        }
         for record in cell {
             let mut case = TestCase::new(record.case.name.as_str(), status(record));
             case.set_classname(name.as_str());

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     contract::{Contract, Level, Rule},
     finding::{Explanation, Kind},
+    identity::Identity,
     input::Place,
     judge::{Beliefs, Strictness, judge},
     known::{Known, KnownList, Whose},
@@ -63,7 +64,10 @@ fn run() -> (Arc<Plan>, Results, Summary) {
         build: second,
         times: Times { start: second, calls: 2 * second, stop: second },
         hellos: BTreeMap::new(),
-        identities: BTreeMap::new(),
+        identities: BTreeMap::from([
+            ("rust".to_owned(), Identity::claimed("tonic-with-layers", Some("0.14.9"))),
+            ("other".to_owned(), Identity::claimed("\u{1b}[31m", None)),
+        ]),
         again: RanAgain::default(),
         timings: None,
         stale: Vec::new(),
