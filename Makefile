@@ -105,7 +105,7 @@ generate: py go-tools harness ## Generate the Python and Go code from proto/, an
 		--plugin=protoc-gen-go-grpc=go/bin/protoc-gen-go-grpc \
 		--go_out=go --go_opt=module=crosswire/go \
 		--go-grpc_out=go --go-grpc_opt=module=crosswire/go \
-		proto/outliers.proto proto/fibonacci.proto
+		proto/outliers.proto proto/fibonacci.proto proto/testing.proto
 	$(CROSSWIRE) schema docs/schema
 
 fixtures: py ## Write the detector's vectors anew, with the answers of NumPy
