@@ -1,6 +1,6 @@
-// Package service implements the two services, and puts them on a gRPC server
-// together with health checking and reflection. docs/contract.md says what they
-// answer.
+// Package service implements the two services, and gRPC's own test service, and puts
+// them on a gRPC server together with health checking and reflection.
+// docs/contract.md says what they answer.
 package service
 
 import (
@@ -19,16 +19,19 @@ import (
 // request's metadata may direct how it is answered. The options come on top.
 func NewServer(options ...grpc.ServerOption) *grpc.Server {
 	server := grpc.NewServer(append(options,
+		grpc.StatsHandler(requestWatcher{}),
 		grpc.ChainUnaryInterceptor(unaryCompression, directions.Unary),
 		grpc.ChainStreamInterceptor(streamCompression, directions.Stream),
 	)...)
 	pb.RegisterOutliersServer(server, outliers{})
 	pb.RegisterFibonacciServiceServer(server, sequences{numbers: fibonacci.Numbers})
+	pb.RegisterTestServiceServer(server, testService{})
 
 	// A new health server has "", the server as a whole, as serving already.
 	checks := health.NewServer()
-	checks.SetServingStatus(pb.Outliers_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
-	checks.SetServingStatus(pb.FibonacciService_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
+	for name := range server.GetServiceInfo() {
+		checks.SetServingStatus(name, grpc_health_v1.HealthCheckResponse_SERVING)
+	}
 	grpc_health_v1.RegisterHealthServer(server, checks)
 
 	reflection.Register(server)

@@ -182,7 +182,7 @@ func TestGzipRequests(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	client := grpc_health_v1.NewHealthClient(connect(t))
-	for _, service := range []string{"", "pb.Outliers", "FibonacciService"} {
+	for _, service := range []string{"", "pb.Outliers", "FibonacciService", "grpc.testing.TestService"} {
 		t.Run(fmt.Sprintf("%q", service), func(t *testing.T) {
 			response, err := client.Check(context.Background(), &grpc_health_v1.HealthCheckRequest{Service: service})
 			if want := grpc_health_v1.HealthCheckResponse_SERVING; err != nil || response.GetStatus() != want {
@@ -198,6 +198,7 @@ var served = []string{
 	"grpc.health.v1.Health",
 	"grpc.reflection.v1.ServerReflection",
 	"grpc.reflection.v1alpha.ServerReflection",
+	"grpc.testing.TestService",
 	"pb.Outliers",
 }
 
