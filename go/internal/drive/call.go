@@ -42,13 +42,13 @@ func (d *driver) prepare(asked *call) (*preparedCall, error) {
 	if !known {
 		return nil, fmt.Errorf("no stub for %s", asked.Method)
 	}
-	request, err := base64.StdEncoding.DecodeString(asked.Request)
+	steps, err := readSteps(asked.Send)
 	if err != nil {
-		return nil, fmt.Errorf("request: %w", err)
+		return nil, err
 	}
 	prepared := preparedCall{asked: asked}
-	if prepared.method, err = bind(request); err != nil {
-		return nil, fmt.Errorf("request: %w", err)
+	if prepared.method, err = bind(steps); err != nil {
+		return nil, err
 	}
 	if prepared.metadata, err = outgoing(asked.Metadata); err != nil {
 		return nil, err
@@ -75,20 +75,18 @@ func (d *driver) prepare(asked *call) (*preparedCall, error) {
 func (c *preparedCall) run() *result {
 	ctx, cancel := c.context()
 	defer cancel()
-	collected := &collector{messages: []string{}, limit: c.asked.CancelAfter, cancel: cancel}
-	if collected.enough() {
-		ctx = whenSent(ctx, collected.stop)
-	}
+	done := newProgress(c.asked.CancelAfter, cancel)
 
 	var headers, trailers metadata.MD
 	options := append(c.options, grpc.Header(&headers), grpc.Trailer(&trailers))
-	err := c.method(ctx, c.connection, collected, options...)
-	if collected.cancelled && status.Code(err) != codes.Canceled {
+	err := c.method(watched(ctx, done), c.connection, done, options...)
+	if done.cancelled && status.Code(err) != codes.Canceled {
 		err = errCancelled
 	}
 	return &result{
 		ID:       c.asked.ID,
-		Messages: collected.messages,
+		Steps:    done.steps,
+		Messages: done.messages,
 		Status:   statusOf(err, trailers),
 		Headers:  incoming(headers),
 		Trailers: incoming(trailers),

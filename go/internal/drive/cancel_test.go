@@ -70,7 +70,7 @@ func TestCancelOnceTheRequestWasSent(t *testing.T) {
 			go func() { finished <- Run(instructions, &stdout, log.New(io.Discard, "", 0)) }()
 
 			fmt.Fprintln(harness, callLine(t, map[string]any{
-				"id": 7, "target": listener.Addr().String(), "method": test.method, "request": "CAM=",
+				"id": 7, "target": listener.Addr().String(), "method": test.method, "send": once("CAM="),
 				"raw": test.raw, "cancel_after_messages": 0,
 			}))
 			frames, err := framesOfFirstStream(listener)

@@ -45,7 +45,7 @@ func (c *connections) get(wanted route) (*grpc.ClientConn, error) {
 }
 
 func dial(wanted route) (*grpc.ClientConn, error) {
-	watched := grpc.WithStatsHandler(sendWatcher{})
+	watched := grpc.WithStatsHandler(watcher{})
 	if wanted.secured {
 		return connection.NewTLS(wanted.target, wanted.tls, watched)
 	}

@@ -18,11 +18,13 @@ import (
 
 // introduction is the answer to the harness's hello.
 var introduction = hello{
-	Protocol:       1,
+	Protocol:       2,
 	Implementation: "grpc-go",
 	Version:        grpc.Version,
-	Features:       []string{"cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"},
-	MaxInFlight:    256,
+	Features: []string{
+		"bidi", "cancel", "client-streaming", "close", "gzip", "raw", "size-limit", "slow", "test-service", "tls",
+	},
+	MaxInFlight: 256,
 }
 
 // Run reads instructions until stdin ends, then waits for the calls in flight.

@@ -55,13 +55,22 @@ func driveOne(t *testing.T, asked map[string]any) result {
 	return *answers[0].Result
 }
 
+// callLine asks for a call, which sends one empty message if nothing else is asked.
 func callLine(t *testing.T, asked map[string]any) string {
 	t.Helper()
+	if _, given := asked["send"]; !given {
+		asked["send"] = once("")
+	}
 	line, err := json.Marshal(map[string]any{"call": asked})
 	if err != nil {
 		t.Fatalf("call %v: %v", asked, err)
 	}
 	return string(line)
+}
+
+// once is what a method of one request is sent.
+func once(message string) []any {
+	return []any{map[string]any{"message": message}, map[string]any{"half_close": true}}
 }
 
 // encode returns a message as it stands in a line.
@@ -76,11 +85,12 @@ func encode(t *testing.T, message proto.Message) string {
 
 func TestHello(t *testing.T) {
 	var stdout strings.Builder
-	if err := Run(strings.NewReader(`{"hello":{"protocol":1}}`), &stdout, log.New(io.Discard, "", 0)); err != nil {
+	if err := Run(strings.NewReader(`{"hello":{"protocol":2}}`), &stdout, log.New(io.Discard, "", 0)); err != nil {
 		t.Fatalf("drive: %v", err)
 	}
-	want := fmt.Sprintf(`{"hello":{"protocol":1,"implementation":"grpc-go","version":%q,`+
-		`"features":["cancel","close","gzip","raw","size-limit","slow","tls"],"max_in_flight":256}}`+"\n", grpc.Version)
+	want := fmt.Sprintf(`{"hello":{"protocol":2,"implementation":"grpc-go","version":%q,`+
+		`"features":["bidi","cancel","client-streaming","close","gzip","raw","size-limit","slow","test-service","tls"],`+
+		`"max_in_flight":256}}`+"\n", grpc.Version)
 	if stdout.String() != want {
 		t.Errorf("answer = %s, want %s", stdout.String(), want)
 	}
@@ -89,7 +99,7 @@ func TestHello(t *testing.T) {
 func TestRunEndsWhenNobodyReadsItsAnswers(t *testing.T) {
 	stdin, harness := io.Pipe()
 	defer harness.Close()
-	go io.WriteString(harness, `{"hello":{"protocol":1}}`+"\n")
+	go io.WriteString(harness, `{"hello":{"protocol":2}}`+"\n")
 	reader, stdout := io.Pipe()
 	reader.Close()
 	if err := Run(stdin, stdout, log.New(io.Discard, "", 0)); !errors.Is(err, io.ErrClosedPipe) {
@@ -112,29 +122,29 @@ func TestCalls(t *testing.T) {
 		messages []string
 		code     codes.Code
 	}{
-		{"detect", map[string]any{"method": "pb.Outliers/Detect", "request": ""}, []string{""}, codes.OK},
-		{"unary", map[string]any{"method": "FibonacciService/GetSequence", "request": three}, []string{sequence}, codes.OK},
-		{"unary, compressed", map[string]any{"method": "FibonacciService/GetSequence", "request": three, "compression": "gzip"},
+		{"detect", map[string]any{"method": "pb.Outliers/Detect", "send": once("")}, []string{""}, codes.OK},
+		{"unary", map[string]any{"method": "FibonacciService/GetSequence", "send": once(three)}, []string{sequence}, codes.OK},
+		{"unary, compressed", map[string]any{"method": "FibonacciService/GetSequence", "send": once(three), "compression": "gzip"},
 			[]string{sequence}, codes.OK},
-		{"unary, raw", map[string]any{"method": "FibonacciService/GetSequence", "request": three, "raw": true},
+		{"unary, raw", map[string]any{"method": "FibonacciService/GetSequence", "send": once(three), "raw": true},
 			[]string{sequence}, codes.OK},
-		{"unary, cancelled after its message", map[string]any{"method": "FibonacciService/GetSequence", "request": three,
+		{"unary, cancelled after its message", map[string]any{"method": "FibonacciService/GetSequence", "send": once(three),
 			"cancel_after_messages": 1}, []string{sequence}, codes.OK},
-		{"stream", map[string]any{"method": "FibonacciService/StreamSequence", "request": three}, elements, codes.OK},
-		{"stream, raw", map[string]any{"method": "FibonacciService/StreamSequence", "request": three, "raw": true,
+		{"stream", map[string]any{"method": "FibonacciService/StreamSequence", "send": once(three)}, elements, codes.OK},
+		{"stream, raw", map[string]any{"method": "FibonacciService/StreamSequence", "send": once(three), "raw": true,
 			"compression": "gzip"}, elements, codes.OK},
-		{"stream, cancelled", map[string]any{"method": "FibonacciService/StreamSequence", "request": three,
+		{"stream, cancelled", map[string]any{"method": "FibonacciService/StreamSequence", "send": once(three),
 			"cancel_after_messages": 2}, elements[:2], codes.Canceled},
-		{"stream, cancelled at its end", map[string]any{"method": "FibonacciService/StreamSequence", "request": three,
+		{"stream, cancelled at its end", map[string]any{"method": "FibonacciService/StreamSequence", "send": once(three),
 			"cancel_after_messages": 3}, elements, codes.Canceled},
 		{"a failure", map[string]any{"method": "FibonacciService/GetSequence",
-			"request": encode(t, &pb.SequenceRequest{Count: 94})}, nil, codes.OutOfRange},
-		{"an unknown method", map[string]any{"method": "FibonacciService/Nope", "request": "", "raw": true}, nil, codes.Unimplemented},
-		{"a malformed request", map[string]any{"method": "FibonacciService/GetSequence", "request": "CP//", "raw": true},
+			"send": once(encode(t, &pb.SequenceRequest{Count: 94}))}, nil, codes.OutOfRange},
+		{"an unknown method", map[string]any{"method": "FibonacciService/Nope", "send": once(""), "raw": true}, nil, codes.Unimplemented},
+		{"a malformed request", map[string]any{"method": "FibonacciService/GetSequence", "send": once("CP//"), "raw": true},
 			nil, codes.Internal},
-		{"no time", map[string]any{"method": "FibonacciService/GetSequence", "request": three, "timeout_ms": 0},
+		{"no time", map[string]any{"method": "FibonacciService/GetSequence", "send": once(three), "timeout_ms": 0},
 			nil, codes.DeadlineExceeded},
-		{"much time", map[string]any{"method": "FibonacciService/GetSequence", "request": three, "timeout_ms": int64(1) << 62},
+		{"much time", map[string]any{"method": "FibonacciService/GetSequence", "send": once(three), "timeout_ms": int64(1) << 62},
 			[]string{sequence}, codes.OK},
 	}
 	for _, test := range cases {
@@ -168,9 +178,10 @@ func TestUnsupported(t *testing.T) {
 		why   string
 	}{
 		{"a method without a stub", map[string]any{"method": "a.B/C"}, "no stub for a.B/C"},
-		{"a request that is no base64", map[string]any{"method": "pb.Outliers/Detect", "request": "%"}, "request: illegal base64"},
-		{"a request that does not parse", map[string]any{"method": "pb.Outliers/Detect", "request": "/w=="},
-			"request: not a pb.OutliersRequest"},
+		{"a request that is no base64", map[string]any{"method": "pb.Outliers/Detect", "send": once("%")},
+			"send: step 1: message: illegal base64"},
+		{"a request that does not parse", map[string]any{"method": "pb.Outliers/Detect", "send": once("/w==")},
+			"send: step 1: not a pb.OutliersRequest"},
 		{"metadata that is no base64", map[string]any{"method": "a/b", "raw": true, "metadata": [][]string{{"k-bin", "%"}}},
 			"metadata k-bin: illegal base64"},
 		{"another compression", map[string]any{"method": "a/b", "raw": true, "compression": "brotli"}, `no compression "brotli"`},
@@ -192,7 +203,7 @@ func TestUnsupported(t *testing.T) {
 func TestLinesThatAreNoInstructions(t *testing.T) {
 	for _, line := range []string{"", "junk", "{}", "[]", `{"call":{}}`, `{"call":{"id":"x"}}`, `{"call":{"id":1,"metadata":[1]}}`} {
 		t.Run(line, func(t *testing.T) {
-			answers, logged := drive(t, line+"\n", `{"hello":{"protocol":1}}`)
+			answers, logged := drive(t, line+"\n", `{"hello":{"protocol":2}}`)
 			if len(answers) != 1 || answers[0].Hello == nil || !strings.HasPrefix(logged, "skipped a line") {
 				t.Errorf("answers = %+v, log = %q, want a skipped line and the hello's answer", answers, logged)
 			}

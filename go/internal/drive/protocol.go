@@ -3,7 +3,7 @@ package drive
 import "encoding/json"
 
 // The lines of docs/peer-protocol.md, which says what each field means. Bytes
-// are base64 text here, so that a request which is no base64 can be answered.
+// are base64 text here, so that a message which is no base64 can be answered.
 
 // instruction is a line that the harness writes. One of the fields is there.
 type instruction struct {
@@ -29,17 +29,18 @@ type hello struct {
 
 type call struct {
 	// ID is repeated in the answer, so it is kept as it was written.
-	ID              json.Number `json:"id"`
-	Target          string      `json:"target"`
-	TLS             *tlsOptions `json:"tls"`
-	Method          string      `json:"method"`
-	Request         string      `json:"request"`
-	TimeoutMillis   *int64      `json:"timeout_ms"`
-	Metadata        []pair      `json:"metadata"`
-	Compression     string      `json:"compression"`
-	CancelAfter     *int        `json:"cancel_after_messages"`
-	ReadDelayMillis *int64      `json:"read_delay_ms"`
-	Raw             bool        `json:"raw"`
+	ID     json.Number `json:"id"`
+	Target string      `json:"target"`
+	TLS    *tlsOptions `json:"tls"`
+	Method string      `json:"method"`
+	// Send is read by itself, so that steps which make no sense can be answered.
+	Send            json.RawMessage `json:"send"`
+	TimeoutMillis   *int64          `json:"timeout_ms"`
+	Metadata        []pair          `json:"metadata"`
+	Compression     string          `json:"compression"`
+	CancelAfter     *int            `json:"cancel_after_messages"`
+	ReadDelayMillis *int64          `json:"read_delay_ms"`
+	Raw             bool            `json:"raw"`
 }
 
 type tlsOptions struct {
@@ -55,6 +56,7 @@ type closing struct {
 
 type result struct {
 	ID       json.Number `json:"id"`
+	Steps    int         `json:"steps"`
 	Messages []string    `json:"messages"`
 	Status   callStatus  `json:"status"`
 	Headers  []pair      `json:"headers"`

@@ -8,26 +8,27 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// raw binds a method that no stub needs to know: the request goes out as it is,
+// raw binds a method that no stub needs to know: the messages go out as they are,
 // and the responses are kept as they came.
 func raw(path string) binding {
-	return func(request []byte) (method, error) {
-		return func(ctx context.Context, conn grpc.ClientConnInterface, collected *collector, options ...grpc.CallOption) error {
+	return func(steps []step) (method, error) {
+		asBytes := func(message []byte) (any, error) { return message, nil }
+		if err := prepareRequests(steps, asBytes); err != nil {
+			return nil, err
+		}
+		kind := &grpc.StreamDesc{ServerStreams: true, ClientStreams: !isOneRequest(steps)}
+		return func(ctx context.Context, conn grpc.ClientConnInterface, done *progress, options ...grpc.CallOption) error {
 			options = append(options, grpc.ForceCodecV2(bytesCodec{}))
-			stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/"+path, options...)
+			stream, err := conn.NewStream(ctx, kind, "/"+path, options...)
 			if err != nil {
 				return err
 			}
-			if err := stream.SendMsg(request); err != nil {
-				return err
-			}
-			if err := stream.CloseSend(); err != nil {
-				return err
-			}
-			return collected.receive(func() ([]byte, error) {
-				var response []byte
-				err := stream.RecvMsg(&response)
-				return response, err
+			return converse(stream, steps, done, func() error {
+				return done.receive(func() ([]byte, error) {
+					var response []byte
+					err := stream.RecvMsg(&response)
+					return response, err
+				})
 			})
 		}, nil
 	}

@@ -41,7 +41,7 @@ func TestReadDelayHoldsTheServerBack(t *testing.T) {
 			}))))
 			got := driveOne(t, map[string]any{
 				"target": server.Address, "method": test.method, "raw": test.raw,
-				"request":    encode(t, &pb.SequenceRequest{Count: 93}),
+				"send":       once(encode(t, &pb.SequenceRequest{Count: 93})),
 				"metadata":   [][]string{{"x-crosswire-size", fmt.Sprint(test.size)}},
 				"timeout_ms": 500, "read_delay_ms": hourMillis,
 			})
@@ -68,7 +68,7 @@ func TestReadDelayLosesNothing(t *testing.T) {
 	for _, test := range cases {
 		t.Run(test.method, func(t *testing.T) {
 			got := driveOne(t, map[string]any{
-				"target": server.Address, "method": test.method, "request": encode(t, &pb.SequenceRequest{Count: 93}),
+				"target": server.Address, "method": test.method, "send": once(encode(t, &pb.SequenceRequest{Count: 93})),
 				"metadata": [][]string{{"x-crosswire-size", "65536"}}, "read_delay_ms": 1,
 			})
 			if got.Status.Code != 0 || len(got.Messages) != test.messages {

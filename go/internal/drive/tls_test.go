@@ -89,7 +89,7 @@ func TestTLS(t *testing.T) {
 			server := grpctest.Start(t, service.NewServer(test.server))
 			asked := map[string]any{
 				"target": server.Address, "method": "FibonacciService/GetSequence",
-				"request": encode(t, &pb.SequenceRequest{Count: 3}),
+				"send": once(encode(t, &pb.SequenceRequest{Count: 3})),
 			}
 			if test.tls != nil {
 				asked["tls"] = test.tls

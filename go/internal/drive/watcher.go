@@ -6,30 +6,35 @@ import (
 	"google.golang.org/grpc/stats"
 )
 
-type whenSentKey struct{}
+type progressKey struct{}
 
-// whenSent returns a context whose call calls back once the request message was
-// handed to the transport. The API says so to stats handlers only: a unary
-// stub returns when all is over.
-func whenSent(ctx context.Context, callback func()) context.Context {
-	return context.WithValue(ctx, whenSentKey{}, callback)
+// watched returns a context whose call tells its progress when a request message
+// was handed to the transport, and when the initial metadata has arrived. The API
+// says so to stats handlers only: a unary stub returns when all is over, and a
+// stream's Header, beside a Recv, may take a failure for an OK.
+func watched(ctx context.Context, told *progress) context.Context {
+	return context.WithValue(ctx, progressKey{}, told)
 }
 
-// sendWatcher is the stats handler that whenSent needs on the connection. It is
-// called in the goroutine that makes the call.
-type sendWatcher struct{}
+// watcher is the stats handler that watched needs on the connection. It hears of
+// what was sent in the goroutine that sends.
+type watcher struct{}
 
-func (sendWatcher) HandleRPC(ctx context.Context, event stats.RPCStats) {
-	if _, sent := event.(*stats.OutPayload); !sent {
+func (watcher) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	told, wanted := ctx.Value(progressKey{}).(*progress)
+	if !wanted {
 		return
 	}
-	if callback, wanted := ctx.Value(whenSentKey{}).(func()); wanted {
-		callback()
+	switch event.(type) {
+	case *stats.OutPayload:
+		told.sent()
+	case *stats.InHeader:
+		told.sawHeaders()
 	}
 }
 
-func (sendWatcher) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (watcher) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
 
-func (sendWatcher) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (watcher) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
-func (sendWatcher) HandleConn(context.Context, stats.ConnStats) {}
+func (watcher) HandleConn(context.Context, stats.ConnStats) {}
