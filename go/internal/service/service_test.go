@@ -26,8 +26,12 @@ import (
 // connect starts the server of the services, and returns a connection to it.
 func connect(t *testing.T, options ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
-	server := grpctest.Start(t, NewServer())
-	conn, err := connection.New(server.Address, options...)
+	return connectTo(t, NewServer(), options...)
+}
+
+func connectTo(t *testing.T, services *grpc.Server, options ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	conn, err := connection.New(grpctest.Start(t, services).Address, options...)
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
