@@ -13,11 +13,12 @@ import grpc
 
 from certificates import CertificateError
 from command_line import EXIT_FAILED, CommandError, Program, print_line
-from drive_call import Call, UnsupportedError, make_call
+from drive_call import Call, make_call
 from drive_connection import Connection, Connections
+from drive_values import UnsupportedError
 from words import reason
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 # One thread waits for each call in flight. 256 is more than the harness has
 # reason to ask of one connection, and 256 sleeping threads cost little.
@@ -28,7 +29,18 @@ HELLO = {
         "protocol": PROTOCOL,
         "implementation": "grpcio",
         "version": grpc.__version__,
-        "features": ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
+        "features": [
+            "bidi",
+            "cancel",
+            "client-streaming",
+            "close",
+            "gzip",
+            "raw",
+            "size-limit",
+            "slow",
+            "test-service",
+            "tls",
+        ],
         "max_in_flight": MAXIMUM_IN_FLIGHT,
     }
 }

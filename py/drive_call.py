@@ -3,53 +3,24 @@
 It only observes: whatever the call comes to is a result, and the harness judges.
 """
 
-import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from channel import Tls
 from drive_connection import Connection
-from fibonacci_pb2 import SequenceElement, SequenceRequest, SequenceResponse
-from fibonacci_pb2_grpc import FibonacciServiceStub
-from outliers_pb2 import OutliersRequest, OutliersResponse
-from outliers_pb2_grpc import OutliersStub
+from drive_methods import METHODS, Method
+from drive_requests import OneRequest, Requests
+from drive_steps import Cancel, Step, only_request, steps_from_json
+from drive_values import UnsupportedError, base64_of, from_base64, seconds
 
 Metadata = list[tuple[str, str | bytes]]
 
 STATUS_DETAILS = "grpc-status-details-bin"
-
-
-class UnsupportedError(Exception):
-    """The call cannot be made; the text says why."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """How to call a method through the generated code."""
-
-    stub: type
-    name: str
-    request: type[Message]
-    response: type[Message]
-    streams: bool
-
-
-METHODS = {
-    "pb.Outliers/Detect": Method(
-        OutliersStub, "Detect", OutliersRequest, OutliersResponse, streams=False
-    ),
-    "FibonacciService/GetSequence": Method(
-        FibonacciServiceStub, "GetSequence", SequenceRequest, SequenceResponse, streams=False
-    ),
-    "FibonacciService/StreamSequence": Method(
-        FibonacciServiceStub, "StreamSequence", SequenceRequest, SequenceElement, streams=True
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -60,7 +31,7 @@ class Call:
     # None: plaintext.
     tls: Tls | None
     method: str
-    request: bytes
+    steps: list[Step]
     timeout_seconds: float | None
     metadata: Metadata
     compression: grpc.Compression | None
@@ -75,7 +46,7 @@ class Call:
             target=fields["target"],
             tls=None if tls is None else tls_from_json(tls),
             method=fields["method"],
-            request=from_base64(fields["request"]),
+            steps=steps_from_json(fields["send"]),
             timeout_seconds=seconds(fields.get("timeout_ms")),
             metadata=[metadatum(name, value) for name, value in fields.get("metadata") or []],
             compression=COMPRESSIONS[fields.get("compression")],
@@ -98,6 +69,7 @@ def tls_from_json(fields: dict[str, str]) -> Tls:
 # What comes of a call that has not started when its connection is closed; grpcio
 # says the same of one that has.
 CLOSED = {
+    "steps": 0,
     "messages": [],
     "status": {
         "code": grpc.StatusCode.CANCELLED.value[0],
@@ -111,18 +83,25 @@ CLOSED = {
 
 def make_call(call: Call, connection: Connection) -> dict[str, Any]:
     """Makes the call and waits for its end; returns the fields of its result."""
-    if call.cancel_after_messages == 0:
+    method = None if call.raw else stub_method(call.method)
+    requests = prepare_requests(call, method)
+    if call.cancel_after_messages == 0 or Cancel() in call.steps:
         connection.wait_until_ready(call.timeout_seconds)
     try:
-        rpc, messages = start(call, connection)
+        rpc, messages = start(call, connection, method, requests)
     except ValueError:
         if connection.is_closed:
             return CLOSED
         raise
+    requests.begun(rpc)
     if call.read_delay_seconds is not None:
         messages = slowly(rpc, messages, call.read_delay_seconds)
-    received = [base64_of(message) for message in until_cancelled(call, rpc, messages)]
+    received = []
+    for message in until_cancelled(call, rpc, messages):
+        received.append(base64_of(message))
+        requests.received()
     return {
+        "steps": requests.steps_done,
         "messages": received,
         "status": {
             "code": rpc.code().value[0],
@@ -134,33 +113,64 @@ def make_call(call: Call, connection: Connection) -> dict[str, Any]:
     }
 
 
-def start(call: Call, connection: Connection) -> tuple[grpc.Call, Iterator[bytes]]:
-    """Sends the call; returns it with its response messages, serialized, as they come."""
+def stub_method(name: str) -> Method:
+    if name not in METHODS:
+        raise UnsupportedError(f"no stub for {name}")
+    return METHODS[name]
+
+
+def prepare_requests(call: Call, method: Method | None) -> OneRequest | Requests:
+    """What the call sends; without a method, the messages as they are."""
+    parse = bytes if method is None else method.parse
+    only = only_request(call.steps)
+    takes_one = only is not None if method is None else not method.streams_requests
+    if not takes_one:
+        return Requests(call.steps, parse)
+    if only is None:
+        raise UnsupportedError("send: the method takes one request: a message and a half-close")
+    return OneRequest(parse(only))
+
+
+def start(
+    call: Call, connection: Connection, method: Method | None, requests: OneRequest | Requests
+) -> tuple[grpc.Call, Iterator[bytes]]:
+    """Begins the call; returns it with its response messages, serialized, as they come."""
     options = {
         "timeout": call.timeout_seconds,
         "metadata": call.metadata,
         "compression": call.compression,
     }
-    if call.raw:
-        rpc = connection.channel.unary_stream(f"/{call.method}")(call.request, **options)
-        return rpc, rpc
-    method = METHODS.get(call.method)
+    path = f"/{call.method}"
     if method is None:
-        raise UnsupportedError(f"no stub for {call.method}")
-    request = parse_request(method.request, call.request)
+        rpc = streaming(connection.channel, requests)(path)(requests.argument, **options)
+        return rpc, rpc
     multi_callable = getattr(connection.stubs[method.stub], method.name)
-    if call.read_delay_seconds is not None and not method.streams:
-        # grpcio asks for a unary call's response when it sends the request, so a
-        # slow reader makes the call as that of a stream: the wire does not differ.
-        multi_callable = connection.channel.unary_stream(
-            f"/{call.method}", method.request.SerializeToString, method.response.FromString
-        )
-    elif not method.streams:
+    if method.streams_responses:
+        rpc = multi_callable(requests.argument, **options)
+        return rpc, serialized(rpc)
+    if call.read_delay_seconds is None and (
+        call.compression is None or not method.streams_requests
+    ):
         # A future, because a call that blocks cannot be cancelled.
-        rpc = multi_callable.future(request, **options)
+        rpc = multi_callable.future(requests.argument, **options)
         return rpc, only_message(rpc)
-    rpc = multi_callable(request, **options)
-    return rpc, (message.SerializeToString() for message in rpc)
+    # grpcio asks for the only response when the call begins, which a slow reader does
+    # not, and forgets the compression of a stream of requests in a future. Made as one
+    # with a stream of responses, the call does not differ on the wire.
+    multi_callable = streaming(connection.channel, requests)(
+        path, method.request.SerializeToString, method.response.FromString
+    )
+    rpc = multi_callable(requests.argument, **options)
+    return rpc, only_message_of_stream(rpc)
+
+
+def streaming(channel: grpc.Channel, requests: OneRequest | Requests) -> Callable[..., Any]:
+    """How the channel makes multi-callables for streams of responses."""
+    return channel.unary_stream if isinstance(requests, OneRequest) else channel.stream_stream
+
+
+def serialized(rpc: Iterator[Message]) -> Iterator[bytes]:
+    return (message.SerializeToString() for message in rpc)
 
 
 def only_message(rpc: grpc.Future) -> Iterator[bytes]:
@@ -168,6 +178,11 @@ def only_message(rpc: grpc.Future) -> Iterator[bytes]:
     # An OK without a message, which grpcio lets pass.
     if message is not None:
         yield message.SerializeToString()
+
+
+def only_message_of_stream(rpc: Iterator[Message]) -> Iterator[bytes]:
+    """As that of a future: none if the call fails after it."""
+    yield from list(serialized(rpc))
 
 
 def slowly(rpc: grpc.Call, messages: Iterator[bytes], delay_seconds: float) -> Iterator[bytes]:
@@ -201,20 +216,9 @@ def until_cancelled(call: Call, rpc: grpc.Call, messages: Iterator[bytes]) -> It
     rpc.cancel()
 
 
-def parse_request(request: type[Message], serialized: bytes) -> Message:
-    try:
-        return request.FromString(serialized)
-    except DecodeError as error:
-        raise UnsupportedError(f"the request does not parse: {error}") from error
-
-
 def status_details(rpc: grpc.Call) -> bytes:
     """The google.rpc.Status that came in the trailers, serialized; empty if there was none."""
     return dict(rpc.trailing_metadata()).get(STATUS_DETAILS, b"")
-
-
-def seconds(milliseconds: int | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000
 
 
 def metadatum(name: str, value: str) -> tuple[str, str | bytes]:
@@ -225,14 +229,3 @@ def metadata_to_json(metadata: Metadata) -> list[list[str]]:
     return [
         [name, base64_of(value) if isinstance(value, bytes) else value] for name, value in metadata
     ]
-
-
-def base64_of(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def from_base64(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError as error:
-        raise UnsupportedError(f"{text!r} is not base64: {error}") from error

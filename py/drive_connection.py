@@ -5,8 +5,7 @@ from threading import Event
 import grpc
 
 from channel import Tls, open_channel
-from fibonacci_pb2_grpc import FibonacciServiceStub
-from outliers_pb2_grpc import OutliersStub
+from drive_methods import SERVICES
 
 # A server on loopback that listens is connected to within milliseconds.
 CONNECT_SECONDS = 5.0
@@ -28,7 +27,7 @@ class Connection:
     def __init__(self, target: str, tls: Tls | None):
         self.channel = open_channel(target, tls)
         self.is_closed = False
-        self.stubs = {stub: stub(self.channel) for stub in (OutliersStub, FibonacciServiceStub)}
+        self.stubs = {stub: stub(self.channel) for stub in SERVICES}
 
     def wait_until_ready(self, timeout_seconds: float | None) -> None:
         """Waits until a call would really leave: grpcio drops one cancelled before it connects.
