@@ -11,25 +11,44 @@ use crate::input::nearest;
 /// An optional part of the peer protocol, which a client announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientFeature {
-    /// It cancels a call (`cancel_after_messages`).
+    /// It calls methods that stream in both directions.
+    Bidi,
+    /// It cancels a call (`cancel_after_messages`, or the step `cancel`).
     Cancel,
+    /// It calls methods that take a stream of requests and answer once.
+    ClientStreaming,
     /// It closes its connections to a target when it is told to.
     Close,
     /// It compresses a request (`compression`).
     Gzip,
+    /// It sends one message of a call that compresses as it is.
+    MixedCompression,
     /// It sends bytes as they are, to any method.
     Raw,
     /// It takes no message that is longer than 4 MiB.
     SizeLimit,
     /// It reads messages slowly (`read_delay_ms`).
     Slow,
+    /// It has the stubs of gRPC's test service.
+    TestService,
     /// It encrypts the connection.
     Tls,
 }
 
 impl ClientFeature {
-    const ALL: [Self; 7] =
-        [Self::Cancel, Self::Close, Self::Gzip, Self::Raw, Self::SizeLimit, Self::Slow, Self::Tls];
+    const ALL: [Self; 11] = [
+        Self::Bidi,
+        Self::Cancel,
+        Self::ClientStreaming,
+        Self::Close,
+        Self::Gzip,
+        Self::MixedCompression,
+        Self::Raw,
+        Self::SizeLimit,
+        Self::Slow,
+        Self::TestService,
+        Self::Tls,
+    ];
 
     /// The feature of this name.
     #[must_use]
@@ -37,16 +56,26 @@ impl ClientFeature {
         Self::ALL.into_iter().find(|feature| feature.name() == name)
     }
 
+    /// Whether it means something from the second version of the peer protocol on.
+    #[must_use]
+    pub const fn needs_steps(self) -> bool {
+        matches!(self, Self::Bidi | Self::ClientStreaming | Self::MixedCompression)
+    }
+
     /// Its name in the client's hello.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Bidi => "bidi",
             Self::Cancel => "cancel",
+            Self::ClientStreaming => "client-streaming",
             Self::Close => "close",
             Self::Gzip => "gzip",
+            Self::MixedCompression => "mixed-compression",
             Self::Raw => "raw",
             Self::SizeLimit => "size-limit",
             Self::Slow => "slow",
+            Self::TestService => "test-service",
             Self::Tls => "tls",
         }
     }
@@ -79,6 +108,10 @@ pub enum ServerFeature {
     Reflection,
     /// It takes no message that is longer than 4 MiB.
     SizeLimit,
+    /// It has gRPC's test service, but for the parts below.
+    TestService,
+    /// A part of the test service.
+    TestServicePart(TestServicePart),
     /// One that a user's own cases need, by its name.
     Own(String),
 }
@@ -104,8 +137,19 @@ pub enum Direction {
     Panic,
 }
 
+/// A part of the test service that not every library can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TestServicePart {
+    /// It compresses the answer of a unary call, or not, as it is told.
+    CompressedUnary,
+    /// It compresses each response of a stream, or not, as it is told.
+    CompressedStream,
+    /// It refuses a message that came uncompressed and should not have.
+    ExpectCompressed,
+}
+
 impl ServerFeature {
-    const KNOWN: [Self; 12] = [
+    const KNOWN: [Self; 16] = [
         Self::Directions,
         Self::Direction(Direction::Header),
         Self::Direction(Direction::Trailer),
@@ -118,6 +162,10 @@ impl ServerFeature {
         Self::Gzip,
         Self::Reflection,
         Self::SizeLimit,
+        Self::TestService,
+        Self::TestServicePart(TestServicePart::CompressedUnary),
+        Self::TestServicePart(TestServicePart::CompressedStream),
+        Self::TestServicePart(TestServicePart::ExpectCompressed),
     ];
 
     /// Whether a server that lists these has it.
@@ -148,6 +196,16 @@ impl ServerFeature {
             Self::Gzip => "gzip",
             Self::Reflection => "reflection",
             Self::SizeLimit => "size-limit",
+            Self::TestService => "test-service",
+            Self::TestServicePart(TestServicePart::CompressedUnary) => {
+                "test-service.compressed-unary"
+            }
+            Self::TestServicePart(TestServicePart::CompressedStream) => {
+                "test-service.compressed-stream"
+            }
+            Self::TestServicePart(TestServicePart::ExpectCompressed) => {
+                "test-service.expect-compressed"
+            }
             Self::Own(name) => name,
         }
     }

@@ -433,6 +433,9 @@ fn actual_value(call: &Call, answer: &Answer) -> Value {
     let messages = answer.messages.iter();
     let messages = kept.list(messages.len(), messages, |bytes| compare::bytes_value(call, bytes));
     let mut value = json!({ "code": answer.code.to_string(), "messages": messages });
+    if let Some(steps) = answer.steps.filter(|_| call.one_request().is_none()) {
+        value["steps"] = steps.into();
+    }
     if !answer.message.is_empty() {
         value["status_message"] = kept.text(&answer.message).into();
     }

@@ -160,6 +160,8 @@ impl Outcome {
 pub struct Answer {
     /// The serialized response messages, in order.
     pub messages: Vec<Vec<u8>>,
+    /// How many steps of the call the client has done, if it says so.
+    pub steps: Option<usize>,
     /// The status code that the client's API gave.
     pub code: Code,
     /// The status message.

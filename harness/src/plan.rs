@@ -160,9 +160,11 @@ impl Cell {
     }
 }
 
-/// Whether the harness plays just the sides that the case says.
+/// Whether the harness plays just the sides that the case says, and the two are one peer where
+/// it says so.
 fn is_for(server: &Peer, client: &Peer, case: &CaseHead) -> bool {
-    server.is_scripted() == (case.scripted == Some(Role::Server))
+    (!case.is_of_own_pair || server.name == client.name)
+        && server.is_scripted() == (case.scripted == Some(Role::Server))
         && client.is_scripted() == (case.scripted == Some(Role::Client))
 }
 

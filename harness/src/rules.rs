@@ -12,9 +12,11 @@ mod messages;
 mod metadata;
 mod reported;
 mod request;
+mod reset;
 mod response;
 #[cfg(test)]
 pub(crate) mod samples;
+mod sent;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 pub use exchange::Exchange;
+pub(crate) use sent::{WaitsFor, is_as_asked, waits_for};
 
 use crate::{
     contract::Level,
@@ -99,10 +102,12 @@ pub const RULES: &[WireRule] = &[
     must("WIRE-38", status::http_status_is_translated),
     must("WIRE-39", status::reset_is_translated),
     must("WIRE-40", status::no_status_is_no_success),
-    must("WIRE-41", response::stops_after_a_reset),
+    must("WIRE-41", reset::server_stops),
     must("WIRE-42", connection::tls_agrees_on_http2),
     should("WIRE-43", request::timeout_is_not_longer),
     must("WIRE-44", reported::is_what_came),
+    must("WIRE-45", sent::requests_are_those_asked),
+    must("WIRE-46", reset::client_stops),
 ];
 
 const fn must(id: &'static str, check: Check) -> WireRule {

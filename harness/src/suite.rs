@@ -15,6 +15,7 @@ mod load;
 mod problem;
 mod schema;
 mod script;
+mod send;
 mod table;
 mod tls;
 
@@ -32,4 +33,5 @@ pub use script::{
     AnyOf, Awaited, Beside, Codes, Ending, EndingKind, Habit, Script, Step, StreamRef,
     TIME_AFTER_DEADLINE,
 };
+pub use send::{CallStep, RequestMessage};
 pub use tls::{ClientCertificate, Tls, TlsTap, Trust};

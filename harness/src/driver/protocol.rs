@@ -11,12 +11,15 @@ use crate::{
     feature::{ClientFeature, known_client_features},
     identity::Identity,
     observe::{Answer, Held},
-    suite::{Call, CallOptions, Case, Code},
+    suite::{Call, CallOptions, CallStep, Case, Code, RequestMessage},
     text::{printable, shorten},
 };
 
 /// The version of the protocol that this harness speaks.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
+
+/// The version before, whose clients are given one `request` where others have `send`.
+pub(super) const VERSION_OF_ONE_REQUEST: u32 = 1;
 
 /// What a server prints when it is ready.
 #[derive(Deserialize)]
@@ -56,6 +59,23 @@ pub struct Hello {
 }
 
 impl Hello {
+    /// Whether it speaks a version that this harness speaks, too.
+    pub(super) const fn is_understood(&self) -> bool {
+        matches!(self.protocol, VERSION | VERSION_OF_ONE_REQUEST)
+    }
+
+    /// Whether a call may have more than one request.
+    pub(super) const fn takes_steps(&self) -> bool {
+        self.protocol == VERSION
+    }
+
+    /// Without what means nothing in the version that it speaks.
+    pub(super) fn of_its_version(mut self) -> Self {
+        let takes_steps = self.takes_steps();
+        self.features.retain(|feature| takes_steps || !feature.needs_steps());
+        self
+    }
+
     /// What the client says of itself.
     #[must_use]
     pub fn identity(&self) -> Identity {
@@ -129,6 +149,7 @@ struct RawResult {
     id: u64,
     #[serde(deserialize_with = "messages")]
     messages: Vec<Vec<u8>>,
+    steps: Option<usize>,
     status: RawStatus,
     #[serde(default, deserialize_with = "pairs")]
     headers: Vec<(String, String)>,
@@ -173,7 +194,11 @@ struct CallLine<'a> {
     case: &'a str,
     target: &'a str,
     method: &'a str,
-    request: &'a str,
+    /// For clients of the version before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    send: Option<&'a [CallStep]>,
     timeout_ms: u64,
     #[serde(flatten)]
     options: &'a CallOptions,
@@ -219,8 +244,8 @@ pub struct ClientTls {
     pub key: Option<PathBuf>,
 }
 
-/// A call.
-pub(super) fn call_line(errand: Errand<'_>, call: &Call) -> String {
+/// A call, for a client that takes the steps of `send`, or one request in their place.
+pub(super) fn call_line(errand: Errand<'_>, call: &Call, takes_steps: bool) -> String {
     let mut options = call.options.clone();
     let mark = errand.mark.map(|(name, value)| (name.to_owned(), value.to_owned()));
     options.metadata.extend(mark);
@@ -229,7 +254,8 @@ pub(super) fn call_line(errand: Errand<'_>, call: &Call) -> String {
         case: &errand.case.name,
         target: errand.target,
         method: &call.method.path,
-        request: call.request_base64(),
+        request: call.one_request().filter(|_| !takes_steps).map(RequestMessage::base64),
+        send: takes_steps.then_some(&call.send),
         timeout_ms: u64::try_from(call.timeout.as_millis()).unwrap_or(u64::MAX),
         options: &options,
         tls: errand.tls,
@@ -282,6 +308,7 @@ fn read_answer(raw: RawResult) -> Result<Answer, String> {
     };
     Ok(Answer {
         messages: raw.messages,
+        steps: raw.steps,
         code: raw.status.code,
         message: raw.status.message,
         details: decode("status.details", &raw.status.details)?,

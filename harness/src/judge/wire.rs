@@ -149,7 +149,7 @@ fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
         Code::OK => false,
         _ if !answer.messages.is_empty() => false,
         code if call.expect.codes.contains(&code) => true,
-        Code::CANCELLED => is_hindered || call.options.cancel_after_messages == Some(0),
+        Code::CANCELLED => is_hindered || call.may_be_cancelled_unseen(),
         Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE => is_hindered,
         _ => false,
     }
@@ -278,8 +278,11 @@ fn debtor(
             return (Some(Side::Client), "offer-of-gzip");
         }
         Seen::ClientResets if request.is_some_and(|seen| has_ended_too_soon(call, seen)) => None,
-        Seen::ResponseCompressed | Seen::ServerEnds => Some(Side::Server),
+        Seen::ResponseCompressed | Seen::ResponseUncompressed | Seen::ServerEnds => {
+            Some(Side::Server)
+        }
         Seen::RequestCompressed
+        | Seen::RequestUncompressed
         | Seen::ClientResets
         | Seen::SameConnection
         | Seen::NewConnection => Some(Side::Client),
@@ -298,11 +301,13 @@ fn is_seen(
     wire: &Wire,
 ) -> bool {
     let Some(last) = last else { return false };
-    let is_compressed = |role| last.messages(role).any(|(_, message)| message.flag == 1);
+    let has_flag = |role, flag| last.messages(role).any(|(_, message)| message.flag == flag);
     let is_same = || before.is_some_and(|b| b.connection.number == last.connection.number);
     match seen {
-        Seen::RequestCompressed => is_compressed(Role::Client),
-        Seen::ResponseCompressed => is_compressed(Role::Server),
+        Seen::RequestCompressed => has_flag(Role::Client, 1),
+        Seen::RequestUncompressed => has_flag(Role::Client, 0),
+        Seen::ResponseCompressed => has_flag(Role::Server, 1),
+        Seen::ResponseUncompressed => has_flag(Role::Server, 0),
         Seen::ClientResets => last.reset(Role::Client).is_some(),
         Seen::ServerEnds => server_has_ended(last),
         Seen::SameConnection => is_same() || before.is_some_and(|b| had_ended(b, last, wire)),
@@ -317,8 +322,9 @@ fn is_seen(
 /// Whether the server has ended a call before its client was to cancel it.
 fn has_ended_too_soon(call: &Call, seen: &Transcript) -> bool {
     let sent = seen.messages(Role::Server).count();
-    server_has_ended(seen)
-        && call.options.cancel_after_messages.is_some_and(|after| sent < after as usize)
+    let after = call.options.cancel_after_messages;
+    let by_step = call.options.cancel_after_messages.is_none() && call.cancels();
+    server_has_ended(seen) && (by_step || after.is_some_and(|after| sent < after as usize))
 }
 
 fn server_has_ended(call: &Transcript) -> bool {

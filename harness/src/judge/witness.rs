@@ -6,15 +6,13 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use crosswire_http2::error;
-use serde_json::Value;
 
 use super::compare;
 use crate::{
     finding::Side,
     observe::Answer,
-    protobuf,
     role::Role,
-    rules::is_faithful,
+    rules::{Exchange, WaitsFor, is_as_asked, is_faithful, waits_for},
     suite::{Call, Code},
     text::percent_decoded,
     wire::transcript::{Transcript, What},
@@ -46,6 +44,8 @@ pub enum Seen {
     NoRoomForRequest,
     /// A server had the whole request, and did not end the call in time.
     NoAnswerInTime,
+    /// A server had all that the client was to send before it heard more, and said nothing.
+    NothingToGoOnWith,
     /// A client left the server no room for its answer.
     NoRoomForAnswer,
     /// A side ended the connection while the call was open.
@@ -76,12 +76,12 @@ pub(super) fn testimony(
     transcripts: &[Transcript],
 ) -> Option<Testimony> {
     // Whoever cancels ends the call itself.
-    let is_plain = call.options.cancel_after_messages.is_none();
+    let is_plain = !call.cancels();
     let last = transcripts.last().filter(|seen| is_plain && seen.is_whole && !is_altered(seen))?;
     match request(call, last) {
         Request::Unread => None,
         Request::Another => Some(of(Side::Client, Seen::AnotherRequest)),
-        Request::AsAsked if is_given_up(answer, last) => waited_for(call, last),
+        Request::AsAsked if is_given_up(answer, last) => waited_for(call, answer, last),
         Request::AsAsked if ends_connection(last).is_some() => {
             ends_connection(last).map(|role| of(role.into(), Seen::ConnectionEnded))
         }
@@ -133,29 +133,19 @@ fn request(call: &Call, seen: &Transcript) -> Request {
             _ => {}
         }
     }
-    let mut messages = seen.messages(Role::Client);
-    let (first, second) = (messages.next(), messages.next());
-    // A call has one request.
-    if second.is_some() {
-        return Request::Another;
+    let mut asked = call.requests();
+    for (_, message) in seen.messages(Role::Client) {
+        // It asks for more than it was to.
+        let Some(asked) = asked.next() else { return Request::Another };
+        match is_as_asked(call, message, asked) {
+            Some(true) => {}
+            Some(false) => return Request::Another,
+            None => return Request::Unread,
+        }
     }
-    let Some((_, message)) = first else { return Request::Unread };
-    let Ok(sent) = &message.plain else { return Request::Unread };
-    if **sent == *call.request {
-        return Request::AsAsked;
-    }
-    // A client that knows the type may write the same message in another way.
-    match (meaning(call, sent), meaning(call, &call.request)) {
-        (Some(sent), Some(asked)) if sent == asked => Request::AsAsked,
-        (Some(_), Some(_)) => Request::Another,
-        _ => Request::Unread,
-    }
-}
-
-/// What a request says, as JSON: in it, a NaN is equal to itself.
-fn meaning(call: &Call, bytes: &[u8]) -> Option<Value> {
-    let input = call.method.descriptor.as_ref()?.input();
-    serde_json::to_value(protobuf::decode(input, bytes)?.ok()?).ok()
+    // Of a call with one request, nothing has passed that could be judged.
+    let is_missing = call.one_request().is_some() && asked.next().is_some();
+    if is_missing { Request::Unread } else { Request::AsAsked }
 }
 
 /// The entries of a name in their order, joined values taken apart; `None` if there are none.
@@ -197,15 +187,22 @@ fn ends_connection(seen: &Transcript) -> Option<Role> {
 }
 
 /// Who kept a call from its end until its deadline was over.
-fn waited_for(call: &Call, seen: &Transcript) -> Option<Testimony> {
+fn waited_for(call: &Call, answer: &Answer, seen: &Transcript) -> Option<Testimony> {
     let has_room = |side: Role| {
         let room = seen.room.of(side);
         room.stream_bytes > 0 && room.connection_bytes > 0
     };
     if seen.end(Role::Client).is_none() {
-        return match has_room(Role::Client) {
-            true => Some(of(Side::Client, Seen::RequestNotEnded)),
-            false => Some(of(Side::Server, Seen::NoRoomForRequest)),
+        let exchange = Exchange { transcript: seen, earlier: &[], call, answer: Some(answer) };
+        return match waits_for(&exchange) {
+            WaitsFor::Server if has_room(Role::Server) => {
+                Some(of(Side::Server, Seen::NothingToGoOnWith))
+            }
+            WaitsFor::Server | WaitsFor::Clock => None,
+            WaitsFor::Nothing if has_room(Role::Client) => {
+                Some(of(Side::Client, Seen::RequestNotEnded))
+            }
+            WaitsFor::Nothing => Some(of(Side::Server, Seen::NoRoomForRequest)),
         };
     }
     if has_room(Role::Server) {

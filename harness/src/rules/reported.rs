@@ -132,7 +132,7 @@ fn other_code(
     code: Code,
 ) -> Option<Breach> {
     let may_be_the_clients = match answer.code {
-        Code::CANCELLED => exchange.call.options.cancel_after_messages.is_some(),
+        Code::CANCELLED => exchange.call.cancels(),
         Code::DEADLINE_EXCEEDED => may_be_late(exchange, trailers.event),
         // What has come of a message may announce one that is too long.
         Code::RESOURCE_EXHAUSTED => {

@@ -218,9 +218,7 @@ pub(super) fn giving_up_is_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
         // It is given up for another reason, and RST_STREAM says so.
         return Vec::new();
     }
-    let reported = answer.messages.len();
-    let cancels =
-        call.options.cancel_after_messages.is_some_and(|count| reported >= count as usize);
+    let cancels = call.was_to_cancel(answer.messages.len(), answer.steps);
     let is_late = answer.code == Code::DEADLINE_EXCEEDED && !exchange.has_status();
     if !cancels && !is_late {
         return Vec::new();

@@ -1,14 +1,11 @@
 //! Rules of responses.
 
-use std::time::Duration;
-
 use crosswire_http2::{error, frame::kind_name};
 use serde_json::json;
 
 use super::{
     Breach, Exchange,
     metadata::{decode, field_breach},
-    micros,
     request::bad_content_type,
     text,
 };
@@ -17,16 +14,6 @@ use crate::{
     role::Role,
     wire::transcript::{Event, What},
 };
-
-/// A server that has read a reset has stopped when so much time has passed: what was
-/// under way has arrived by then, even if its writing waited for its turn.
-const STOPPED_AFTER: Duration = Duration::from_millis(500);
-
-/// Whether it has read the reset cannot be seen where the client sends nothing that
-/// must be answered. Then it has had the time and the occasion when so much time has
-/// passed and it has sent so many frames: it is not merely held up.
-const STOPPED_UNSEEN_AFTER: Duration = Duration::from_secs(1);
-const STOPPED_UNSEEN_FRAMES: u64 = 8;
 
 /// The first block has one gRPC content-type. (A status other than 200 makes the response
 /// HTTP's own.)
@@ -201,26 +188,4 @@ pub(super) fn early_status_is_followed_by_a_reset(exchange: &Exchange<'_>) -> Ve
         return Vec::new();
     }
     vec![Breach::lack_after(events[position], "early-status-without-reset")]
-}
-
-/// A server that could know of a reset sends nothing more on that stream.
-pub(super) fn stops_after_a_reset(exchange: &Exchange<'_>) -> Vec<Breach> {
-    if exchange.transcript.connection.slowed.server {
-        // What the tap held back was sent long before.
-        return Vec::new();
-    }
-    let breach = |event: &Event| match event.what {
-        What::AfterReset { kind, since, frames_since, has_read } => {
-            let is_known = if has_read {
-                since >= STOPPED_AFTER
-            } else {
-                since >= STOPPED_UNSEEN_AFTER && frames_since >= STOPPED_UNSEEN_FRAMES
-            };
-            let got = json!({ "frame": kind_name(kind), "since_us": micros(since) });
-            is_known.then(|| Breach::of(event, "after-reset").but_got(got))
-        }
-        _ => None,
-    };
-    // One says it all: who goes on sends many.
-    exchange.transcript.events().find_map(breach).into_iter().collect()
 }

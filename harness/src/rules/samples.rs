@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use crate::{
     observe::Answer,
-    suite::{Call, Code, Expect, Method, load_protos},
+    suite::{Call, CallStep, Code, Expect, Method, RequestMessage, load_protos},
 };
 
 pub(crate) type Fields = Vec<(&'static str, &'static str)>;
@@ -17,7 +17,8 @@ pub(crate) fn call(service: &str, method: &str) -> Call {
     let descriptor = service.methods().find(|known| known.name() == method).unwrap();
     let path = format!("{}/{method}", service.full_name());
     let method = Method { path, descriptor: Some(descriptor) };
-    Call::new(method, Vec::new(), Duration::from_secs(5), Expect::default())
+    // The request that `Wire::request` sends.
+    Call::new(method, b"\x08\x02".to_vec(), Duration::from_secs(5), Expect::default())
 }
 
 pub(crate) fn get_sequence() -> Call {
@@ -26,6 +27,12 @@ pub(crate) fn get_sequence() -> Call {
 
 pub(crate) fn stream_sequence() -> Call {
     call("FibonacciService", "StreamSequence")
+}
+
+/// The call with these bytes as its one request.
+pub(crate) fn asking(call: Call, request: &[u8]) -> Call {
+    let send = vec![CallStep::Message(RequestMessage::new(request.to_vec())), CallStep::HalfClose];
+    Call { send, ..call }
 }
 
 /// The fields with one replaced, or added at the end.

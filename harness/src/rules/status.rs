@@ -122,9 +122,8 @@ fn translated(
         return Vec::new();
     }
     let is_late = answer.code == Code::DEADLINE_EXCEEDED && has_timed_out(exchange);
-    let most = exchange.call.options.cancel_after_messages;
     let is_cancelled = answer.code == Code::CANCELLED
-        && most.is_some_and(|most| answer.messages.len() >= most as usize);
+        && exchange.call.was_to_cancel(answer.messages.len(), answer.steps);
     // A connection may break behind what has passed, before the client has read it.
     let is_lost = answer.code == Code::UNAVAILABLE;
     let others = [of_http(exchange), of_reset(exchange).map(|(_, code)| code)];

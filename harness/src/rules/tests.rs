@@ -7,6 +7,7 @@ mod legal;
 mod reported;
 mod requests;
 mod responses;
+mod sent;
 
 use std::time::Duration;
 

@@ -4,16 +4,19 @@
 //! [`Call::client_features`]: loading, the peer protocol, `crosswire show` and the schema
 //! follow from the definition.
 
-use std::{sync::OnceLock, time::Duration};
+use std::time::Duration;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crosswire_http2::codec::Codec;
-use prost_reflect::{DynamicMessage, MethodDescriptor};
+use prost_reflect::MethodDescriptor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Value, json};
 
-use super::{Code, expect::Expect, json::message_value};
+use super::{
+    Code,
+    expect::Expect,
+    send::{CallStep, RequestMessage, WrittenCallStep},
+};
 use crate::{
     feature::{ClientFeature, ServerFeature},
     input::duration,
@@ -29,8 +32,8 @@ pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Call {
     /// What is called.
     pub method: Method,
-    /// The serialized request.
-    pub request: Vec<u8>,
+    /// What the client does, step by step: it ends with a half-close, or with a cancel.
+    pub send: Vec<CallStep>,
     /// Whether the client sends the bytes as they are, because no generated
     /// type or stub would: a malformed message, a method that does not exist.
     pub raw: bool,
@@ -42,9 +45,6 @@ pub struct Call {
     pub options: CallOptions,
     /// What must come of it.
     pub expect: Expect,
-    /// The request in base64, made when the first client is handed it; cases are shared by all
-    /// cells.
-    pub(crate) encoded: OnceLock<String>,
 }
 
 /// What a client is told of a call beside what it asks. A field has two names, where units
@@ -76,7 +76,7 @@ pub struct CallOptions {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrittenCall {
-    /// `Service/Method` of the suite's proto, unary or server-streaming.
+    /// `Service/Method` of the suite's proto.
     pub(super) method: String,
     /// The method is called because the proto does not have it.
     #[serde(default)]
@@ -85,6 +85,8 @@ pub(super) struct WrittenCall {
     pub(super) request: Option<Value>,
     /// Instead: its bytes in hexadecimal, sent as they are.
     pub(super) request_hex: Option<String>,
+    /// Instead: what the client does, step by step.
+    pub(super) send: Option<Vec<WrittenCallStep>>,
     /// The deadline; of a scripted client, how long its script may take.
     #[serde(default = "default_timeout", deserialize_with = "duration::deserialize")]
     #[schemars(with = "String")]
@@ -129,17 +131,64 @@ impl Compression {
 }
 
 impl Call {
-    /// A call with nothing out of the ordinary.
+    /// A call of one request, with nothing out of the ordinary.
     #[must_use]
     pub fn new(method: Method, request: Vec<u8>, timeout: Duration, expect: Expect) -> Self {
         let (raw, pause, options) = (false, Duration::ZERO, CallOptions::default());
-        let encoded = OnceLock::new();
-        Self { method, request, raw, timeout, pause, options, expect, encoded }
+        let send = vec![CallStep::Message(RequestMessage::new(request)), CallStep::HalfClose];
+        Self { method, send, raw, timeout, pause, options, expect }
     }
 
-    /// The request in base64.
-    pub fn request_base64(&self) -> &str {
-        self.encoded.get_or_init(|| STANDARD.encode(&self.request))
+    /// Its request, if all that the client does is to send one and end with it.
+    #[must_use]
+    pub fn one_request(&self) -> Option<&RequestMessage> {
+        match &self.send[..] {
+            [CallStep::Message(message), CallStep::HalfClose] => {
+                (message.times == 1 && message.compressed.is_none()).then_some(message)
+            }
+            _ => None,
+        }
+    }
+
+    /// The messages that the client sends, in order, each as often as it does.
+    pub fn requests(&self) -> impl Iterator<Item = &RequestMessage> {
+        let messages = self.send.iter().filter_map(|step| match step {
+            CallStep::Message(message) => Some(message),
+            _ => None,
+        });
+        messages.flat_map(|message| std::iter::repeat_n(message, message.times))
+    }
+
+    /// Whether the client ends its half of the call, if the call lasts so long.
+    #[must_use]
+    pub fn half_closes(&self) -> bool {
+        self.send.contains(&CallStep::HalfClose)
+    }
+
+    /// Whether the client is to cancel it, at whatever place.
+    #[must_use]
+    pub fn cancels(&self) -> bool {
+        self.options.cancel_after_messages.is_some() || self.send.contains(&CallStep::Cancel)
+    }
+
+    /// Whether it may be cancelled before anything of it has passed: at once, or by a step that
+    /// waits for nothing of the server's.
+    #[must_use]
+    pub fn may_be_cancelled_unseen(&self) -> bool {
+        let waits = |step: &CallStep| {
+            matches!(step, CallStep::WaitForHeaders | CallStep::WaitForMessages(_))
+        };
+        self.options.cancel_after_messages == Some(0)
+            || (self.send.contains(&CallStep::Cancel) && !self.send.iter().any(waits))
+    }
+
+    /// Whether a client that has come so far was to cancel it by then.
+    #[must_use]
+    pub fn was_to_cancel(&self, messages: usize, steps: Option<usize>) -> bool {
+        let by_messages = self.options.cancel_after_messages;
+        let by_step = self.send.iter().position(|step| *step == CallStep::Cancel);
+        by_messages.is_some_and(|count| messages >= count as usize)
+            || by_step.is_some_and(|step| steps.is_none_or(|done| done > step))
     }
 
     /// How long it waits at least: until a deadline that must pass, or between the messages
@@ -149,7 +198,12 @@ impl Call {
         let deadline = if must_pass { self.timeout } else { Duration::ZERO };
         let messages = u32::try_from(self.expect.message_count.unwrap_or(1)).unwrap_or(u32::MAX);
         let reading = self.options.read_delay.unwrap_or_default().saturating_mul(messages);
-        self.pause + deadline.max(reading.min(self.timeout))
+        let pauses = self.send.iter().map(|step| match step {
+            CallStep::Pause(pause) => *pause,
+            _ => Duration::ZERO,
+        });
+        let sending: Duration = pauses.sum();
+        self.pause + deadline.max(reading.max(sending).min(self.timeout))
     }
 
     /// The features that the client must have announced for this call.
@@ -158,9 +212,12 @@ impl Call {
         let of_compression = |compression| match compression {
             Compression::Gzip => ClientFeature::Gzip,
         };
+        let is_mixed = self.requests().any(|message| message.compressed.is_some());
         [
+            self.kind_feature(),
             self.raw.then_some(ClientFeature::Raw),
-            options.cancel_after_messages.map(|_| ClientFeature::Cancel),
+            self.cancels().then_some(ClientFeature::Cancel),
+            is_mixed.then_some(ClientFeature::MixedCompression),
             options.read_delay.map(|_| ClientFeature::Slow),
             options.compression.map(of_compression),
         ]
@@ -176,19 +233,15 @@ impl Call {
         self.options.compression.map(of_compression).into_iter()
     }
 
-    /// The request as it is shown: decoded, if it is a message of its type.
-    fn shown_request(&self) -> Value {
-        let input = self.method.descriptor.as_ref().map(MethodDescriptor::input);
-        let decoded = input
-            .filter(|_| !self.raw)
-            .and_then(|input| DynamicMessage::decode(input, self.request.as_slice()).ok());
-        match decoded {
-            Some(message) => message_value(&message),
-            None => {
-                let bytes: Vec<String> =
-                    self.request.iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("raw bytes {}", bytes.join(" ")).into()
-            }
+    /// What a client must have announced for a call of this kind. One that sends bytes as they
+    /// are knows no method's kind: what is more than one request, it makes a stream.
+    fn kind_feature(&self) -> Option<ClientFeature> {
+        let method = self.method.descriptor.as_ref().filter(|_| !self.raw);
+        match method {
+            Some(method) if !method.is_client_streaming() => None,
+            Some(method) if !method.is_server_streaming() => Some(ClientFeature::ClientStreaming),
+            Some(_) => Some(ClientFeature::Bidi),
+            None => self.one_request().is_none().then_some(ClientFeature::Bidi),
         }
     }
 }
@@ -197,13 +250,21 @@ impl Call {
 impl Serialize for Call {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Taken apart, so that no field is forgotten. `raw` is seen in the request.
-        let Self { method, request: _, raw: _, timeout, pause, options, expect, encoded: _ } = self;
+        let Self { method, send, raw, timeout, pause, options, expect } = self;
         let mut fields = serializer.serialize_map(None)?;
         fields.serialize_entry("method", &method.path)?;
         if method.descriptor.is_none() {
             fields.serialize_entry("unknown_method", &true)?;
         }
-        fields.serialize_entry("request", &self.shown_request())?;
+        let input = method.descriptor.as_ref().filter(|_| !raw).map(MethodDescriptor::input);
+        match self.one_request() {
+            Some(request) => fields.serialize_entry("request", &request.shown(input.as_ref()))?,
+            None => {
+                let steps: Vec<Value> =
+                    send.iter().map(|step| step.shown(input.as_ref())).collect();
+                fields.serialize_entry("send", &steps)?;
+            }
+        }
         fields.serialize_entry("timeout", &text::duration(*timeout))?;
         if let Value::Object(options) = json!(options) {
             for (name, value) in options {

@@ -41,6 +41,8 @@ pub struct CaseHead {
     pub rule: String,
     /// Which side the harness itself plays.
     pub scripted: Option<Role>,
+    /// Whether it is for a client and a server of one peer alone.
+    pub is_of_own_pair: bool,
     /// Where it stands.
     pub place: Place,
 }
@@ -63,8 +65,8 @@ pub struct Case {
     #[serde(skip_deserializing, default = "Place::nowhere", serialize_with = "shown")]
     #[schemars(skip)]
     pub place: Place,
-    /// Features that the manifest must list for the server, if it is not a script. `gzip`
-    /// the client must have announced, too, if that is none.
+    /// Features that the manifest must list for the server, if it is not a script. `gzip`,
+    /// `size-limit` and `test-service` the client must have announced, too, if that is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<ServerFeature>,
     /// Whether nothing else runs beside it, because it may end a process.
@@ -73,6 +75,10 @@ pub struct Case {
     /// Whether nothing is added to what the client sends.
     #[serde(rename = "pristine", default, skip_serializing_if = "Not::not")]
     pub is_pristine: bool,
+    /// Whether it is for a client and a server of one peer alone, because it takes long and
+    /// other pairs would show no more.
+    #[serde(rename = "own_pair", default, skip_serializing_if = "Not::not")]
+    pub is_of_own_pair: bool,
     /// Whether each call waits for the answer to the one before.
     #[serde(rename = "sequential", default, skip_serializing_if = "Not::not")]
     pub is_sequential: bool,
@@ -118,6 +124,7 @@ impl Case {
             needs: Vec::new(),
             is_alone: false,
             is_pristine: false,
+            is_of_own_pair: false,
             is_sequential: false,
             linger: Duration::ZERO,
             server_memory_bytes: None,
@@ -135,6 +142,7 @@ impl Case {
             name: self.name.clone(),
             rule: self.rule.clone(),
             scripted: self.scripted(),
+            is_of_own_pair: self.is_of_own_pair,
             place: self.place.clone(),
         }
     }
@@ -199,6 +207,7 @@ impl Case {
             self.tls.as_ref().map(|_| ClientFeature::Tls),
             needs(ServerFeature::Gzip).then_some(ClientFeature::Gzip),
             needs(ServerFeature::SizeLimit).then_some(ClientFeature::SizeLimit),
+            needs(ServerFeature::TestService).then_some(ClientFeature::TestService),
         ];
         of_case.into_iter().flatten().chain(of_calls)
     }

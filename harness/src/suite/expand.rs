@@ -2,8 +2,10 @@
 //!
 //! `{"metrics[].value": [1, 2]}` is `{"metrics": [{"value": 1}, {"value": 2}]}`,
 //! `{"$repeat": 3, "of": [0, 1]}` in a list is `0, 1, 0, 1, 0, 1`, and
-//! `{"$repeat": 3, "of": "ab"}` anywhere is `"ababab"`.
+//! `{"$repeat": 3, "of": "ab"}` anywhere is `"ababab"`. `{"$bytes": 6}` is so many zero bytes,
+//! as protobuf's JSON has them: `"AAAAAAAA"`.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 /// What the repetitions of one value may write out, however they are nested: a slip of a
@@ -40,6 +42,9 @@ impl Budget {
             Value::Object(fields) if is_text(&fields) => {
                 self.repeat_text(&fields).map(Value::String)
             }
+            Value::Object(fields) if fields.contains_key("$bytes") => {
+                self.zero_bytes(&fields).map(Value::String)
+            }
             Value::Object(fields) => self.expand_object(fields).map(Value::Object),
             scalar => Ok(scalar),
         }
@@ -75,6 +80,20 @@ impl Budget {
         }
         self.take(times, of.len())?;
         Ok(of.repeat(times))
+    }
+
+    fn zero_bytes(&mut self, fields: &Map<String, Value>) -> Result<String, String> {
+        let number = fields.get("$bytes").and_then(Value::as_u64).map(usize::try_from);
+        let number = match number {
+            Some(Ok(number)) if fields.len() == 1 => number,
+            _ => return Err("so many zero bytes are `{ \"$bytes\" = 3 }`".to_owned()),
+        };
+        // In base64, three bytes are four characters.
+        if number > MAX_TEXT_BYTES / 4 * 3 {
+            return Err(format!("`$bytes` makes a text longer than {MAX_TEXT_BYTES} bytes"));
+        }
+        self.take(number, 2)?;
+        Ok(STANDARD.encode(vec![0; number]))
     }
 
     fn expand_object(&mut self, fields: Map<String, Value>) -> Result<Map<String, Value>, String> {
@@ -203,6 +222,11 @@ mod tests {
             ),
             ("zero times", json!([{"$repeat": 0, "of": [1]}]), json!([])),
             (
+                "zero bytes, in base64",
+                json!({"a": {"$bytes": 4}, "b": [{"$bytes": 0}]}),
+                json!({"a": "AAAAAA==", "b": [""]}),
+            ),
+            (
                 "repeated text, in a list and beside it",
                 json!({"a": {"$repeat": 2, "of": "xy"}, "b": ["k", {"$repeat": 3, "of": "z"}]}),
                 json!({"a": "xyxy", "b": ["k", "zzz"]}),
@@ -240,6 +264,9 @@ mod tests {
             (json!([{"$repeat": 9_000_000, "of": [1]}]), "take more than"),
             (json!({"a": {"$repeat": 99_000_000, "of": "x"}}), "longer than"),
             (json!({"a": {"$repeat": -1, "of": "x"}}), "a repeated text is"),
+            (json!({"a": {"$bytes": 99_000_000}}), "longer than"),
+            (json!({"a": {"$bytes": -1}}), "so many zero bytes are"),
+            (json!({"a": {"$bytes": 1, "of": "x"}}), "so many zero bytes are"),
             (json!({"m[].v": 1}), "a column is a list"),
             (json!({"m[].v": [1], "m[].w": [1, 2]}), "columns are equally long"),
             (json!({"m": 1, "m[].v": [1]}), "both whole and as columns"),

@@ -122,8 +122,12 @@ impl<M> Expect<M> {
 pub enum Seen {
     /// A request message with the compressed flag.
     RequestCompressed,
+    /// A request message without the compressed flag.
+    RequestUncompressed,
     /// A response message with the compressed flag.
     ResponseCompressed,
+    /// A response message without the compressed flag.
+    ResponseUncompressed,
     /// The client's RST_STREAM.
     ClientResets,
     /// The server's END_STREAM or RST_STREAM.
@@ -142,7 +146,9 @@ impl Seen {
     pub const fn name(self) -> &'static str {
         match self {
             Self::RequestCompressed => "request-compressed",
+            Self::RequestUncompressed => "request-uncompressed",
             Self::ResponseCompressed => "response-compressed",
+            Self::ResponseUncompressed => "response-uncompressed",
             Self::ClientResets => "client-resets",
             Self::ServerEnds => "server-ends",
             Self::SameConnection => "same-connection",

@@ -185,6 +185,7 @@ pub(super) struct RawFault {
 }
 
 /// `true`; whoever does not want it leaves it out.
+#[derive(Debug)]
 pub(super) struct Set;
 
 impl JsonSchema for Set {

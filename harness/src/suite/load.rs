@@ -6,6 +6,7 @@ mod defaults;
 mod fields;
 mod head;
 mod origin;
+mod send;
 
 use std::{
     borrow::Cow,

@@ -119,6 +119,12 @@ fn short() -> Value {
             { "type": "string", "pattern": "\\$[a-z0-9_]+" },
             {
                 "type": "object",
+                "properties": { "$bytes": { "type": "integer", "minimum": 0 } },
+                "required": ["$bytes"],
+                "additionalProperties": false,
+            },
+            {
+                "type": "object",
                 "properties": { "$repeat": true, "of": true },
                 "required": ["$repeat", "of"],
                 "additionalProperties": false,

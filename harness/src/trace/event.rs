@@ -17,7 +17,7 @@ use crate::{
     rules::SHOWN_BYTES,
     suite::{Call, Code, message_value},
     text::{count, percent_decoded, percent_encoded, printable, shorten},
-    wire::transcript::{Closing, Event, Pair, Transcript, What},
+    wire::transcript::{Closing, Event, Pair, Transcript, What, other},
 };
 
 /// Where the words of an event begin, behind its time, place and direction.
@@ -76,8 +76,9 @@ impl<'a> Narrator<'a> {
                 format!("{} on stream {stream}, after its end", kind_name(*kind))
             }
             What::AfterReset { kind, since, has_read, .. } => format!(
-                "{}, {since:.1?} after the client's RST_STREAM{}",
+                "{}, {since:.1?} after the {}'s RST_STREAM{}",
                 kind_name(*kind),
+                other(event.from),
                 if *has_read { ", which it had read" } else { "" }
             ),
             What::TooLong { kind, length, limit } => {

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use super::{
     control::Control,
     stream::Stream,
-    transcript::{Event, Pair, What},
+    transcript::{Event, Pair, What, other},
 };
 use crate::role::Role;
 
@@ -23,15 +23,16 @@ struct Ended {
     stream: u32,
     /// Which sides had ended or reset it.
     has_stopped: Pair<bool>,
-    client_reset: Option<ClientReset>,
+    /// Each side's RST_STREAM.
+    resets: Pair<Option<Reset>>,
 }
 
-/// A client's RST_STREAM, and how many frames the server had sent by then.
+/// A side's RST_STREAM, and how many frames the other had sent by then.
 #[derive(Debug)]
-struct ClientReset {
+struct Reset {
     at: Duration,
     offset: u64,
-    server_frames: u64,
+    frames_of_other: u64,
 }
 
 impl EndedStreams {
@@ -40,18 +41,18 @@ impl EndedStreams {
         if self.streams.len() == MAX_ENDED {
             self.streams.pop_front();
         }
-        let reset = stream.transcript.reset(Role::Client);
+        let reset = |side: Role| {
+            let (reset, _) = stream.transcript.reset(side)?;
+            let frames_of_other = *control.frames.of(other(side));
+            Some(Reset { at: reset.at, offset: reset.offset, frames_of_other })
+        };
         self.streams.push_back(Ended {
             stream: id,
             has_stopped: Pair {
                 client: stream.has_stopped(Role::Client),
                 server: stream.has_stopped(Role::Server),
             },
-            client_reset: reset.map(|(reset, _)| ClientReset {
-                at: reset.at,
-                offset: reset.offset,
-                server_frames: control.frames.server,
-            }),
+            resets: Pair { client: reset(Role::Client), server: reset(Role::Server) },
         });
     }
 
@@ -73,12 +74,12 @@ impl EndedStreams {
         if *ended.has_stopped.of(event.from) {
             return Some(What::AfterEnd { kind, stream });
         }
-        let reset = ended.client_reset.as_ref()?;
+        let reset = ended.resets.of(other(event.from)).as_ref()?;
         Some(What::AfterReset {
             kind,
             since: event.at.saturating_sub(reset.at),
-            frames_since: control.frames.server - reset.server_frames,
-            has_read: control.has_read(Role::Server, reset.offset),
+            frames_since: control.frames.of(event.from) - reset.frames_of_other,
+            has_read: control.has_read(event.from, reset.offset),
         })
     }
 

@@ -14,7 +14,7 @@ use crate::role::Role;
 /// The most that is kept of one call, and of what its messages inflate to: several of the
 /// longest that any library takes by default, 4 MiB. What follows then is not read; the
 /// call is not whole, and nothing is judged by it.
-const MAX_CALL_BYTES: usize = 48 << 20;
+const MAX_CALL_BYTES: usize = 24 << 20;
 
 /// How many bytes of a message are quoted with its prefix.
 const QUOTED_BYTES: usize = 59;
@@ -92,7 +92,9 @@ impl Stream {
             let what = What::Message(message);
             self.record(Event { offset, size_bytes, quote, what, ..data.clone() });
         });
-        self.halves.of_mut(data.from).messages = reader;
+        if self.transcript.is_whole {
+            self.halves.of_mut(data.from).messages = reader;
+        }
     }
 
     /// A side ended its half with the frame of this event.
@@ -118,10 +120,27 @@ impl Stream {
 
     fn keep(&mut self, bytes: usize) -> bool {
         let transcript = &mut self.transcript;
-        transcript.is_whole = transcript.is_whole
-            && transcript.share.bytes() + bytes <= MAX_CALL_BYTES
+        if !transcript.is_whole {
+            return false;
+        }
+        transcript.is_whole = transcript.share.bytes() + bytes <= MAX_CALL_BYTES
             && transcript.share.grow(bytes);
-        transcript.is_whole
+        if !transcript.is_whole {
+            self.forget_content();
+        }
+        self.transcript.is_whole
+    }
+
+    /// Gives back what a call takes of which no rule is judged any more: others need it. How it
+    /// began stays, for whoever looks at it.
+    fn forget_content(&mut self) {
+        let Transcript { events, share, .. } = &mut self.transcript;
+        events.retain(|event| matches!(event.what, What::Opened(_) | What::Headers { .. }));
+        let kept = events.iter().map(|event| size_of::<Arc<Event>>() + event.kept_bytes()).sum();
+        // Less than before, which is always there.
+        share.resize(kept);
+        self.halves.client.messages = MessageReader::default();
+        self.halves.server.messages = MessageReader::default();
     }
 
     pub(super) const fn has_stopped(&self, role: Role) -> bool {

@@ -11,7 +11,7 @@ use crosswire_http2::{
 use super::budget::Share;
 use crate::role::Role;
 
-/// How many frames are kept that came after the client had reset the stream.
+/// How many frames are kept that came after the stream was reset.
 const MAX_LATE: usize = 64;
 
 /// Everything that passed for one call, in the order in which the tap saw it.
@@ -129,15 +129,15 @@ pub enum What {
         /// Its stream, which need not be this call's.
         stream: u32,
     },
-    /// The server's DATA or HEADERS on a stream that the client had reset before.
+    /// DATA or HEADERS on a stream that the other side had reset before.
     AfterReset {
         /// Its type.
         kind: u8,
         /// How long before.
         since: Duration,
-        /// How many frames the server had sent since, this one included.
+        /// How many frames this side had sent since, this one included.
         frames_since: u64,
-        /// Whether the server had answered something that the client sent later, and
+        /// Whether this side had answered something that the other sent later, and
         /// so had read the reset.
         has_read: bool,
     },

@@ -68,7 +68,7 @@ impl Process {
         let _ = requests.send(hello_line());
         let limit = setting.limits.start;
         let hello = match timeout(limit, replies.recv()).await {
-            Ok(Some(Ok(Reply::Hello(hello)))) => hello,
+            Ok(Some(Ok(Reply::Hello(hello)))) => hello.of_its_version(),
             Ok(Some(Ok(_))) => {
                 let why = "it answered before it said hello".to_owned();
                 return Err(StartError::Announcement { why });
@@ -92,13 +92,14 @@ impl Process {
                 });
             }
         };
-        let why = match (hello.protocol, hello.max_in_flight) {
-            (VERSION, 1..) => {
+        let why = match (hello.is_understood(), hello.max_in_flight) {
+            (true, 1..) => {
                 return Ok(Self { hello, child, requests, replies, stray_lines, is_within_line });
             }
-            (VERSION, _) => "it takes no call: max_in_flight is 0, it must be 1 or more".to_owned(),
-            (theirs, _) => format!(
-                "it speaks version {theirs} of the peer protocol, and this harness version {VERSION}"
+            (true, _) => "it takes no call: max_in_flight is 0, it must be 1 or more".to_owned(),
+            (false, _) => format!(
+                "it speaks version {} of the peer protocol, and this harness version {VERSION}",
+                hello.protocol
             ),
         };
         Err(StartError::Announcement { why })
@@ -107,7 +108,7 @@ impl Process {
     /// Hands the client a call.
     pub(super) fn call(&self, errand: Errand<'_>, call: &Call) {
         // A failed send means that the client is gone, which `next` says.
-        let _ = self.requests.send(call_line(errand, call));
+        let _ = self.requests.send(call_line(errand, call, self.hello.takes_steps()));
     }
 
     /// Where to write what it is to do later, for as long as it runs.

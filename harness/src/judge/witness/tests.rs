@@ -5,7 +5,8 @@ use crosswire_http2::frame::flag;
 
 use super::*;
 use crate::{
-    rules::samples::{answered, get_sequence, with},
+    rules::samples::{answered, asking, call as call_of, get_sequence, with},
+    suite::{CallStep, RequestMessage},
     wire::sample::{
         REQUEST, RESPONSE, TRAILERS, Wire, data, goaway, headers, message, reset, settings,
         settings_ack, window_update,
@@ -30,7 +31,7 @@ fn ordinary() -> Wire {
 }
 
 fn call() -> Call {
-    Call { request: ASKED.to_vec(), ..get_sequence() }
+    asking(get_sequence(), ASKED)
 }
 
 fn expecting(change: impl FnOnce(&mut crate::suite::Expect)) -> Call {
@@ -51,9 +52,9 @@ fn a_faithful_client_with_the_right_request_has_done_its_part() {
     // It reports another message than passed, which a rule says.
     assert_eq!(side(ordinary(), &two, &answered(0, &[b""])), None);
     // Another encoding of the same request is the same.
-    let longer = Call { request: b"\x08\x82\x00".to_vec(), ..two.clone() };
+    let longer = asking(two.clone(), b"\x08\x82\x00");
     assert_eq!(side(ordinary(), &longer, &ok), Some(Side::Server));
-    let other = Call { request: b"\x08\x03".to_vec(), ..two.clone() };
+    let other = asking(two.clone(), b"\x08\x03");
     assert_eq!(side(ordinary(), &other, &ok), Some(Side::Client));
     let path = with(REQUEST, ":path", "/FibonacciService/Other");
     assert_eq!(side(exchange(&path, TRAILERS), &two, &ok), Some(Side::Client));
@@ -210,5 +211,32 @@ fn a_connection_that_ends_under_a_call() {
         closes.into_iter().for_each(|side| closed(&mut wire, side));
         let lost = Answer { code: Code(14), ..Answer::default() };
         assert_eq!(side(wire, &call(), &lost), expected, "{name}");
+    }
+}
+
+/// A client that waits, as it was told, for what does not come.
+#[test]
+fn who_waits_as_told_is_not_to_blame() {
+    let message = || CallStep::Message(RequestMessage::new(Vec::new()));
+    let steps = |waits: CallStep| vec![message(), waits, message(), CallStep::HalfClose];
+    let late = Answer { code: Code::DEADLINE_EXCEEDED, ..Answer::default() };
+    for (send, answers, expected) in [
+        (steps(CallStep::WaitForMessages(1)), 0, Some(Seen::NothingToGoOnWith)),
+        (steps(CallStep::WaitForHeaders), 0, Some(Seen::NothingToGoOnWith)),
+        (steps(CallStep::WaitForMessages(1)), 1, Some(Seen::RequestNotEnded)),
+        (steps(CallStep::Pause(Duration::from_secs(9))), 0, None),
+        (vec![message(), CallStep::HalfClose], 0, Some(Seen::RequestNotEnded)),
+    ] {
+        let call = Call { send, ..call_of("grpc.testing.TestService", "FullDuplexCall") };
+        let empty = crate::wire::sample::message(0, b"");
+        let mut wire = Wire::new();
+        let path = with(REQUEST, ":path", "/grpc.testing.TestService/FullDuplexCall");
+        wire.client(&headers(1, 0, &path)).client(&data(1, 0, &empty));
+        if answers > 0 {
+            wire.server(&headers(1, 0, RESPONSE)).server(&data(1, 0, &empty));
+        }
+        wire.client(&reset(1, 8));
+        let told = testimony(&call, &late, &wire.calls());
+        assert_eq!(told.map(|told| told.seen), expected, "{:?}", call.send);
     }
 }

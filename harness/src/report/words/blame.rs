@@ -42,6 +42,9 @@ const fn shown(seen: Seen) -> &'static str {
         Seen::RequestNotEnded => "it did not end its request, and had room to",
         Seen::NoRoomForRequest => "it left the client no room for its request",
         Seen::NoAnswerInTime => "it had the whole request, and did not end the call in time",
+        Seen::NothingToGoOnWith => {
+            "it had all that the client was to send before it heard more, and said nothing"
+        }
         Seen::NoRoomForAnswer => "it left the server no room for its answer",
         Seen::ConnectionEnded => "it ended the connection while the call was open",
         Seen::OwnStatus => "its own status passed so, and the client reports it as it came",

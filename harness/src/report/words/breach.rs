@@ -8,6 +8,7 @@ use super::{bare, of};
 use crate::{
     rules::{Breach, SHOWN_BYTES, Violation},
     text::{count, shorten},
+    wire::transcript::other,
 };
 
 /// What is wrong, without who did it. Hostile text in it is quoted, not escaped.
@@ -41,7 +42,8 @@ pub fn breach(breach: &Breach) -> String {
         ),
         "after-reset" => {
             let since = time(&got["since_us"]);
-            format!("{} {since} after the client had reset the stream", of(got, "frame"))
+            let other = other(breach.side);
+            format!("{} {since} after the {other} had reset the stream", of(got, "frame"))
         }
         "not-compressed" => format!("a compressed message that is no {}", bare(expected)),
         "flag" => format!("a message with flag {}", bare(got)),
@@ -106,6 +108,24 @@ pub fn breach(breach: &Breach) -> String {
         "code-altered" => {
             format!("grpc-status {} is reported as {}", bare(expected), of(got, "code"))
         }
+        "request-altered" => {
+            format!("request message {} is another than the client was to send", bare(got))
+        }
+        "request-unasked" => {
+            format!("{} sent, and {} were to be sent", messages(got), bare(expected))
+        }
+        "requests-left-out" => format!(
+            "the request ends after {}, and {} were to be sent",
+            messages(got),
+            bare(expected)
+        ),
+        "request-too-soon" if got == "end" => {
+            "the request ends before what the client was to wait for has come".to_owned()
+        }
+        "request-too-soon" => format!(
+            "request message {} comes before what the client was to wait for",
+            bare(got)
+        ),
         "encoding-not-offered" => {
             let name = bare(got);
             format!("a message in {name}, which the request's grpc-accept-encoding lacks")
@@ -125,6 +145,7 @@ fn fixed(clause: &str) -> Option<&'static str> {
         "method" => ":method is not POST",
         "scheme" => ":scheme is not http or https",
         "path" => ":path is not /Service/Method",
+        "request-ended" => "the request ends, which the client was not to end but to cancel",
         "te" => "te is not `trailers`, once",
         "content-type-missing" => "no content-type",
         "content-type-other" => {

@@ -233,7 +233,8 @@ fn bodies_of_a_request() {
         let mut wire = Wire::new();
         send(&mut wire);
         wire.response(1);
-        assert_violations(name, &violations(&mut wire, &get_sequence(), None), expected);
+        let call = asking(get_sequence(), b"");
+        assert_violations(name, &violations(&mut wire, &call, None), expected);
     }
     let mut wire = Wire::new();
     wire.client(&headers(1, 0, REQUEST))
@@ -269,13 +270,13 @@ fn payloads_of_a_request() {
         let mut wire = Wire::new();
         send(&mut wire, REQUEST, &message(0, payload));
         wire.response(1);
-        let found = violations(&mut wire, &get_sequence(), None);
-        assert_violations(name, &found, &[&expected]);
+        let asked = asking(get_sequence(), payload);
+        assert_violations(name, &violations(&mut wire, &asked, None), &[&expected]);
         // What a case sends as it is, is not the client's doing.
         let mut wire = Wire::new();
         send(&mut wire, REQUEST, &message(0, payload));
         wire.response(1);
-        let raw = Call { raw: true, ..get_sequence() };
+        let raw = Call { raw: true, ..asked };
         assert_violations(name, &violations(&mut wire, &raw, None), &[]);
     }
     // But the server's answer is its own.
@@ -283,7 +284,7 @@ fn payloads_of_a_request() {
     send(&mut wire, REQUEST, &message(0, b"\xff")).server(&headers(1, 0, RESPONSE));
     wire.server(&data(1, 0, &message(0, b"\xff")));
     wire.server(&headers(1, flag::END_STREAM, TRAILERS));
-    let raw = Call { raw: true, ..get_sequence() };
+    let raw = Call { raw: true, ..asking(get_sequence(), b"\xff") };
     assert_violations("answer", &violations(&mut wire, &raw, None), &["WIRE-25 server"]);
 }
 

@@ -1,18 +1,17 @@
 //! Reads calls and what must come of them.
 
-use std::sync::OnceLock;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, prost::Message as _};
+use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
 use serde_json::{Map, Value};
 
+use super::send::read_send;
 use crate::{
     input::unknown_field,
     suite::{
         call::{Call, CallOptions, Method, WrittenCall},
         code::Code,
         expect::Expect,
-        json::{from_json, read_hex, read_message},
+        json::{from_json, read_message},
         problem::{Problem, Within as _, each_item},
         table::{fields_of, take},
     },
@@ -33,21 +32,13 @@ pub(super) fn read_call(
     let options: CallOptions = take(&mut table)?;
     let written: WrittenCall = take(&mut table)?;
     let method = find_method(methods, &written.method, written.unknown_method)?;
-    let input = method.descriptor.as_ref().map(MethodDescriptor::input);
     let output = method.descriptor.as_ref().map(MethodDescriptor::output);
-    let (request, raw) = read_request(written.request, written.request_hex, input)?;
+    let (timeout, pause) = (written.timeout, written.pause);
+    let expect = from_json(written.expect.clone()).and_then(|expect| read_expect(expect, output));
+    let (send, raw) = read_send(written, &method)?;
     check_metadata(&options.metadata).within("metadata")?;
-    let expect = from_json(written.expect).and_then(|expect| read_expect(expect, output));
-    Ok(Call {
-        method,
-        request,
-        raw,
-        timeout: written.timeout,
-        pause: written.pause,
-        options,
-        expect: expect.within("expect")?,
-        encoded: OnceLock::new(),
-    })
+    let expect = expect.within("expect")?;
+    Ok(Call { method, send, raw, timeout, pause, options, expect })
 }
 
 /// Whether a call has such a field.
@@ -65,12 +56,6 @@ fn find_method(methods: &[MethodDescriptor], path: &str, unknown: bool) -> Resul
             "unknown_method",
             format!("`unknown_method`, but the proto has `{path}`"),
         )),
-        (Some(method), false) if method.is_client_streaming() => Err(Problem::of_field(
-            "method",
-            format!(
-                "`{path}` takes a stream of requests; a case calls unary and server-streaming methods"
-            ),
-        )),
         (None, false) => {
             let known: Vec<String> = methods.iter().map(path_of).collect();
             let known = known.join(", ");
@@ -82,30 +67,6 @@ fn find_method(methods: &[MethodDescriptor], path: &str, unknown: bool) -> Resul
             ))
         }
         _ => Ok(Method { path: path.to_owned(), descriptor }),
-    }
-}
-
-/// The request's bytes, and whether they must be sent raw.
-fn read_request(
-    request: Option<Value>,
-    request_hex: Option<String>,
-    input: Option<MessageDescriptor>,
-) -> Result<(Vec<u8>, bool), Problem> {
-    match (request, request_hex, input) {
-        (Some(_), Some(_), _) => {
-            Err(Problem::of_field("request_hex", "both `request` and `request_hex`; give one"))
-        }
-        (None, Some(hex), _) => Ok((read_hex("request_hex", &hex)?, true)),
-        (Some(value), None, Some(input)) => {
-            let message = read_message(&input, &value).within("request")?;
-            Ok((message.encode_to_vec(), false))
-        }
-        (Some(_), None, None) => Err(Problem::of_field(
-            "request",
-            "an unknown method has no request type; give `request_hex` or nothing",
-        )),
-        (None, None, None) => Ok((Vec::new(), true)),
-        (None, None, Some(_)) => Err("no `request`; give one, `{}` for an empty message".into()),
     }
 }
 

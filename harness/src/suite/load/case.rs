@@ -95,7 +95,9 @@ impl CaseReader<'_> {
                 Some(_) => return None,
             };
             let name = format!("{}/{}", self.suite, row.name);
-            Some(CaseHead { name, rule, scripted, place: place.clone() })
+            let is_of_own_pair =
+                row.own_pair.or_else(|| self.defaults.flag("own_pair")).unwrap_or_default();
+            Some(CaseHead { name, rule, scripted, is_of_own_pair, place: place.clone() })
         };
         written.rows()?.into_iter().map(read).collect()
     }

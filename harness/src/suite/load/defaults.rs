@@ -15,7 +15,7 @@ use crate::{
 const OF_ONE_CASE: [&str; 3] = ["name", "each", "calls"];
 
 /// Fields that stand for one another: who gives one of them does not take the others.
-const INSTEAD: [(&str, &str); 1] = [("request", "request_hex")];
+const INSTEAD: [&[&str]; 1] = [&["request", "request_hex", "send"]];
 
 /// Fields for each case that does not give them itself.
 #[derive(Debug, Default)]
@@ -49,12 +49,16 @@ impl Defaults {
         self.0.get(field).and_then(Value::as_str)
     }
 
+    /// Likewise what stands here as `true` or `false`.
+    pub(super) fn flag(&self, field: &str) -> Option<bool> {
+        self.0.get(field).and_then(Value::as_bool)
+    }
+
     /// Gives a case what it lacks.
     pub(super) fn fill(&self, case: &mut Map<String, Value>) {
         for (field, value) in &self.0 {
-            let gives_other = INSTEAD.iter().any(|(one, other)| {
-                (field == one && case.contains_key(*other))
-                    || (field == other && case.contains_key(*one))
+            let gives_other = INSTEAD.iter().any(|alike| {
+                alike.contains(&field.as_str()) && alike.iter().any(|one| case.contains_key(*one))
             });
             if !gives_other && !case.contains_key(field) {
                 case.insert(field.clone(), value.clone());

@@ -12,6 +12,7 @@ pub(super) struct WrittenHead {
     pub(super) name: String,
     pub(super) rule: Option<String>,
     pub(super) scripted: Option<String>,
+    pub(super) own_pair: Option<bool>,
     each: Option<Vec<Map<String, Value>>>,
 }
 
@@ -36,6 +37,7 @@ impl WrittenHead {
             name: fill(&self.name)?,
             rule: fill_if_any(&self.rule)?,
             scripted: fill_if_any(&self.scripted)?,
+            own_pair: self.own_pair,
             each: None,
         })
     }

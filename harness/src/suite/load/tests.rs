@@ -7,6 +7,7 @@ use crate::suite::{CaseHead, Code};
 
 mod index;
 mod script;
+mod send;
 
 const PROTO: &str = r#"
 syntax = "proto3";
@@ -94,7 +95,7 @@ fn both_formats_give_the_same_case() {
     )
     .unwrap();
     let call = |suites: &[Suite]| suites[0].cases[0].calls[0].clone();
-    assert_eq!(call(&toml).request, call(&json).request);
+    assert_eq!(call(&toml).send, call(&json).send);
     let expected = |suites: &[Suite]| {
         let messages = call(suites).expect.messages.unwrap();
         messages.iter().map(|message| message.encode_to_vec()).collect::<Vec<_>>()
@@ -129,6 +130,10 @@ fn floats_keep_every_bit() {
     assert_eq!(z.to_bits(), (-0.0_f64).to_bits());
 }
 
+fn bytes_of(call: &crate::suite::Call) -> &[u8] {
+    &call.requests().next().unwrap().bytes
+}
+
 #[test]
 fn raw_requests_are_bytes() {
     let suites = toml_suite(&format!(
@@ -136,7 +141,7 @@ fn raw_requests_are_bytes() {
     ))
     .unwrap();
     let call = &suites[0].cases[0].calls[0];
-    assert_eq!((call.request.as_slice(), call.raw), ([0x0a, 0xff].as_slice(), true));
+    assert_eq!((bytes_of(call), call.raw), ([0x0a, 0xff].as_slice(), true));
 }
 
 #[test]
@@ -170,8 +175,8 @@ fn what_is_wrong_is_named_with_its_place() {
             "no method `t.S/Nope` in the proto; it has t.S/Unary",
         ),
         (
-            format!("{NAMED}method = \"t.S/Upload\"\nrequest = {{}}\n{fine}"),
-            "takes a stream of requests",
+            format!("{NAMED}{call}request_hex = \"\"\n{fine}"),
+            "both `request` and `request_hex`; give one",
         ),
         (format!("{NAMED}{call}unknown_method = true\n{fine}"), "but the proto has `t.S/Unary`"),
         (
@@ -350,7 +355,7 @@ fn a_suite_says_at_its_head_what_its_cases_share() {
     )
     .unwrap();
     let cases = &suites[0].cases;
-    let request = |case: usize, call: usize| cases[case].calls[call].request.as_slice();
+    let request = |case: usize, call: usize| bytes_of(&cases[case].calls[call]);
     assert_eq!(cases[0].rule, "R-1");
     assert_eq!(request(0, 0), [&[9][..], &1.0_f64.to_le_bytes()].concat());
     assert_eq!((request(1, 0), cases[1].calls[0].raw), (&[0][..], true));
@@ -384,6 +389,7 @@ fn no_field_is_left_out_when_a_case_is_shown() {
         "{NAMED}source = \"s\"\nneeds = [\"directions\"]\nalone = true\npristine = true\n\
          sequential = true\nlinger = \"1s\"\nserver_memory_bytes = 1\n\
          fault = {{ ping = true }}\ntls = {{ tap = \"ends\" }}\n\
+         own_pair = true\n\
          method = \"t.S/Unary\"\nrequest = {{ x = 1 }}\ntimeout = \"3s\"\npause = \"2s\"\n\
          metadata = [[\"k\", \"v\"]]\ncompression = \"gzip\"\ncancel_after_messages = 1\n\
          read_delay = \"5ms\"\n\
@@ -405,7 +411,7 @@ fn no_field_is_left_out_when_a_case_is_shown() {
     }
     let of_call = [fields_of::<WrittenCall>(), fields_of::<CallOptions>()].concat();
     // What is written instead of others.
-    let instead = ["unknown_method", "request_hex"];
+    let instead = ["unknown_method", "request_hex", "send"];
     for field in of_call.iter().filter(|field| !instead.contains(field)) {
         assert!(is_shown(call, field), "{field}: {call:#}");
     }

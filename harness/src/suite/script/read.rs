@@ -169,7 +169,7 @@ fn beside(written: WrittenBeside, reader: &StepReader<'_>, call: &Call) -> Resul
     let messages = each_item(written.messages, read).within("messages").within("beside")?;
     let kind = EndingKind::Status(vec![Code::OK]);
     Ok(Beside {
-        steps: reader.ordinary_request(&call.request),
+        steps: reader.ordinary_request(call),
         ending: Ending { messages: Some(messages), ..Ending::of(kind) },
         // What a script waits for may be over soon; an ordinary call gets its time.
         limit: call.timeout.max(DEFAULT_TIMEOUT),

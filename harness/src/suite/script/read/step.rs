@@ -16,7 +16,7 @@ use crate::{
     mark::CALL_ENTRY,
     role::Role,
     suite::{
-        AnyOf, Awaited, Codes, Compression, Step, StreamRef,
+        AnyOf, Awaited, Call, Codes, Compression, Step, StreamRef,
         json::{read_hex, read_message},
         problem::{Problem, Within as _, each_item},
     },
@@ -55,12 +55,18 @@ impl StepReader<'_> {
             .collect())
     }
 
-    /// What an ordinary client sends for this request.
-    pub(super) fn ordinary_request(&self, request: &[u8]) -> Vec<Step> {
+    /// What an ordinary client sends for this call, if it waits for nothing.
+    pub(super) fn ordinary_request(&self, call: &Call) -> Vec<Step> {
         let mut fields = self.fields(Fields::Request);
         // Marked, so that what passes for it is not taken for the script's.
         fields.push((CALL_ENTRY.to_owned(), "0".to_owned()));
-        request_of(&fields, request)
+        let mut steps = vec![block_of(&fields, true, 0)];
+        steps.extend(call.requests().map(|request| message_of(&request.bytes, false)));
+        match steps.last_mut() {
+            Some(Step::Data { ends_stream, .. }) => *ends_stream = true,
+            _ => steps.push(data_of(Vec::new(), true)),
+        }
+        steps
     }
 
     fn read(&self, step: WrittenStep) -> Result<Vec<Step>, Problem> {
@@ -232,9 +238,13 @@ fn block_of(fields: &[(String, String)], opens: bool, flags: u8) -> Step {
 }
 
 fn message_of(message: &[u8], ends_stream: bool) -> Step {
+    data_of(with_prefix(message.to_vec(), None, None, None), ends_stream)
+}
+
+fn data_of(content: Vec<u8>, ends_stream: bool) -> Step {
     Step::Data {
         stream: StreamRef::Current,
-        content: with_prefix(message.to_vec(), None, None, None),
+        content,
         ends_stream,
         pieces: Vec::new(),
         padding: None,
