@@ -133,7 +133,7 @@ fn clients() {
         ("closes-stdout", "client closed its stdout before it was ready"),
         (
             "speaks-another-version",
-            "client announced itself wrongly: it speaks version 2 of the peer protocol, and this harness version 1",
+            "client announced itself wrongly: it speaks version 9 of the peer protocol, and this harness version 2",
         ),
         (
             "takes-no-call",

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    io, thread,
     time::{Duration, Instant},
 };
 
@@ -22,7 +22,7 @@ use crate::{
     http2::{Connection, value},
     misdeed::WRONG,
     tls::ClientTls,
-    wire::{Frames, Wire},
+    wire::{BETWEEN_MESSAGES, ENDLESS_MESSAGES, Frames, Wire},
 };
 
 const OK: i32 = 0;
@@ -193,6 +193,13 @@ impl Channel {
                 }
                 Ok(Answer::failed(DEADLINE_EXCEEDED, "no answer in time"))
             }
+            Err(error) if call.wire.has(Frames::DataAfterReset) => {
+                for _ in 0..ENDLESS_MESSAGES {
+                    thread::sleep(BETWEEN_MESSAGES);
+                    self.connection.send(&data(stream, 0, &message(0, b"")))?;
+                }
+                Err(error)
+            }
             answer => answer,
         }
     }
@@ -313,6 +320,7 @@ impl Call {
                 [data(stream, 0, &content), headers(stream, flag::END_STREAM, &trailers)].concat()
             }
             Some(Frames::DataAfterEnd) => [ended, data(stream, 0, b"")].concat(),
+            Some(Frames::DataAfterReset) => data(stream, 0, &content),
             _ => ended,
         };
         [headers(stream, 0, fields), self.wire.disturbance(stream), rest].concat()

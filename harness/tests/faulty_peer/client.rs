@@ -192,7 +192,7 @@ impl Client {
             Fault::NeverReady => hang(),
             Fault::ExitsAtStart => die(),
             Fault::ClosesStdout => hang_with_stdout_closed(),
-            Fault::SpeaksAnotherVersion => hello["protocol"] = 2.into(),
+            Fault::SpeaksAnotherVersion => hello["protocol"] = 9.into(),
             Fault::TakesNoCall => hello["max_in_flight"] = 0.into(),
             Fault::AnswersBeforeHello => say(&Answer::of("").report(1)),
             Fault::SaysHelloInHostileText => hello["implementation"] = HOSTILE.into(),

@@ -32,7 +32,7 @@ use crate::{
         leave_a_daemon, leave_a_grandchild,
     },
     tls::ServerTls,
-    wire::{Frames, Wire},
+    wire::{BETWEEN_MESSAGES, ENDLESS_MESSAGES, Frames, Wire},
 };
 
 /// How a response begins.
@@ -41,9 +41,6 @@ const RESPONSE: &[(&str, &str)] = &[(":status", "200"), ("content-type", "applic
 /// What a request has that is answered before it has ended.
 const EARLY_ENTRY: &str = "x-early";
 
-/// How a server goes on: long enough for anybody to see that it does not stop.
-const ENDLESS_MESSAGES: usize = 100;
-const BETWEEN_MESSAGES: Duration = Duration::from_millis(30);
 
 /// As many calls as a server takes that lets them wait for each other.
 const MANY_CALLS: u32 = 100;

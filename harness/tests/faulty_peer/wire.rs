@@ -1,6 +1,6 @@
 //! What a side can do wrong on the wire, beside a partner that does all as it should.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use clap::{Args, ValueEnum};
 use crosswire_http2::{
@@ -14,6 +14,10 @@ const TOO_LONG: usize = 16_384 + 1;
 /// As many empty DATA, each with all the padding that there can be, as are more than
 /// a window holds: 65,535 bytes.
 const PADDED_FRAMES: usize = 260;
+
+/// How a side goes on: long enough for anybody to see that it does not stop.
+pub(crate) const ENDLESS_MESSAGES: usize = 100;
+pub(crate) const BETWEEN_MESSAGES: Duration = Duration::from_millis(30);
 
 /// The misdeeds of a side. Without any, it is right.
 #[derive(Args, Clone, Default)]
@@ -50,6 +54,7 @@ pub(crate) enum Frames {
     OverrunTheWindow,
     TooLong,
     DataAfterEnd,
+    DataAfterReset,
 
     // A client's.
     RequestTrailers,
@@ -71,7 +76,6 @@ pub(crate) enum Frames {
     TrailersTwice,
     EndOnData,
     EarlyStatus,
-    DataAfterReset,
 }
 
 impl Wire {
