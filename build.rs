@@ -8,7 +8,10 @@ use std::{env, fs};
 use protox::prost::Message;
 
 const PROTO_DIRECTORY: &str = "proto";
-const PROTO_FILES: [&str; 2] = ["fibonacci.proto", "outliers.proto"];
+const PROTO_FILES: [&str; 3] = ["fibonacci.proto", "outliers.proto", "testing.proto"];
+
+/// Payloads are sent several times, and are not copied for it.
+const SHARED_BYTES: &str = ".grpc.testing.Payload.body";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -28,7 +31,10 @@ fn generate_services() -> Result<(), Box<dyn Error>> {
 
     let out_directory = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out_directory.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().build_transport(false).compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .bytes(SHARED_BYTES)
+        .build_transport(false)
+        .compile_fds(descriptors)?;
     Ok(())
 }
 

@@ -13,6 +13,11 @@ tonic::include_proto!("pb");
 // `fibonacci.proto` has no package, for which the generator's file is named `_`.
 tonic::include_proto!("_");
 
-/// The descriptors of both files and of what they import, encoded as a
+/// gRPC's own test service.
+pub mod testing {
+    tonic::include_proto!("grpc.testing");
+}
+
+/// The descriptors of all files and of what they import, encoded as a
 /// `google.protobuf.FileDescriptorSet`, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("descriptors");

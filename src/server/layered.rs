@@ -20,7 +20,7 @@ use crate::layers::server::http::OnlyGrpc;
 use crate::layers::server::panics::Panics;
 use crate::layers::server::pings::PingLimit;
 use crate::layers::server::requests::Requests;
-use crate::services;
+use crate::services::{self, Echo, TestServer};
 
 /// Calls that one connection may have open at once. The library's default, 200,
 /// is less than the 256 that a client may announce (`max_in_flight`); a
@@ -84,14 +84,14 @@ fn layers(held: Held) -> impl Clone + Layer<Routes, Service = impl Handler + Syn
 }
 
 async fn routes(held: &Held) -> Result<Routes, ServeError> {
-    let limited = |max_messages| Around(Requests { max_messages, held: held.clone() });
-    let (any, one) = (limited(None), limited(Some(1)));
-    let directed = (one.clone(), Around(Directed { streaming: services::STREAMING }));
+    let limited = Around(Requests { streaming: services::TAKING_STREAMS, held: held.clone() });
+    let directed = (limited.clone(), Around(Directed { streaming: services::STREAMING }));
     let routes = Routes::default()
         .add_service(directed.named_layer(outliers()))
         .add_service(directed.named_layer(fibonacci()))
-        .add_service(one.named_layer(health().await))
-        .add_service(any.named_layer(reflection().build_v1()?))
-        .add_service(any.named_layer(reflection().build_v1alpha()?));
+        .add_service((limited.clone(), Around(Echo)).named_layer(TestServer::default()))
+        .add_service(limited.named_layer(health().await))
+        .add_service(limited.named_layer(reflection().build_v1()?))
+        .add_service(limited.named_layer(reflection().build_v1alpha()?));
     Ok(routes.prepare())
 }

@@ -13,9 +13,10 @@ use crate::layers::middleware::Around;
 use crate::pb;
 use crate::pb::fibonacci_service_server::FibonacciServiceServer;
 use crate::pb::outliers_server::OutliersServer;
-use crate::services::{self, Fibonacci, Outliers};
+use crate::pb::testing::test_service_server::TestServiceServer;
+use crate::services::{self, Echo, Fibonacci, Outliers, Test, TestServer};
 
-/// Serves both services, health checking and reflection on every listener, over TLS if it
+/// Serves the services, health checking and reflection on every listener, over TLS if it
 /// is given, until `shutdown` completes, as tonic does it by default; then takes no more
 /// calls, and waits up to [`DRAIN_LIMIT`](super::DRAIN_LIMIT) for those that are in flight.
 ///
@@ -44,6 +45,7 @@ async fn routes() -> Result<Routes, ServeError> {
     let routes = Routes::default()
         .add_service(directed.named_layer(outliers()))
         .add_service(directed.named_layer(fibonacci()))
+        .add_service(Around(Echo).named_layer(TestServer::default()))
         .add_service(health().await)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
@@ -62,6 +64,7 @@ pub(super) async fn health() -> HealthServer<impl Health> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<OutliersServer<Outliers>>().await;
     reporter.set_serving::<FibonacciServiceServer<Fibonacci>>().await;
+    reporter.set_serving::<TestServiceServer<Test>>().await;
     health
 }
 

@@ -19,8 +19,8 @@ use crate::layers::middleware::{Handler, Middleware};
 /// The limits.
 #[derive(Clone, Debug)]
 pub struct Requests {
-    /// How many messages there may be; any number without it.
-    pub max_messages: Option<usize>,
+    /// The paths of the methods that take a stream of messages; all others take one.
+    pub streaming: &'static [&'static str],
     /// Where a message has its share, as far as it has come, until it is whole.
     pub held: Held,
 }
@@ -31,7 +31,8 @@ impl Middleware for Requests {
         request: Request<Body>,
         handler: H,
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
-        let reader = MessageReader::new(self.max_messages);
+        let takes_stream = self.streaming.contains(&request.uri().path());
+        let reader = MessageReader::new((!takes_stream).then_some(1));
         let held = self.held.clone();
         handler.answer(request.map(|body| {
             let limited = Limited { body, reader, held, share: None, failure: None };

@@ -106,7 +106,7 @@ impl ServerStreamingService<Message> for Named {
 async fn start_odd() -> String {
     let (listener, address) = listen().await;
     let layers = (Around(Deadlines), Around(OnlyGrpc), Around(Panics), Around(BinaryEntries));
-    let one = Around(Requests { max_messages: Some(1), held: Held::default() });
+    let one = Around(Requests { streaming: &[], held: Held::default() });
     let server = Server::builder().layer(layers).add_service(one.named_layer(Odd));
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
     address
