@@ -1,5 +1,6 @@
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::task;
 use tonic::Status;
@@ -24,8 +25,9 @@ pub(super) async fn make(channel: AnyChannel, call: Call) -> Answer {
     match prepared {
         Ok((request, options)) => {
             let mut observed = Observed::default();
-            let status = run(channel, request, options, &mut observed).await;
-            Answer::Result(observed.into_result(call.id, status))
+            let steps = Arc::default();
+            let status = run(channel, request, options, &steps, &mut observed).await;
+            Answer::Result(observed.into_result(call.id, steps.load(Ordering::Relaxed), status))
         }
         Err(Refusal(why)) => Answer::Unsupported { id: call.id, why },
     }
@@ -35,12 +37,13 @@ async fn run(
     channel: AnyChannel,
     request: ParsedRequest,
     options: CallOptions,
+    steps: &Arc<AtomicUsize>,
     observed: &mut Observed,
 ) -> Result<(), Status> {
     let call = async {
         let mut attempts = Attempts::default();
         loop {
-            let watch = Arc::new(Watch::default());
+            let watch = Arc::new(Watch::new(steps));
             let ended = attempt(&channel, request.clone(), &options, &watch, observed).await;
             let why = ended.as_ref().err().and_then(not_taken);
             let goes_on = |why| attempts.go_on(why, watch.sent.initialized(), watch.has_begun());
@@ -85,6 +88,9 @@ async fn attempt(
     watch: &Arc<Watch>,
     observed: &mut Observed,
 ) -> Result<(), Status> {
+    // Dropped last: to HTTP/2, a stream of requests that ends with its call would be whole if
+    // it ended before it.
+    let _end = End(watch);
     let channel = WatchedChannel::new(channel.clone(), Arc::clone(watch));
     let mut exchange = pin!(exchange(channel, request, options, watch, observed));
     tokio::select! {
@@ -96,7 +102,21 @@ async fn attempt(
             task::yield_now().await;
             Err(cancelled())
         }
+        _ = watch.cancelled.wait() => {
+            watch.cancel();
+            Err(cancelled())
+        }
         ended = &mut exchange => ended,
+    }
+}
+
+/// Ends the steps with the call, however that ends.
+struct End<'a>(&'a Watch);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        // Nobody else sets it.
+        let _ = self.0.over.set(());
     }
 }
 

@@ -16,6 +16,7 @@ mod observed;
 mod options;
 mod raw_codec;
 mod request;
+mod script;
 mod watched;
 
 pub use session::{DriveError, run};

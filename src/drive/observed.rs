@@ -10,16 +10,16 @@ use super::watched::{Blocks, Watch};
 /// What came of a call so far.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
-    /// The messages, serialized again.
-    messages: Vec<Vec<u8>>,
+    /// Base64 of each message, serialized again.
+    messages: Vec<String>,
     headers: MetadataMap,
     trailers: MetadataMap,
 }
 
 impl Observed {
-    /// Takes the metadata from the blocks that came: tonic merges those of a unary
-    /// call.
-    pub(super) fn unary<M: Message>(
+    /// What came of a call of a method that answers once. The metadata is that of the blocks
+    /// that came: tonic merges them.
+    pub(super) fn one<M: Message>(
         &mut self,
         response: Result<Response<M>, Status>,
         watch: &Watch,
@@ -29,7 +29,7 @@ impl Observed {
         self.headers = MetadataMap::from_headers(headers);
         self.trailers = MetadataMap::from_headers(trailers.unwrap_or_default());
         match response {
-            Ok(response) => self.messages.push(response.into_inner().encode_to_vec()),
+            Ok(response) => self.push(&response.into_inner().encode_to_vec(), watch),
             Err(status) if has_headers => return Err(with_metadata(&status, &self.trailers)),
             Err(status) => return Err(status),
         }
@@ -42,6 +42,7 @@ impl Observed {
         &mut self,
         response: Response<Streaming<M>>,
         options: &CallOptions,
+        watch: &Watch,
         serialize: impl Fn(M) -> Vec<u8>,
     ) -> Result<(), Status> {
         let (headers, mut stream, _) = response.into_parts();
@@ -51,7 +52,7 @@ impl Observed {
             let Some(message) = stream.message().await? else {
                 break;
             };
-            self.messages.push(serialize(message));
+            self.push(&serialize(message), watch);
             if options.cancel_after_messages == Some(self.messages.len()) {
                 return Err(cancelled());
             }
@@ -60,8 +61,18 @@ impl Observed {
         Ok(())
     }
 
+    fn push(&mut self, message: &[u8], watch: &Watch) {
+        self.messages.push(encode_base64(message));
+        watch.count_message();
+    }
+
     /// The metadata of a status other than OK is what came with it: trailers.
-    pub(super) fn into_result(self, id: u64, ended: Result<(), Status>) -> CallResult {
+    pub(super) fn into_result(
+        self,
+        id: u64,
+        steps: usize,
+        ended: Result<(), Status>,
+    ) -> CallResult {
         let (status, trailers) = match &ended {
             Ok(()) => (result_status(Code::Ok, "", &[]), &self.trailers),
             Err(status) => (
@@ -71,10 +82,11 @@ impl Observed {
         };
         CallResult {
             id,
-            messages: self.messages.iter().map(|bytes| encode_base64(bytes)).collect(),
+            steps,
             status,
             headers: metadata::show(&self.headers),
             trailers: metadata::show(trailers),
+            messages: self.messages,
         }
     }
 }

@@ -7,6 +7,7 @@ use tonic::metadata::MetadataMap;
 use super::metadata;
 use super::protocol::Call;
 use super::request::Refusal;
+use super::watched::Watch;
 use crate::client::Deadline;
 
 /// How a call is made, whatever its method.
@@ -45,8 +46,18 @@ impl CallOptions {
         }
     }
 
-    pub(super) fn request<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
+    /// A request that is handed to the library as a whole, with its half-close.
+    pub(super) fn whole<M>(&self, message: M, watch: &Watch) -> Request<M> {
+        let request = self.request(message, watch);
+        watch.count_step();
+        watch.count_step();
+        request
+    }
+
+    /// A request of one message, or of a stream of them.
+    pub(super) fn request<T>(&self, body: T, watch: &Watch) -> Request<T> {
+        let mut request = Request::new(body);
+        watch.may_cancel(request.cancellation_handle());
         *request.metadata_mut() = self.metadata.clone();
         if let Some(deadline) = self.deadline {
             deadline.announce(&mut request);

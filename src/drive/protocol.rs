@@ -1,11 +1,26 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::library::Library;
 
 /// The version of the peer protocol that this client speaks.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
+
+/// The optional parts of a call that it understands.
+const FEATURES: [&str; 10] = [
+    "bidi",
+    "cancel",
+    "client-streaming",
+    "close",
+    "gzip",
+    "raw",
+    "size-limit",
+    "slow",
+    "test-service",
+    "tls",
+];
 
 /// How many calls this client takes at once. Each is a small task; this is as
 /// many as any server is asked to serve on one connection.
@@ -31,8 +46,10 @@ pub(super) struct Call {
     pub(super) target: String,
     /// `Service/Method`.
     pub(super) method: String,
-    /// Base64 of the serialized request.
-    pub(super) request: String,
+    /// The steps, which are looked at one by one: one that is none is no reason to leave
+    /// the call without an answer.
+    #[serde(default)]
+    pub(super) send: Vec<Value>,
     pub(super) timeout_ms: Option<u32>,
     #[serde(default)]
     pub(super) metadata: Vec<(String, String)>,
@@ -68,7 +85,7 @@ pub(super) struct Hello {
     protocol: u32,
     implementation: &'static str,
     version: &'static str,
-    features: [&'static str; 7],
+    features: [&'static str; FEATURES.len()],
     max_in_flight: usize,
 }
 
@@ -78,7 +95,7 @@ impl Hello {
             protocol: PROTOCOL,
             implementation: library.implementation(),
             version: library.version(),
-            features: ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
+            features: FEATURES,
             max_in_flight: MAX_IN_FLIGHT,
         }
     }
@@ -87,6 +104,8 @@ impl Hello {
 #[derive(Debug, Serialize)]
 pub(super) struct CallResult {
     pub(super) id: u64,
+    /// How many of `send` were done.
+    pub(super) steps: usize,
     /// Base64 of each serialized response.
     pub(super) messages: Vec<String>,
     pub(super) status: CallStatus,

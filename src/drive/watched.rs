@@ -1,27 +1,41 @@
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
-use tokio::sync::SetOnce;
+use tokio::sync::{SetOnce, watch};
 use tokio::time;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::StdError;
 use tonic::codegen::http::{HeaderMap, Request, Response};
+use tonic::{CancellationHandle, Status};
 use tower::Service;
 
 use super::any_channel::AnyChannel;
 
 /// What tonic itself does not tell of a call.
+///
+/// One watches one attempt at a call, and tells the steps of the call and the reading of its
+/// answers of each other.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     /// HTTP/2 has taken the request's message, and so its headers before: the call
     /// was sent, which is when `cancel_after_messages: 0` cancels it. It takes none of a
     /// stream that waits to be opened.
     pub(super) sent: SetOnce<()>,
+    /// The response's first block has come, unless it is the only one.
+    pub(super) headers: SetOnce<()>,
+    /// The steps have come to the call's cancellation.
+    pub(super) cancelled: SetOnce<()>,
+    /// The call has ended, whoever ended it.
+    pub(super) over: SetOnce<()>,
+    messages: watch::Sender<usize>,
+    /// Those of all attempts count in one place: of the last one it outlives the call.
+    steps: Arc<AtomicUsize>,
+    cancellation: OnceLock<CancellationHandle>,
     blocks: Mutex<Blocks>,
 }
 
@@ -35,6 +49,42 @@ pub(super) struct Blocks {
 }
 
 impl Watch {
+    /// For an attempt that begins now.
+    pub(super) fn new(steps: &Arc<AtomicUsize>) -> Self {
+        steps.store(0, Ordering::Relaxed);
+        Self { steps: Arc::clone(steps), ..Self::default() }
+    }
+
+    /// One more step is done.
+    pub(super) fn count_step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One more message was read.
+    pub(super) fn count_message(&self) {
+        self.messages.send_modify(|messages| *messages += 1);
+    }
+
+    /// Waits until so many messages were read.
+    pub(super) async fn has_messages(&self, count: usize) {
+        let mut messages = self.messages.subscribe();
+        // An error would mean that the sender, which is here, is gone.
+        let _ = messages.wait_for(|messages| *messages >= count).await;
+    }
+
+    /// This is what cancels the call.
+    pub(super) fn may_cancel(&self, cancellation: CancellationHandle) {
+        // There is one request.
+        let _ = self.cancellation.set(cancellation);
+    }
+
+    /// Cancels the call as the library has it.
+    pub(super) fn cancel(&self) {
+        if let Some(cancellation) = self.cancellation.get() {
+            cancellation.clone().cancel();
+        }
+    }
+
     /// The blocks that have come.
     pub(super) fn blocks(&self) -> Blocks {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -63,6 +113,8 @@ impl Watch {
             return response;
         }
         self.record(|blocks| blocks.headers = response.headers().clone());
+        // A response has one head.
+        let _ = self.headers.set(());
         let watch = Arc::clone(self);
         response.map(|body| {
             Body::new(body.map_frame(move |frame| {
@@ -76,8 +128,8 @@ impl Watch {
 
 /// A channel for one call, which is watched.
 ///
-/// A unary call's message, which the generated stub reads by itself, it holds back
-/// for `read_delay`.
+/// The message of a method that answers once, which the generated stub reads by itself, it
+/// holds back for `read_delay`.
 #[derive(Clone, Debug)]
 pub(super) struct WatchedChannel {
     channel: AnyChannel,
@@ -90,8 +142,8 @@ impl WatchedChannel {
         Self { channel, watch, read_delay: Duration::ZERO }
     }
 
-    /// For a unary call, whose response waits so long before it is read.
-    pub(super) fn unary(self, read_delay: Duration) -> Self {
+    /// For a method that answers once; the response waits so long before it is read.
+    pub(super) fn with_one_answer(self, read_delay: Duration) -> Self {
         Self { channel: self.channel.with_one_message(), read_delay, ..self }
     }
 }

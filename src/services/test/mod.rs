@@ -72,8 +72,9 @@ impl TestService for Test {
         while let Some(request) = requests.message().await? {
             sum += request.payload.map_or(0, |payload| payload.body.len());
         }
-        let aggregated_payload_size = i32::try_from(sum)
-            .map_err(|_| Status::out_of_range(format!("{sum} bytes are more than an int32 says")))?;
+        let aggregated_payload_size = i32::try_from(sum).map_err(|_| {
+            Status::out_of_range(format!("{sum} bytes are more than an int32 says"))
+        })?;
         Ok(uncompressed(StreamingInputCallResponse { aggregated_payload_size }))
     }
 
@@ -94,10 +95,9 @@ impl TestService for Test {
         request: Request<Streaming<StreamingOutputCallRequest>>,
     ) -> Result<Response<Answers>, Status> {
         // What is kept until the client has half-closed is only what is to be answered.
-        let asked = request.into_inner().map_ok(|request| StreamingOutputCallRequest {
-            payload: None,
-            ..request
-        });
+        let asked = request
+            .into_inner()
+            .map_ok(|request| StreamingOutputCallRequest { payload: None, ..request });
         let all = asked.try_collect::<Vec<_>>();
         let requests = all.map_ok(|all| stream::iter(all.into_iter().map(Ok))).try_flatten_stream();
         Ok(Response::new(Box::pin(requests.map_ok(answers).try_flatten())))
