@@ -9,12 +9,8 @@ use tower::service_fn;
 use crate::address::Address;
 use crate::layers::client::channel::MendedChannel;
 use crate::layers::client::settings::CheckedSettings;
+use crate::layers::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::tls::{ClientTls, TlsError};
-
-/// How much of a response HTTP/2 lets the server send before the client reads on:
-/// HTTP/2's own default. The library's is so large that a slow reader would hold
-/// nobody back.
-const STREAM_WINDOW_BYTES: u32 = 65_535;
 
 /// How long the headers or the trailers of a response may be. The library's own limit
 /// is 16 KiB, beyond which it says INTERNAL, and a little later ends the connection
@@ -72,6 +68,7 @@ pub fn open_plain_channel(server: &Address, tls: Option<&ClientTls>) -> Result<C
 fn endpoint(uri: Uri) -> Endpoint {
     Endpoint::from(uri)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_max_header_list_size(HEADER_LIST_BYTES)
 }
 

@@ -9,7 +9,7 @@ use crate::library::Library;
 const PROTOCOL: u32 = 2;
 
 /// The optional parts of a call that it understands.
-const FEATURES: [&str; 10] = [
+pub(super) const FEATURES: [&str; 10] = [
     "bidi",
     "cancel",
     "client-streaming",

@@ -20,6 +20,7 @@ use crate::layers::server::http::OnlyGrpc;
 use crate::layers::server::panics::Panics;
 use crate::layers::server::pings::PingLimit;
 use crate::layers::server::requests::Requests;
+use crate::layers::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::services::{self, Echo, TestServer};
 
 /// Calls that one connection may have open at once. The library's default, 200,
@@ -51,6 +52,8 @@ pub async fn run(
             server = server.tls_config(tls.clone())?;
         }
         Ok(server
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
             .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
             .layer(layers(held.clone()))

@@ -87,6 +87,7 @@ impl RawRequest {
 
     async fn exchange(&self, server: &str) -> Answer {
         let stream = TcpStream::connect(server).await.expect("a server");
+        stream.set_nodelay(true).expect("a connection");
         let (client, connection) = client::handshake(stream).await.expect("HTTP/2");
         tokio::spawn(connection);
         let mut client = client.ready().await.expect("a connection");

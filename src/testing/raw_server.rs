@@ -50,6 +50,12 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
+impl Frame {
+    fn ends_stream(&self) -> bool {
+        matches!(self.kind, DATA | HEADERS) && self.flags & END_STREAM != 0
+    }
+}
+
 /// A server that does on each connection what it was told, once, and then waits
 /// for the client to close it.
 #[derive(Debug)]
@@ -62,17 +68,41 @@ impl RawServer {
     /// The first connection gets the first list of steps, and so on; there are no
     /// more connections than lists.
     pub(crate) async fn start(connections: Vec<Vec<Step>>) -> Self {
+        Self::start_at(Begin::WholeRequest, connections).await
+    }
+
+    /// The same, but the steps begin with the request.
+    pub(crate) async fn start_early(connections: Vec<Vec<Step>>) -> Self {
+        Self::start_at(Begin::Headers, connections).await
+    }
+
+    async fn start_at(begin: Begin, connections: Vec<Vec<Step>>) -> Self {
         let (listener, address) = listen().await;
         let (sender, frames) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             for steps in connections {
                 let (stream, _) = listener.accept().await.expect("a connection");
-                let connection = Connection { stream, frames: sender.clone() };
+                let connection = Connection { begin, stream, frames: sender.clone() };
                 // A client that has gone is no failure of the server.
                 tokio::spawn(async move { connection.serve(steps).await });
             }
         });
         Self { address, frames }
+    }
+
+    /// The code that the client resets its stream with, and whether it has ended it before.
+    pub(crate) async fn reset(&mut self) -> ([u8; 4], bool) {
+        let mut has_ended = false;
+        within_limit(async {
+            loop {
+                let frame = self.frames.recv().await.expect("a client");
+                has_ended |= frame.ends_stream();
+                if frame.kind == RST_STREAM {
+                    return (frame.payload.try_into().expect("a code"), has_ended);
+                }
+            }
+        })
+        .await
     }
 
     /// The next frame of this kind that any client has sent.
@@ -89,7 +119,15 @@ impl RawServer {
     }
 }
 
+/// What a server waits for before it does anything.
+#[derive(Clone, Copy, Debug)]
+enum Begin {
+    Headers,
+    WholeRequest,
+}
+
 struct Connection {
+    begin: Begin,
     stream: TcpStream,
     frames: mpsc::UnboundedSender<Frame>,
 }
@@ -121,11 +159,15 @@ impl Connection {
         }
     }
 
-    /// The stream of the first request, once it has ended.
+    /// The stream of the first request, once enough of it has come.
     async fn read_request(&mut self) -> io::Result<u32> {
         loop {
             let frame = self.read().await?;
-            if matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0 {
+            let has_come = match self.begin {
+                Begin::Headers => frame.kind == HEADERS,
+                Begin::WholeRequest => frame.ends_stream(),
+            };
+            if has_come {
                 return Ok(frame.stream);
             }
         }

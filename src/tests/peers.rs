@@ -178,7 +178,7 @@ impl Process {
 
     /// Writes the first line that `client drive` reads.
     pub(crate) fn say_hello(&mut self) -> io::Result<()> {
-        self.write_line(r#"{"hello":{"protocol":1}}"#)
+        self.write_line(r#"{"hello":{"protocol":2}}"#)
     }
 
     /// The next line of its stdout, or `None` if that has ended.

@@ -54,7 +54,7 @@ fn call_line(id: usize, target: &str, tls: &Value) -> String {
         "case": "a/case",
         "target": target,
         "method": "FibonacciService/GetSequence",
-        "request": "CAM=",
+        "send": [{ "message": "CAM=" }, { "half_close": true }],
         "timeout_ms": HANG_LIMIT.as_millis() as u64,
     });
     if !tls.is_null() {

@@ -5,7 +5,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, copy_bidire
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use super::{SEQUENCE, call, id};
+use super::{SEQUENCE, call, id, one};
 use crate::drive::run;
 use crate::library::Library;
 use crate::testing::{listen, start_server, within_limit};
@@ -20,7 +20,7 @@ async fn connections_to_the_target_end_and_no_others() {
         let (answers, mut questions) = tokio::io::split(ours);
         let mut answers = BufReader::new(answers);
         let mut ask = async |target: &str, number: usize| {
-            let line = call(number, target, json!({ "method": SEQUENCE, "request": "" })) + "\n";
+            let line = call(number, target, json!({ "method": SEQUENCE, "send": one("") })) + "\n";
             questions.write_all(line.as_bytes()).await.expect("a reader");
             let mut answer = String::new();
             answers.read_line(&mut answer).await.expect("an answer");

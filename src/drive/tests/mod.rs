@@ -2,6 +2,7 @@
 
 mod close;
 mod slow;
+mod streams;
 mod tls;
 
 use std::sync::Arc;
@@ -52,6 +53,11 @@ fn id(answer: &Value) -> u64 {
     body.and_then(|body| body["id"].as_u64()).expect("an answer to a call")
 }
 
+/// The steps of a call that sends one message.
+fn one(message: &str) -> Value {
+    json!([{ "message": message }, { "half_close": true }])
+}
+
 fn call(id: usize, target: &str, mut call: Value) -> String {
     call["id"] = id.into();
     call["case"] = "a/case".into();
@@ -72,7 +78,7 @@ async fn hello_is_answered_before_the_input_ends() {
     let session = run(Library::Layered, BufReader::new(input), output);
     let harness = async move {
         let (answers, mut questions) = tokio::io::split(ours);
-        questions.write_all(b"{\"hello\":{\"protocol\":1}}\n").await.expect("a reader");
+        questions.write_all(b"{\"hello\":{\"protocol\":2}}\n").await.expect("a reader");
         let mut line = String::new();
         BufReader::new(answers).read_line(&mut line).await.expect("an answer");
         questions.shutdown().await.expect("an end");
@@ -83,10 +89,10 @@ async fn hello_is_answered_before_the_input_ends() {
     ended.expect("the session ends with its input");
     let hello: Value = serde_json::from_str(&line).expect("JSON");
     let expected = json!({
-        "protocol": 1,
+        "protocol": 2,
         "implementation": "tonic-with-layers",
         "version": env!("TONIC_VERSION"),
-        "features": ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
+        "features": super::protocol::FEATURES,
         "max_in_flight": 256,
     });
     assert_eq!(hello["hello"], expected);
@@ -99,43 +105,43 @@ async fn calls_are_answered_with_what_was_observed() {
     let cancelled = "cancelled by the client";
     let table = [
         (
-            json!({ "method": SEQUENCE, "request": "CAU=" }),
+            json!({ "method": SEQUENCE, "send": one("CAU=") }),
             json!({ "messages": ["CgUAAQECAw=="], "code": 0, "message": "" }),
         ),
         (
-            json!({ "method": SEQUENCE, "request": "CAU=", "raw": true }),
+            json!({ "method": SEQUENCE, "send": one("CAU="), "raw": true }),
             json!({ "messages": ["CgUAAQECAw=="], "code": 0, "message": "" }),
         ),
         (
-            json!({ "method": SEQUENCE, "request": "CF4=", "timeout_ms": 60_000 }),
+            json!({ "method": SEQUENCE, "send": one("CF4="), "timeout_ms": 60_000 }),
             json!({ "messages": [], "code": 11, "message": out_of_range }),
         ),
         (
-            json!({ "method": SEQUENCE, "request": "", "cancel_after_messages": 0 }),
+            json!({ "method": SEQUENCE, "send": one(""), "cancel_after_messages": 0 }),
             json!({ "messages": [], "code": 1, "message": cancelled }),
         ),
         (
-            json!({ "method": STREAM, "request": "CAM=", "compression": "gzip" }),
+            json!({ "method": STREAM, "send": one("CAM="), "compression": "gzip" }),
             json!({ "messages": ["", "CAEQAQ==", "CAEQAg=="], "code": 0, "message": "" }),
         ),
         (
-            json!({ "method": STREAM, "request": "CAM=", "compression": "gzip", "raw": true }),
+            json!({ "method": STREAM, "send": one("CAM="), "compression": "gzip", "raw": true }),
             json!({ "messages": ["", "CAEQAQ==", "CAEQAg=="], "code": 0, "message": "" }),
         ),
         (
-            json!({ "method": STREAM, "request": "CF0=", "cancel_after_messages": 2 }),
+            json!({ "method": STREAM, "send": one("CF0="), "cancel_after_messages": 2 }),
             json!({ "messages": ["", "CAEQAQ=="], "code": 1, "message": cancelled }),
         ),
         (
-            json!({ "method": DETECT, "request": "", "metadata": [["k", "v"], ["k-bin", "AP8="]] }),
+            json!({ "method": DETECT, "send": one(""), "metadata": [["k", "v"], ["k-bin", "AP8="]] }),
             json!({ "messages": [""], "code": 0, "message": "" }),
         ),
         (
-            json!({ "method": "X/Y", "request": "AAEC", "raw": true }),
+            json!({ "method": "X/Y", "send": one("AAEC"), "raw": true }),
             json!({ "messages": [], "code": 12, "message": "" }),
         ),
         (
-            json!({ "method": DETECT, "request": "", "target": "127.0.0.1:1" }),
+            json!({ "method": DETECT, "send": one(""), "target": "127.0.0.1:1" }),
             json!({ "messages": [], "code": 14, "message": "connection refused" }),
         ),
     ];
@@ -160,7 +166,7 @@ async fn calls_are_answered_with_what_was_observed() {
 #[tokio::test]
 async fn headers_and_trailers_are_reported() {
     let server = start_server(None).await;
-    let line = call(0, &server, json!({ "method": STREAM, "request": "" }));
+    let line = call(0, &server, json!({ "method": STREAM, "send": one("") }));
 
     let answers = answers_to(&[line]).await;
 
@@ -177,7 +183,7 @@ async fn the_deadline_ends_a_stream_that_has_begun() {
     let server = start_server(None).await;
     let watch = json!({
         "method": "grpc.health.v1.Health/Watch",
-        "request": "",
+        "send": one(""),
         "raw": true,
         "timeout_ms": 100,
     });
@@ -200,7 +206,7 @@ async fn as_many_calls_as_announced_are_open_at_once_on_one_connection() {
         for id in 0..CALLS {
             let watch = json!({
                 "method": "grpc.health.v1.Health/Watch",
-                "request": "",
+                "send": one(""),
                 "raw": true,
                 "cancel_after_messages": if id == CALLS - 1 { 1 } else { 2 },
             });
@@ -229,24 +235,24 @@ async fn as_many_calls_as_announced_are_open_at_once_on_one_connection() {
 async fn calls_that_cannot_be_made_are_answered_with_why() {
     let server = start_server(None).await;
     let table = [
-        (json!({ "method": "X/Y", "request": "" }), "no stub for X/Y"),
-        (json!({ "method": SEQUENCE, "request": "%" }), "the request is not base64: "),
-        (json!({ "method": SEQUENCE, "request": "/w==" }), "the request does not parse: "),
-        (json!({ "method": "X /Y", "request": "", "raw": true }), "\"X /Y\" is no method: "),
+        (json!({ "method": "X/Y", "send": one("") }), "no stub for X/Y"),
+        (json!({ "method": SEQUENCE, "send": one("%") }), "a message is not base64: "),
+        (json!({ "method": SEQUENCE, "send": one("/w==") }), "a message does not parse: "),
+        (json!({ "method": "X /Y", "send": one(""), "raw": true }), "\"X /Y\" is no method: "),
         (
-            json!({ "method": SEQUENCE, "request": "", "compression": "snappy" }),
+            json!({ "method": SEQUENCE, "send": one(""), "compression": "snappy" }),
             "no compression \"snappy\"",
         ),
         (
-            json!({ "method": SEQUENCE, "request": "", "metadata": [["a b", "c"]] }),
+            json!({ "method": SEQUENCE, "send": one(""), "metadata": [["a b", "c"]] }),
             "no metadata: \"a b\" = \"c\"",
         ),
         (
-            json!({ "method": SEQUENCE, "request": "", "metadata": [["k-bin", "%"]] }),
+            json!({ "method": SEQUENCE, "send": one(""), "metadata": [["k-bin", "%"]] }),
             "no metadata: \"k-bin\" = \"%\"",
         ),
         (
-            json!({ "method": SEQUENCE, "request": "", "target": "nowhere" }),
+            json!({ "method": SEQUENCE, "send": one(""), "target": "nowhere" }),
             "nowhere: not an address; give HOST:PORT",
         ),
     ];
@@ -265,7 +271,7 @@ async fn calls_that_cannot_be_made_are_answered_with_why() {
 #[tokio::test]
 async fn lines_that_are_no_calls_are_skipped() {
     let server = start_server(None).await;
-    let good = call(7, &server, json!({ "method": SEQUENCE, "request": "" }));
+    let good = call(7, &server, json!({ "method": SEQUENCE, "send": one("") }));
     let lines = ["", "text", "[]", "{}", "{\"call\":{\"id\":1}}", "{\"goodbye\":{}}", &good];
 
     let answers = answers_to(&lines.map(str::to_owned)).await;
@@ -280,7 +286,7 @@ async fn a_unary_calls_headers_and_trailers_are_told_apart() {
     let server = start_server(None).await;
     let metadata = json!([["x-crosswire-header", "h"], ["x-crosswire-trailer", "t"]]);
     for (request, code) in [("CAU=", 0), ("CF4=", 11)] {
-        let unary = json!({ "method": SEQUENCE, "request": request, "metadata": metadata });
+        let unary = json!({ "method": SEQUENCE, "send": one(request), "metadata": metadata });
         let answers = answers_to(&[call(0, &server, unary)]).await;
         let result = &answers[0]["result"];
         assert_eq!(result["status"]["code"], code, "{result}");
@@ -317,7 +323,7 @@ async fn a_call_that_no_server_has_seen_is_made_again() {
     for (connections, code) in table {
         for method in [SEQUENCE, STREAM] {
             let server = RawServer::start(connections.clone()).await;
-            let one = json!({ "method": method, "request": "", "timeout_ms": 30_000 });
+            let one = json!({ "method": method, "send": one(""), "timeout_ms": 30_000 });
             let answers = answers_to(&[call(0, &server.address, one)]).await;
             assert_eq!(answers[0]["result"]["status"]["code"], code, "{}", answers[0]);
         }
@@ -332,7 +338,7 @@ async fn a_cancellation_resets_the_stream() {
     let steps = [Step::Headers(head), Step::Data(vec![0; 5])];
     for (method, count) in [(STREAM, 0), (SEQUENCE, 0), (STREAM, 1)] {
         let mut server = RawServer::start(vec![steps.to_vec()]).await;
-        let one = json!({ "method": method, "request": "", "cancel_after_messages": count });
+        let one = json!({ "method": method, "send": one(""), "cancel_after_messages": count });
         let answers = answers_to(&[call(0, &server.address, one)]).await;
         assert_eq!(answers[0]["result"]["status"]["code"], 1, "{}", answers[0]);
         assert_eq!(server.next_frame(RST_STREAM).await.payload, CANCEL);

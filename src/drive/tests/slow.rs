@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{SEQUENCE, STREAM, answers_to, call};
+use super::{SEQUENCE, STREAM, answers_to, call, one};
 use crate::testing::{listen, start_server};
 
 const NEVER_MS: u32 = 3_600_000;
@@ -22,7 +22,7 @@ async fn every_message_waits_and_the_deadline_does_not() {
         .map(|(id, (method, raw))| {
             let slow = json!({
                 "method": method,
-                "request": "CAM=",
+                "send": one("CAM="),
                 "raw": raw,
                 "read_delay_ms": NEVER_MS,
                 "timeout_ms": 100,
@@ -41,7 +41,7 @@ async fn every_message_waits_and_the_deadline_does_not() {
 async fn all_messages_come_in_the_end() {
     let server = start_server(None).await;
     let slow =
-        json!({ "method": STREAM, "request": "CAM=", "read_delay_ms": 1, "timeout_ms": 60_000 });
+        json!({ "method": STREAM, "send": one("CAM="), "read_delay_ms": 1, "timeout_ms": 60_000 });
     let answers = answers_to(&[call(0, &server, slow)]).await;
     assert_eq!(answers[0]["result"]["messages"], json!(["", "CAEQAQ==", "CAEQAg=="]));
 }
@@ -53,7 +53,7 @@ async fn the_server_is_held_back() {
     let (server, received) = count_bytes(start_server(None).await).await;
     let slow = json!({
         "method": STREAM,
-        "request": "CF0=",
+        "send": one("CF0="),
         "metadata": [["x-crosswire-size", "65536"]],
         "read_delay_ms": NEVER_MS,
         "timeout_ms": 500,

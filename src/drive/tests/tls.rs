@@ -3,17 +3,17 @@
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 
-use super::{SEQUENCE, answers_to, call};
+use super::{SEQUENCE, answers_to, call, one};
 use crate::testing::{Certificates, listen, start_server, within_limit};
 use crate::tls;
 
 fn sequence(tls: Value) -> Value {
-    json!({ "method": SEQUENCE, "request": "CAM=", "tls": tls })
+    json!({ "method": SEQUENCE, "send": one("CAM="), "tls": tls })
 }
 
 async fn codes(target: &str, calls: &[Value]) -> Vec<Value> {
     let lines: Vec<String> =
-        calls.iter().enumerate().map(|(id, one)| call(id, target, one.clone())).collect();
+        calls.iter().enumerate().map(|(id, asked)| call(id, target, asked.clone())).collect();
     let answers = answers_to(&lines).await;
     answers.iter().map(|answer| answer["result"]["status"]["code"].clone()).collect()
 }
@@ -29,7 +29,7 @@ async fn the_server_must_be_who_it_is_called() {
         sequence(json!({ "ca": files.ca(), "server_name": "other.test" })),
         sequence(json!({ "ca": files.ca() })),
         sequence(json!({ "ca": strangers.ca(), "server_name": "crosswire.test" })),
-        json!({ "method": SEQUENCE, "request": "" }),
+        json!({ "method": SEQUENCE, "send": one("") }),
     ];
     assert_eq!(codes(&server, &calls).await, [0, 14, 14, 14, 14]);
 }

@@ -13,6 +13,8 @@ use tonic::transport::Channel;
 use tower::{Service, ServiceExt as _};
 
 pub use super::transport::NotTaken;
+
+use super::asking::held_by_caller;
 use super::transport::status_of;
 use super::{ending, head};
 use crate::layers::binary::split;
@@ -40,7 +42,9 @@ impl MendedChannel {
     async fn exchange(self, request: Request<Body>) -> Result<Response<Body>, Status> {
         let offered: Vec<_> =
             request.headers().get_all("grpc-accept-encoding").iter().cloned().collect();
-        let answer = self.channel.oneshot(request).await;
+        let (parts, body) = request.into_parts();
+        let (body, caller) = held_by_caller(body);
+        let answer = self.channel.oneshot(Request::from_parts(parts, body)).await;
         let (mut head, body) = answer.map_err(status)?.into_parts();
         head::check(head.status, &head.headers, &offered)?;
         head::mend_status(&mut head.headers);
@@ -53,7 +57,7 @@ impl MendedChannel {
             body
         } else {
             let early = head::take_status(&mut head.headers);
-            ending::checked(body, MessageReader::new(self.max_messages), early)
+            ending::checked(body, MessageReader::new(self.max_messages), early, caller)
         };
         Ok(Response::from_parts(head, body))
     }

@@ -9,15 +9,21 @@ use tonic::body::Body;
 use tonic::codegen::http::HeaderMap;
 use tonic::{Code, Status};
 
+use super::asking::Caller;
 use super::head::mend_status;
 use super::transport::{of_reset, status_of};
 use crate::layers::binary::split;
 use crate::layers::messages::MessageReader;
 
 /// The body of a response that has one, with its messages and its end checked. `early`
-/// is the status in its headers, which do not end it.
-pub(super) fn checked(body: Body, reader: MessageReader, early: Option<Status>) -> Body {
-    let checked = Checked { body, reader, early, state: State::Reading };
+/// is the status in its headers, which do not end it. Whoever reads it is the caller.
+pub(super) fn checked(
+    body: Body,
+    reader: MessageReader,
+    early: Option<Status>,
+    caller: Caller,
+) -> Body {
+    let checked = Checked { body, reader, early, state: State::Reading, _caller: caller };
     let frames = stream::unfold(checked, |mut checked| async {
         let frame = checked.next().await?;
         Some((frame, checked))
@@ -30,6 +36,7 @@ struct Checked {
     reader: MessageReader,
     early: Option<Status>,
     state: State,
+    _caller: Caller,
 }
 
 enum State {

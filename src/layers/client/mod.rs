@@ -4,6 +4,7 @@
 pub mod channel;
 pub mod settings;
 
+mod asking;
 mod ending;
 mod head;
 mod transport;

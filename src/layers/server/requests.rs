@@ -8,9 +8,9 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use prost::bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
+use tonic::{Code, Status};
 
 use super::held::Held;
 use crate::layers::messages::MessageReader;
@@ -66,7 +66,7 @@ impl Limited {
         }
         let frame = match self.body.frame().await? {
             Ok(frame) => frame,
-            Err(status) => return Some(Err(status)),
+            Err(status) => return Some(Err(no_end(status))),
         };
         if frame.is_trailers() {
             return Some(Err(Status::internal("a request has no trailers")));
@@ -93,22 +93,47 @@ impl Limited {
     }
 }
 
+/// tonic takes CANCELLED for the end of a stream of requests: a handler would take what had
+/// come for all of it.
+fn no_end(status: Status) -> Status {
+    match status.code() {
+        Code::Cancelled => Status::aborted("the client has reset the stream"),
+        _ => status,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tonic::Code;
+    use tonic::Streaming;
+    use tonic::codec::Codec as _;
+    use tonic_prost::ProstCodec;
 
     /// All of a request that comes in these pieces, and may hold so much.
     async fn read(pieces: Vec<Bytes>, most_bytes: usize) -> Result<usize, Status> {
         let frames = pieces.into_iter().map(|piece| Ok::<_, Status>(Frame::data(piece)));
-        let limited = Limited {
-            body: Body::new(StreamBody::new(stream::iter(frames))),
-            reader: MessageReader::new(None),
-            held: Held::of(most_bytes),
-            share: None,
-            failure: None,
-        };
-        Ok(limited.into_body().collect().await?.to_bytes().len())
+        let body = Body::new(StreamBody::new(stream::iter(frames)));
+        Ok(limited(body, most_bytes).collect().await?.to_bytes().len())
+    }
+
+    fn limited(body: Body, most_bytes: usize) -> Body {
+        let (reader, held) = (MessageReader::new(None), Held::of(most_bytes));
+        Limited { body, reader, held, share: None, failure: None }.into_body()
+    }
+
+    #[tokio::test]
+    async fn a_reset_is_no_end() {
+        let reset = Err(Status::cancelled("a reset"));
+        let frames = stream::iter([Ok(Frame::data(Bytes::from_static(&[0; 5]))), reset]);
+        let body = limited(Body::new(StreamBody::new(frames)), 100);
+        let mut messages = Streaming::<u32>::new_request(
+            ProstCodec::<u32, u32>::default().decoder(),
+            body,
+            None,
+            None,
+        );
+        assert_eq!(messages.message().await.expect("a message"), Some(0));
+        messages.message().await.expect_err("no end");
     }
 
     #[tokio::test]

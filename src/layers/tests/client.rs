@@ -1,5 +1,8 @@
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::client::Grpc;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::transport::Endpoint;
@@ -12,6 +15,8 @@ use crate::testing::Step::{Bytes, Close, Data, GoAway, Headers, LastData, LastHe
 use crate::testing::{RST_STREAM, RawServer, Step, within_limit};
 
 type Message = u32;
+
+const CANCEL: [u8; 4] = [0, 0, 0, 8];
 
 fn channel(server: &RawServer) -> MendedChannel {
     let uri = format!("http://{}", server.address);
@@ -348,7 +353,6 @@ async fn a_status_that_cannot_be_read_keeps_what_can() {
 
 #[tokio::test]
 async fn the_deadline_resets_the_stream() {
-    const CANCEL: [u8; 4] = [0, 0, 0, 8];
     for steps in [vec![], vec![head()], vec![head(), Data(message(7))]] {
         let mut server = RawServer::start(vec![steps]).await;
         let deadline = Deadline::after(Duration::from_millis(100));
@@ -368,4 +372,45 @@ async fn the_deadline_resets_the_stream() {
         assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
         assert_eq!(server.next_frame(RST_STREAM).await.payload, CANCEL);
     }
+}
+
+/// The library would end the stream before it resets it.
+#[tokio::test]
+async fn a_stream_of_requests_that_is_dropped_does_not_end() {
+    for steps in [vec![], vec![head()], vec![head(), Data(message(7))]] {
+        let mut server = RawServer::start_early(vec![steps]).await;
+        let channel = channel(&server);
+        let (requests, stream) = mpsc::channel(1);
+        requests.send(1).await.expect("room");
+        let call = async {
+            let path = "/a.B/C".parse().expect("a path");
+            let codec = ProstCodec::<Message, Message>::default();
+            let mut client = grpc(channel);
+            client.ready().await?;
+            let request = Request::new(ReceiverStream::new(stream));
+            let mut answers = client.streaming(request, path, codec).await?.into_inner();
+            while answers.message().await?.is_some() {}
+            Ok::<_, Status>(())
+        };
+        timeout(Duration::from_millis(100), call).await.expect_err("the call does not end");
+        drop(requests);
+        assert_eq!(server.reset().await, (CANCEL, false));
+    }
+}
+
+/// It was not dropped.
+#[tokio::test]
+async fn a_stream_of_requests_that_its_sender_ends_is_ended() {
+    let steps = vec![head(), Data(message(7)), trailers("0")];
+    let server = RawServer::start(vec![steps]).await;
+    let (requests, stream) = mpsc::channel(1);
+    requests.send(1).await.expect("room");
+    drop(requests);
+    let path = "/a.B/C".parse().expect("a path");
+    let codec = ProstCodec::<Message, Message>::default();
+    let mut client = grpc(channel(&server));
+    client.ready().await.expect("a channel");
+    let request = Request::new(ReceiverStream::new(stream));
+    let answer = within_limit(client.client_streaming(request, path, codec)).await;
+    assert_eq!(answer.expect("an answer").into_inner(), 7);
 }

@@ -3,3 +3,4 @@
 mod client;
 mod held;
 mod server;
+mod small;
