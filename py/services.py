@@ -1,4 +1,4 @@
-"""The two services, with health checking and reflection beside them."""
+"""The two services and gRPC's own test service, with health checking and reflection."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 import fibonacci_pb2_grpc
 import outliers_pb2_grpc
+import testing_pb2_grpc
 from detect import find_outliers
 from fibonacci_pb2 import DESCRIPTOR as FIBONACCI_PROTO
 from fibonacci_pb2 import SequenceElement, SequenceRequest, SequenceResponse
@@ -14,16 +15,22 @@ from fibonacci_sequence import MAXIMUM_COUNT, generate_fibonacci, out_of_range_m
 from outliers_pb2 import DESCRIPTOR as OUTLIERS_PROTO
 from outliers_pb2 import OutliersRequest, OutliersResponse
 from reflection import add_reflection
+from testing_pb2 import DESCRIPTOR as TESTING_PROTO
+from testing_service import TestingService
+
+TEST_SERVICE_NAME = TESTING_PROTO.services_by_name["TestService"].full_name
 
 SERVICE_NAMES = [
     OUTLIERS_PROTO.services_by_name["Outliers"].full_name,
     FIBONACCI_PROTO.services_by_name["FibonacciService"].full_name,
+    TEST_SERVICE_NAME,
 ]
 
 
 def add_services(server: grpc.Server) -> None:
     outliers_pb2_grpc.add_OutliersServicer_to_server(OutliersService(), server)
     fibonacci_pb2_grpc.add_FibonacciServiceServicer_to_server(FibonacciService(), server)
+    testing_pb2_grpc.add_TestServiceServicer_to_server(TestingService(), server)
     health_pb2_grpc.add_HealthServicer_to_server(all_serving(), server)
     add_reflection(server, [*SERVICE_NAMES, health.SERVICE_NAME])
 

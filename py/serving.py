@@ -9,7 +9,7 @@ import grpc
 from command_line import print_line
 from directions import DirectionsInterceptor
 from listening import listen_on
-from services import add_services
+from services import TEST_SERVICE_NAME, add_services
 from stopping import watch_for_stop
 from values import Address
 
@@ -46,7 +46,10 @@ def serve(addresses: list[Address], credentials: grpc.ServerCredentials | None) 
     log_to_stderr()
     stop_requests = watch_for_stop()
     server = grpc.server(
-        ThreadPoolExecutor(MAXIMUM_CALLS), interceptors=[DirectionsInterceptor()], options=OPTIONS
+        ThreadPoolExecutor(MAXIMUM_CALLS),
+        # The test service sends its own initial metadata, which none can be added to.
+        interceptors=[DirectionsInterceptor(undirected_service=TEST_SERVICE_NAME)],
+        options=OPTIONS,
     )
     add_services(server)
     bound = listen_on(server, addresses, credentials)

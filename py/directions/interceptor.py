@@ -12,14 +12,21 @@ from directions.entries import PREFIX
 class DirectionsInterceptor(grpc.ServerInterceptor):
     """For methods with one request: a method with a stream of them is left as it is."""
 
+    def __init__(self, undirected_service: str):
+        """The service's calls are left as they are, too."""
+        self._undirected = f"/{undirected_service}/"
+
     def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler | None:
         handler = continuation(handler_call_details)
+        if handler is None or handler.request_streaming:
+            return handler
         names = (name for name, _ in handler_call_details.invocation_metadata)
-        if handler is None or handler.request_streaming or not any(map(is_direction, names)):
+        is_undirected = handler_call_details.method.startswith(self._undirected)
+        if is_undirected or not any(map(is_direction, names)):
             return handler
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
