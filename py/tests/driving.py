@@ -65,19 +65,24 @@ def encoded(message: Any) -> str:
     return base64.b64encode(message.SerializeToString()).decode()
 
 
+def once(message: str) -> list[dict[str, Any]]:
+    """The steps of a method with one request."""
+    return [{"message": message}, {"half_close": True}]
+
+
 def detect(values: list[float]) -> dict[str, Any]:
     request = OutliersRequest(metrics=[Metric(value=value) for value in values])
-    return {"method": "pb.Outliers/Detect", "request": encoded(request)}
+    return {"method": "pb.Outliers/Detect", "send": once(encoded(request))}
 
 
 def stream(count: int) -> dict[str, Any]:
     request = encoded(SequenceRequest(count=count))
-    return {"method": "FibonacciService/StreamSequence", "request": request}
+    return {"method": "FibonacciService/StreamSequence", "send": once(request)}
 
 
 def sequence(count: int) -> dict[str, Any]:
     request = encoded(SequenceRequest(count=count))
-    return {"method": "FibonacciService/GetSequence", "request": request}
+    return {"method": "FibonacciService/GetSequence", "send": once(request)}
 
 
 def elements(*numbers: int) -> list[str]:

@@ -188,7 +188,8 @@ def test_delay_before_each_message(
             return super().wait(timeout)
 
     monkeypatch.setattr(directions.call, "Event", Recorder)
-    server = grpc.server(ThreadPoolExecutor(1), interceptors=[directions.DirectionsInterceptor()])
+    interceptor = directions.DirectionsInterceptor(undirected_service="")
+    server = grpc.server(ThreadPoolExecutor(1), interceptors=[interceptor])
     add_services(server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()

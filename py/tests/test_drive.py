@@ -1,15 +1,14 @@
 """The drive protocol, against the server and against one that does what a test needs."""
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 from conftest import LIMIT_SECONDS, run_program
-from driving import OK, detect, drive, elements, encoded, sequence, stream
+from driving import OK, detect, drive, elements, encoded, once, sequence, stream
+from frames import frames_of_first_call
 from scripted import CALLS_IN_FLIGHT, scripted_server, unary
 
 from fibonacci_pb2 import SequenceElement, SequenceResponse
@@ -17,14 +16,25 @@ from outliers_pb2 import OutliersResponse
 
 
 def test_hello():
-    process = run_program("client.py", "drive", text='{"hello":{"protocol":1}}\n')
+    process = run_program("client.py", "drive", text='{"hello":{"protocol":2}}\n')
     assert process.returncode == 0
     assert json.loads(process.stdout) == {
         "hello": {
-            "protocol": 1,
+            "protocol": 2,
             "implementation": "grpcio",
             "version": grpc.__version__,
-            "features": ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
+            "features": [
+                "bidi",
+                "cancel",
+                "client-streaming",
+                "close",
+                "gzip",
+                "raw",
+                "size-limit",
+                "slow",
+                "test-service",
+                "tls",
+            ],
             "max_in_flight": 256,
         }
     }
@@ -52,8 +62,8 @@ def test_statuses(addresses: list[str]):
         addresses[0],
         sequence(94),
         stream(94),
-        {"method": "pb.Outliers/Absent", "request": "", "raw": True},
-        {"method": "pb.Outliers/Detect", "request": "/w==", "raw": True},
+        {"method": "pb.Outliers/Absent", "send": once(""), "raw": True},
+        {"method": "pb.Outliers/Detect", "send": once("/w=="), "raw": True},
     )
     message = "count 94 is more than 93: F(93) does not fit in int64"
     assert got["result"]["status"] == {"code": 11, "message": message, "details": ""}
@@ -66,16 +76,16 @@ def test_statuses(addresses: list[str]):
 def test_unsupported(addresses: list[str]):
     answers = drive(
         addresses[0],
-        {"method": "pb.Outliers/Absent", "request": ""},
-        {"method": "pb.Outliers/Detect", "request": "/w=="},
-        {"method": "pb.Outliers/Detect", "request": "!"},
+        {"method": "pb.Outliers/Absent", "send": once("")},
+        {"method": "pb.Outliers/Detect", "send": once("/w==")},
+        {"method": "pb.Outliers/Detect", "send": once("!")},
         {"method": "pb.Outliers/Detect"},
     )
     reasons = [answer["unsupported"]["why"] for answer in answers]
     assert reasons[0] == "no stub for pb.Outliers/Absent"
     assert reasons[1].startswith("the request does not parse: ")
     assert reasons[2].startswith("'!' is not base64: ")
-    assert reasons[3] == "the client failed: KeyError('request')"
+    assert reasons[3] == "the client failed: KeyError('send')"
 
 
 def test_lines_that_are_no_calls_are_skipped(addresses: list[str]):
@@ -93,7 +103,8 @@ def test_calls_in_flight_share_one_connection():
         return context.peer().encode()
 
     calls = [
-        {"method": "a.Service/Method", "request": "", "raw": True} for _ in range(CALLS_IN_FLIGHT)
+        {"method": "a.Service/Method", "send": once(""), "raw": True}
+        for _ in range(CALLS_IN_FLIGHT)
     ]
     with scripted_server(unary(behavior)) as target:
         answers = drive(target, *calls)
@@ -149,28 +160,8 @@ def test_cancel(count: int):
 
 
 def test_cancel_after_no_message_still_sends_the_call():
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as reader:
-        listener.settimeout(LIMIT_SECONDS)
-        frames = reader.submit(frames_until_reset, listener)
-        target = f"127.0.0.1:{listener.getsockname()[1]}"
+    with frames_of_first_call() as (target, frames):
         (answer,) = drive(target, {**stream(9), "cancel_after_messages": 0})
-        assert frames.result() == ["HEADERS", "DATA", "RST_STREAM"]
+        assert [name for name, _ in frames.result()] == ["HEADERS", "DATA", "RST_STREAM"]
     assert answer["result"]["messages"] == []
     assert answer["result"]["status"]["code"] == 1
-
-
-def frames_until_reset(listener: socket.socket) -> list[str]:
-    """Accepts a connection as HTTP/2 does; returns the types of the first call's frames."""
-    types = {0: "DATA", 1: "HEADERS", 3: "RST_STREAM"}
-    empty_settings = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-    connection, _ = listener.accept()
-    with connection, connection.makefile("rb") as incoming:
-        connection.settimeout(LIMIT_SECONDS)
-        connection.sendall(empty_settings)
-        incoming.read(len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
-        seen = []
-        while "RST_STREAM" not in seen and (header := incoming.read(9)):
-            incoming.read(int.from_bytes(header[:3]))
-            if int.from_bytes(header[5:]) == 1 and header[3] in types:
-                seen.append(types[header[3]])
-        return seen

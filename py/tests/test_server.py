@@ -20,7 +20,7 @@ from fibonacci_sequence import generate_fibonacci
 from outliers_pb2 import Metric, OutliersRequest
 from outliers_pb2_grpc import OutliersStub
 
-SERVICES = ["FibonacciService", "pb.Outliers"]
+SERVICES = ["FibonacciService", "grpc.testing.TestService", "pb.Outliers"]
 REFLECTION = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
 
 
