@@ -7,7 +7,7 @@ import protoLoader from "@grpc/proto-loader";
 const folder = fileURLToPath(new URL("../../../proto", import.meta.url));
 
 export const packageDefinition = protoLoader.loadSync(
-  ["outliers.proto", "fibonacci.proto"],
+  ["outliers.proto", "fibonacci.proto", "testing.proto"],
   {
     includeDirs: [folder],
     keepCase: true,

@@ -1,4 +1,4 @@
-// Serves both services with @grpc/grpc-js.
+// Serves the services with @grpc/grpc-js.
 
 import { createRequire } from "node:module";
 

@@ -1,4 +1,4 @@
-// The two services, and reflection beside them.
+// The two services; the test service and reflection beside them.
 
 import { once } from "node:events";
 
@@ -9,17 +9,23 @@ import { findOutliers } from "./detect.js";
 import { directed, paddable } from "./directions.js";
 import { fibonacci, MAXIMUM_COUNT, outOfRangeMessage } from "./fibonacci.js";
 import { packageDefinition } from "./protos.js";
+import { testService } from "./test-service.js";
+
+const SERVICES = {
+  "pb.Outliers": { Detect: detect },
+  FibonacciService: {
+    GetSequence: getSequence,
+    StreamSequence: streamSequence,
+  },
+  "grpc.testing.TestService": testService,
+};
 
 export function addServices(server) {
-  server.addService(
-    paddable(packageDefinition["pb.Outliers"]),
-    directed({ Detect: detect }),
-  );
-  server.addService(
-    paddable(packageDefinition["FibonacciService"]),
-    directed({ GetSequence: getSequence, StreamSequence: streamSequence }),
-  );
-  new ReflectionService(packageDefinition).addToServer(server);
+  for (const [name, handlers] of Object.entries(SERVICES)) {
+    server.addService(paddable(packageDefinition[name]), directed(handlers));
+  }
+  const services = Object.keys(SERVICES);
+  new ReflectionService(packageDefinition, { services }).addToServer(server);
 }
 
 function detect(call, callback) {
