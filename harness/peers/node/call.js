@@ -1,24 +1,46 @@
 // One call: from the fields of its line to those of its result. It only observes; the
 // harness judges.
 
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
-import { entriesOf, metadataOf } from "./metadata.js";
+import { metadataOf } from "./metadata.js";
 import { packageDefinition } from "./protos.js";
-
-const DETAILS = "grpc-status-details-bin";
+import { Result } from "./result.js";
+import {
+  areOrdinary,
+  isOneRequest,
+  readSteps,
+  runSteps,
+  UnsupportedError,
+} from "./steps.js";
 
 // A server on loopback that listens is connected to within milliseconds.
 const CONNECT_MS = 5000;
 
-/** The call cannot be made; the text says why. */
-export class UnsupportedError extends Error {}
-
 export async function makeCall(fields, connection) {
+  const call = readCall(fields);
+  const channel = connection.channel(fields.compression);
+  if (call.cancelAfter === 0 || call.steps.at(-1).kind === "cancel") {
+    // A call that is cancelled before there is a connection never leaves.
+    await ready(channel, call.options.deadline);
+  }
+  const result = new Result(call.method);
+  const rpc = start(call, channel, result);
+  const isOver = once(result.signal, "abort");
+  const sending = send(call, rpc, result);
+  const reading = read(call, rpc, result, sending);
+  await Promise.all([sending, reading, isOver]);
+  return result.fields;
+}
+
+function readCall(fields) {
+  const method = methodOf(fields);
+  const steps = readSteps(fields.send, method.requestDeserialize);
   const call = {
-    method: method(fields),
-    request: Buffer.from(fields.request, "base64"),
+    method,
+    steps,
     metadata: metadataOf(fromBase64(fields.metadata ?? [])),
     options: {
       deadline: fields.timeout_ms && Date.now() + fields.timeout_ms,
@@ -26,13 +48,26 @@ export async function makeCall(fields, connection) {
     cancelAfter: fields.cancel_after_messages,
     readDelayMs: fields.read_delay_ms,
   };
-  const channel = connection.channel(fields.compression);
-  if (call.cancelAfter === 0) {
-    // A call that is cancelled before there is a connection never leaves.
-    await ready(channel, call.options.deadline);
+  if (method.isRaw) {
+    method.requestStream = !isOneRequest(steps);
+  } else if (!method.requestStream && !isOneRequest(steps)) {
+    throw new UnsupportedError(
+      `${fields.method} takes one request: a message, and a half_close`,
+    );
   }
-  const isStream = call.method.responseStream || call.readDelayMs !== undefined;
-  return isStream ? stream(call, channel) : unary(call, channel);
+  return { ...call, isSentAsStream: isSentAsStream(call) };
+}
+
+// A stub of one request has no way to say that it goes uncompressed; a stream's has, and on
+// the wire they are the same.
+function isSentAsStream({ method, steps }) {
+  return method.requestStream || !areOrdinary(steps);
+}
+
+// A stub of one response asks for it at once; a stream's waits for its reader, and on the
+// wire they are the same.
+function isReadAsStream({ method, readDelayMs }) {
+  return method.responseStream || readDelayMs !== undefined;
 }
 
 async function ready({ client }, deadline) {
@@ -43,12 +78,13 @@ async function ready({ client }, deadline) {
 }
 
 /** How the method is called: by its stub, or with the bytes as they are. */
-function method({ method, raw }) {
+function methodOf({ method, raw }) {
   const path = `/${method}`;
   if (raw) {
     const asItIs = (bytes) => bytes;
     return {
       path,
+      isRaw: true,
       responseStream: true,
       requestSerialize: asItIs,
       requestDeserialize: asItIs,
@@ -64,79 +100,75 @@ function method({ method, raw }) {
   return { ...definition, service, name };
 }
 
-function unary(call, channel) {
-  const stub = channel.stubs[call.method.service];
-  return new Promise((resolve) => {
-    const result = new Result(call.method);
-    const request = call.method.requestDeserialize(call.request);
-    const emitter = stub[call.method.name](
-      request,
-      call.metadata,
-      call.options,
-      (error, response) => {
-        if (error) {
-          result.end(error);
-        } else {
-          result.add(response);
-        }
-      },
-    );
-    emitter.on("metadata", (metadata) => result.begin(metadata));
-    // The error has the last word: it may be that OK came without a message.
-    emitter.on("status", (status) => {
-      result.end(status);
-      resolve(result.fields);
-    });
-    if (call.cancelAfter === 0) {
-      emitter.cancel();
-    }
-  });
-}
-
-async function stream(call, channel) {
-  const result = new Result(call.method);
-  const messages = start(call, channel);
-  messages.on("metadata", (metadata) => result.begin(metadata));
-  const isOver = new Promise((resolve) => {
-    messages.on("status", (status) => {
-      result.end(status);
-      resolve();
-    });
-  });
-  // The status says it all, but an error without a listener would end the process.
-  messages.on("error", () => {});
-  await readInto(result, messages, call, isOver);
-  await isOver;
-  return result.fields;
-}
-
-// What is no stream is called as one where the reader is slow: a unary stub asks for the
-// message at once. The wire does not differ.
-function start({ method, request, metadata, options }, { client, stubs }) {
-  const parsed = method.requestDeserialize(request);
-  if (method.responseStream && method.service !== undefined) {
-    return stubs[method.service][method.name](parsed, metadata, options);
+function start(call, channel, result) {
+  const words = [call.metadata, call.options];
+  if (!call.isSentAsStream) {
+    words.unshift(call.steps[0].request);
   }
-  return client.makeServerStreamRequest(
+  if (!isReadAsStream(call)) {
+    // The error has the last word: it may be that OK came without a message.
+    words.push((error, response) =>
+      error ? result.end(error) : result.add(response),
+    );
+  }
+  const rpc = opener(call, channel)(...words);
+  rpc.on("metadata", (metadata) => result.begin(metadata));
+  rpc.on("status", (status) => result.end(status));
+  // The status says it all, but an error without a listener would end the process.
+  rpc.on("error", () => {});
+  return rpc;
+}
+
+/** The method of the stub, or if that will not do, the client's own for calls of that kind. */
+function opener(call, { client, stubs }) {
+  const { method, isSentAsStream } = call;
+  const isStub =
+    !method.isRaw &&
+    isSentAsStream === method.requestStream &&
+    isReadAsStream(call) === method.responseStream;
+  if (isStub) {
+    const stub = stubs[method.service];
+    return stub[method.name].bind(stub);
+  }
+  const [ofStream, ofOne] = isReadAsStream(call)
+    ? [client.makeBidiStreamRequest, client.makeServerStreamRequest]
+    : [client.makeClientStreamRequest, client.makeUnaryRequest];
+  return (isSentAsStream ? ofStream : ofOne).bind(
+    client,
     method.path,
     method.requestSerialize,
     method.responseDeserialize,
-    parsed,
-    metadata,
-    options,
   );
 }
 
-async function readInto(
-  result,
-  messages,
-  { cancelAfter, readDelayMs },
-  isOver,
-) {
-  const iterator = messages[Symbol.asyncIterator]();
-  for (let count = 0; count !== cancelAfter; count++) {
+async function send({ steps, isSentAsStream }, rpc, result) {
+  let left = steps;
+  if (!isSentAsStream) {
+    // The message and the half-close are in the call already.
+    result.countStep();
+    result.countStep();
+    left = steps.slice(2);
+  }
+  await runSteps(left, rpc, result);
+}
+
+async function read(call, rpc, result, sending) {
+  if (call.cancelAfter === 0) {
+    if (call.isSentAsStream) {
+      await sending;
+    }
+    rpc.cancel();
+  } else if (isReadAsStream(call)) {
+    await readInto(result, rpc, call);
+  }
+}
+
+async function readInto(result, rpc, { cancelAfter, readDelayMs }) {
+  const iterator = rpc[Symbol.asyncIterator]();
+  while (result.count !== cancelAfter) {
     if (readDelayMs !== undefined) {
-      await Promise.race([sleep(readDelayMs), isOver]);
+      const { signal } = result;
+      await sleep(readDelayMs, undefined, { signal }).catch(() => {});
     }
     const { done, value } = await iterator.next().catch(() => ({ done: true }));
     if (done) {
@@ -144,53 +176,12 @@ async function readInto(
     }
     result.add(value);
   }
-  messages.cancel();
-}
-
-/** What the harness is told of a call. */
-class Result {
-  #method;
-  #isOver = false;
-
-  constructor(method) {
-    this.#method = method;
-    this.fields = { messages: [], status: {}, headers: [], trailers: [] };
-  }
-
-  begin(metadata) {
-    this.fields.headers = toBase64(entriesOf(metadata));
-  }
-
-  add(message) {
-    const bytes = this.#method.responseSerialize(message);
-    this.fields.messages.push(bytes.toString("base64"));
-  }
-
-  /** The first of the statuses that a call is given counts. */
-  end({ code, details, metadata }) {
-    if (this.#isOver) {
-      return;
-    }
-    this.#isOver = true;
-    this.fields.status = {
-      code: code ?? null,
-      message: details ?? "",
-      details: metadata.get(DETAILS).at(-1)?.toString("base64") ?? "",
-    };
-    this.fields.trailers = toBase64(entriesOf(metadata));
-  }
+  rpc.cancel();
 }
 
 function fromBase64(pairs) {
   return pairs.map(([name, value]) => [
     name,
     name.endsWith("-bin") ? Buffer.from(value, "base64") : value,
-  ]);
-}
-
-function toBase64(entries) {
-  return entries.map(([name, value]) => [
-    name,
-    Buffer.isBuffer(value) ? value.toString("base64") : value,
   ]);
 }

@@ -4,18 +4,31 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
-import { makeCall, UnsupportedError } from "./call.js";
+import { makeCall } from "./call.js";
 import { Connections } from "./connections.js";
+import { UnsupportedError } from "./steps.js";
 
 const { version } = createRequire(import.meta.url)(
   "@grpc/grpc-js/package.json",
 );
 
 const HELLO = {
-  protocol: 1,
+  protocol: 2,
   implementation: "grpc-js",
   version,
-  features: ["cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"],
+  features: [
+    "bidi",
+    "cancel",
+    "client-streaming",
+    "close",
+    "gzip",
+    "mixed-compression",
+    "raw",
+    "size-limit",
+    "slow",
+    "test-service",
+    "tls",
+  ],
   max_in_flight: 256,
 };
 

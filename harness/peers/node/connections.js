@@ -6,15 +6,27 @@ import grpc from "@grpc/grpc-js";
 
 import { packageDefinition } from "./protos.js";
 
-const { pb, FibonacciService } = grpc.loadPackageDefinition(packageDefinition);
+const {
+  pb,
+  FibonacciService,
+  grpc: { testing },
+} = grpc.loadPackageDefinition(packageDefinition);
 
-const STUBS = { "pb.Outliers": pb.Outliers, FibonacciService };
+const STUBS = {
+  "pb.Outliers": pb.Outliers,
+  FibonacciService,
+  "grpc.testing.TestService": testing.TestService,
+  "grpc.testing.UnimplementedService": testing.UnimplementedService,
+};
 
 const OPTIONS = {
   // Calls over loopback must not travel through the proxy that http_proxy names.
   "grpc.enable_http_proxy": 0,
   // Who is closed must not leave its connection open for a channel with the same options.
   "grpc.use_local_subchannel_pool": 1,
+  // What it keeps for a retry it takes without waiting, and copies with each message: 1 MiB of
+  // small ones takes it half a minute.
+  "grpc.per_rpc_retry_buffer_size": 64 * 1024,
 };
 
 export class Connections {
