@@ -259,12 +259,15 @@ func (d *directions) sendBack(header, trailer http.Header) {
 }
 
 // wait waits until a response may be sent, or fails as the call does meanwhile.
-func (d *directions) wait(ctx context.Context) error {
-	if d.delay == 0 {
+func (d *directions) wait(ctx context.Context) error { return pause(ctx, d.delay) }
+
+// pause waits so long, or fails as the call does meanwhile.
+func pause(ctx context.Context, length time.Duration) error {
+	if length <= 0 {
 		return nil
 	}
 	select {
-	case <-time.After(d.delay):
+	case <-time.After(length):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -1,5 +1,5 @@
-// Command server serves pb.Outliers and FibonacciService with connect-go, to gRPC clients
-// and to whoever else speaks one of Connect's protocols. docs/peer-protocol.md says how the
+// Command server serves pb.Outliers, FibonacciService and grpc.testing.TestService with
+// connect-go, to gRPC clients and to whoever else speaks one of Connect's protocols. docs/peer-protocol.md says how the
 // harness talks with it, docs/contract.md what it answers.
 package main
 

@@ -18,7 +18,7 @@ const maxMessageBytes = 4 << 20
 // maxCount is how many Fibonacci numbers fit in int64: F(0) to F(92).
 const maxCount = 93
 
-// newHandler returns both services, with health checking and reflection.
+// newHandler returns the services, with health checking and reflection.
 func newHandler() http.Handler {
 	options := connect.WithHandlerOptions(
 		connect.WithReadMaxBytes(maxMessageBytes),
@@ -28,8 +28,13 @@ func newHandler() http.Handler {
 	mux.Handle(unary(pb.Outliers_Detect_FullMethodName, detect, options))
 	mux.Handle(unary(pb.FibonacciService_GetSequence_FullMethodName, getSequence, options))
 	mux.Handle(serverStream(pb.FibonacciService_StreamSequence_FullMethodName, streamSequence, options))
+	handleTestService(mux, options)
 
-	services := []string{pb.Outliers_ServiceDesc.ServiceName, pb.FibonacciService_ServiceDesc.ServiceName}
+	services := []string{
+		pb.Outliers_ServiceDesc.ServiceName,
+		pb.FibonacciService_ServiceDesc.ServiceName,
+		pb.TestService_ServiceDesc.ServiceName,
+	}
 	mux.Handle(grpchealth.NewHandler(grpchealth.NewStaticChecker(services...)))
 	reflector := grpcreflect.NewStaticReflector(services...)
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))
@@ -37,8 +42,8 @@ func newHandler() http.Handler {
 	return mux
 }
 
-// unary and serverStream return a method's path and handler, as Connect's generated code does
-// for a whole service.
+// unary, serverStream, clientStream and bidiStream return a method's path and handler, as
+// Connect's generated code does for a whole service.
 func unary[Request, Response any](
 	path string, method func(context.Context, *Request) (*Response, error), options connect.HandlerOption,
 ) (string, http.Handler) {
@@ -49,6 +54,18 @@ func serverStream[Request, Response any](
 	path string, method func(context.Context, *Request, *connect.ServerStream[Response]) error, options connect.HandlerOption,
 ) (string, http.Handler) {
 	return path, connect.NewServerStreamHandlerSimple(path, method, options)
+}
+
+func clientStream[Request, Response any](
+	path string, method func(context.Context, *connect.ClientStream[Request]) (*Response, error), options connect.HandlerOption,
+) (string, http.Handler) {
+	return path, connect.NewClientStreamHandlerSimple(path, method, options)
+}
+
+func bidiStream[Request, Response any](
+	path string, method func(context.Context, *connect.BidiStream[Request, Response]) error, options connect.HandlerOption,
+) (string, http.Handler) {
+	return path, connect.NewBidiStreamHandler(path, method, options)
 }
 
 func detect(_ context.Context, request *pb.OutliersRequest) (*pb.OutliersResponse, error) {
