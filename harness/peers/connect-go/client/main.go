@@ -67,11 +67,13 @@ func (d *driver) obey(line []byte) {
 	switch {
 	case asked.Hello != nil:
 		d.answer(answer{Hello: &hello{
-			Protocol:       1,
+			Protocol:       2,
 			Implementation: "connect-go",
 			Version:        connect.Version,
-			Features:       []string{"cancel", "close", "gzip", "raw", "size-limit", "slow", "tls"},
-			MaxInFlight:    256,
+			Features: []string{
+				"bidi", "cancel", "client-streaming", "close", "gzip", "raw", "size-limit", "slow", "test-service", "tls",
+			},
+			MaxInFlight: 256,
 		}})
 	case asked.Call != nil:
 		d.start(asked.Call)

@@ -28,17 +28,18 @@ type hello struct {
 
 type call struct {
 	// ID is repeated in the answer as it was written.
-	ID              json.Number `json:"id"`
-	Target          string      `json:"target"`
-	TLS             *security   `json:"tls"`
-	Method          string      `json:"method"`
-	Request         []byte      `json:"request"`
-	TimeoutMillis   *int64      `json:"timeout_ms"`
-	Metadata        []pair      `json:"metadata"`
-	Compression     string      `json:"compression"`
-	CancelAfter     *int        `json:"cancel_after_messages"`
-	ReadDelayMillis int64       `json:"read_delay_ms"`
-	Raw             bool        `json:"raw"`
+	ID     json.Number `json:"id"`
+	Target string      `json:"target"`
+	TLS    *security   `json:"tls"`
+	Method string      `json:"method"`
+	// Send has the steps, which parseSteps reads: one that makes no sense is answered.
+	Send            json.RawMessage `json:"send"`
+	TimeoutMillis   *int64          `json:"timeout_ms"`
+	Metadata        []pair          `json:"metadata"`
+	Compression     string          `json:"compression"`
+	CancelAfter     *int            `json:"cancel_after_messages"`
+	ReadDelayMillis int64           `json:"read_delay_ms"`
+	Raw             bool            `json:"raw"`
 }
 
 type security struct {
@@ -54,6 +55,7 @@ type closing struct {
 
 type result struct {
 	ID       json.Number `json:"id"`
+	Steps    int         `json:"steps"`
 	Messages [][]byte    `json:"messages"`
 	Status   status      `json:"status"`
 	Headers  []pair      `json:"headers"`
