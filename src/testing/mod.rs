@@ -7,7 +7,7 @@ mod raw_server;
 
 pub(crate) use certificates::Certificates;
 pub(crate) use raw_client::{Answer, RawRequest};
-pub(crate) use raw_server::{RST_STREAM, RawServer, Step};
+pub(crate) use raw_server::{RST_STREAM, RawServer, Step, WasReset};
 
 use std::future::{self, Future};
 use std::time::Duration;

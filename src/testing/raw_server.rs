@@ -50,6 +50,15 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
+/// A stream that a client has reset, and what it has sent there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WasReset {
+    pub(crate) code: u32,
+    pub(crate) data_bytes: usize,
+    /// Whether it has ended the stream, too.
+    pub(crate) has_ended: bool,
+}
+
 impl Frame {
     fn ends_stream(&self) -> bool {
         matches!(self.kind, DATA | HEADERS) && self.flags & END_STREAM != 0
@@ -90,15 +99,17 @@ impl RawServer {
         Self { address, frames }
     }
 
-    /// The code that the client resets its stream with, and whether it has ended it before.
-    pub(crate) async fn reset(&mut self) -> ([u8; 4], bool) {
-        let mut has_ended = false;
+    /// How the client resets its stream.
+    pub(crate) async fn reset(&mut self) -> WasReset {
+        let (mut data_bytes, mut has_ended) = (0, false);
         within_limit(async {
             loop {
                 let frame = self.frames.recv().await.expect("a client");
+                data_bytes += if frame.kind == DATA { frame.payload.len() } else { 0 };
                 has_ended |= frame.ends_stream();
                 if frame.kind == RST_STREAM {
-                    return (frame.payload.try_into().expect("a code"), has_ended);
+                    let code = frame.payload.try_into().expect("four bytes");
+                    return WasReset { code: u32::from_be_bytes(code), data_bytes, has_ended };
                 }
             }
         })

@@ -4,6 +4,9 @@ mod answers;
 mod echo;
 mod server;
 
+#[cfg(test)]
+mod tests;
+
 pub use echo::Echo;
 pub use server::TestServer;
 
