@@ -52,7 +52,7 @@ func (c *conversation) take(next step) bool {
 		return c.done.awaitHeaders()
 	case waitForMessages:
 		return c.done.awaitMessages(next.count)
-	case pause:
+	case pauseCall:
 		return c.done.pause(next.pause)
 	case halfClose:
 		return c.stream.CloseSend() == nil

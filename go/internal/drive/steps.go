@@ -40,9 +40,9 @@ const (
 	sendMessage stepKind = iota
 	waitForHeaders
 	waitForMessages
-	pause
+	pauseCall
 	halfClose
-	cancel
+	cancelCall
 )
 
 // readSteps reads the steps of a call. Its error says which one makes no sense.
@@ -83,13 +83,13 @@ func (w writtenStep) read() (step, error) {
 		kinds = append(kinds, step{kind: waitForMessages, count: *w.WaitForMessages})
 	}
 	if w.PauseMillis != nil {
-		kinds = append(kinds, step{kind: pause, pause: milliseconds(*w.PauseMillis)})
+		kinds = append(kinds, step{kind: pauseCall, pause: milliseconds(*w.PauseMillis)})
 	}
 	if w.HalfClose {
 		kinds = append(kinds, step{kind: halfClose})
 	}
 	if w.Cancel {
-		kinds = append(kinds, step{kind: cancel})
+		kinds = append(kinds, step{kind: cancelCall})
 	}
 	if len(kinds) != 1 {
 		return step{}, fmt.Errorf("is %d things; give one", len(kinds))
@@ -113,12 +113,12 @@ func checkOrder(steps []step) error {
 			return fmt.Errorf("step %d: half-closes again", index+1)
 		case step.kind == sendMessage && halfClosed:
 			return fmt.Errorf("step %d: a message after the half-close", index+1)
-		case step.kind == cancel && index < len(steps)-1:
+		case step.kind == cancelCall && index < len(steps)-1:
 			return fmt.Errorf("step %d: follows the cancellation", index+2)
 		}
 		halfClosed = halfClosed || step.kind == halfClose
 	}
-	if len(steps) == 0 || (steps[len(steps)-1].kind != halfClose && steps[len(steps)-1].kind != cancel) {
+	if len(steps) == 0 || (steps[len(steps)-1].kind != halfClose && steps[len(steps)-1].kind != cancelCall) {
 		return errors.New("the last step neither half-closes nor cancels")
 	}
 	return nil
