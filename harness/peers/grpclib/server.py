@@ -1,4 +1,4 @@
-"""Serves pb.Outliers and FibonacciService with grpclib."""
+"""Serves pb.Outliers, FibonacciService and grpc.testing.TestService with grpclib."""
 
 import argparse
 import asyncio
@@ -19,6 +19,7 @@ from grpclib.utils import graceful_exit
 from directions import follow_directions
 from services import FibonacciService, OutliersService
 from status_details import VerbatimDetails
+from test_service import TestService, echo_trailers
 
 
 def main() -> None:
@@ -68,13 +69,18 @@ def server_tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
 
 def listen_on(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
+    listener = socket.create_server((host, port), family=family)
+    # What it accepts has this, too. asyncio and grpclib ask for it only of sockets that say that
+    # their protocol is TCP, which those of `create_server` do not.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def serve(listener: socket.socket, tls: ssl.SSLContext | None) -> None:
-    services = [OutliersService(), FibonacciService(), Health()]
+    services = [OutliersService(), FibonacciService(), TestService(), Health()]
     server = Server(ServerReflection.extend(services), status_details_codec=VerbatimDetails())
     follow_directions(server, services)
+    echo_trailers(server)
     with graceful_exit([server]):
         await server.start(sock=listener, ssl=tls)
         close_when_stdin_ends(server)
