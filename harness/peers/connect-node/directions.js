@@ -2,20 +2,17 @@
 // lists the entries. An interceptor does what they say, so that the services know nothing
 // of it.
 
-import { setTimeout as sleep } from "node:timers/promises";
-
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import {
-  Code,
-  ConnectError,
-  decodeBinaryHeader,
-  encodeBinaryHeader,
-} from "@connectrpc/connect";
+import { Code, ConnectError, encodeBinaryHeader } from "@connectrpc/connect";
 
 import { DirectionError, padded, readDirections } from "../node/entries.js";
+import { delay } from "./delay.js";
+import { append, entriesOf } from "./metadata.js";
 
 export const directionsInterceptor = (next) => async (request) => {
-  const directions = refusing(() => readDirections(entriesOf(request.header)));
+  const directions = refusing(() =>
+    readDirections(entriesOf(request.header, "x-crosswire-")),
+  );
   const response = await next(request).catch(async (reason) => {
     await delay(directions.delayMs, request.signal);
     // Without a response there are no trailers but the error's, which have no details.
@@ -88,14 +85,6 @@ function directedError({ code, message, panic }) {
   return code > 0 ? new ConnectError(message, code) : undefined;
 }
 
-async function delay(delayMs, signal) {
-  if (delayMs > 0) {
-    await sleep(delayMs, undefined, { signal }).catch(() =>
-      signal.throwIfAborted(),
-    );
-  }
-}
-
 // What the type does not know is kept and sent.
 function pad(schema, message, size) {
   if (size === 0) {
@@ -113,26 +102,5 @@ function refusing(work) {
       throw new ConnectError(error.message, Code.InvalidArgument);
     }
     throw error;
-  }
-}
-
-// Values of one name come joined by commas, those of a -bin name encoded; what is no base64
-// is refused by the library.
-function entriesOf(headers) {
-  return [...headers]
-    .filter(([name]) => name.startsWith("x-crosswire-"))
-    .flatMap(([name, value]) =>
-      name.endsWith("-bin")
-        ? value
-            .split(",")
-            .map((each) => [name, decodeBinaryHeader(each.trim())])
-        : [[name, value]],
-    );
-}
-
-function append(headers, entries) {
-  for (const [name, value] of entries) {
-    const isBinary = name.endsWith("-bin");
-    headers.append(name, isBinary ? encodeBinaryHeader(value) : value);
   }
 }

@@ -1,4 +1,4 @@
-// Serves both services with @connectrpc/connect-node over Node's http2, by the gRPC
+// Serves the services with @connectrpc/connect-node over Node's http2, by the gRPC
 // protocol alone.
 
 import { readFileSync } from "node:fs";

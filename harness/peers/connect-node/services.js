@@ -1,4 +1,4 @@
-// The two services.
+// The services.
 
 import { Code, ConnectError } from "@connectrpc/connect";
 
@@ -10,11 +10,14 @@ import {
 } from "../node/fibonacci.js";
 import { FibonacciService } from "./gen/fibonacci_pb.js";
 import { Outliers } from "./gen/outliers_pb.js";
+import { TestService } from "./gen/testing_pb.js";
+import { testService } from "./test-service.js";
 
 export function routes(router) {
   router
     .service(Outliers, { detect })
-    .service(FibonacciService, { getSequence, streamSequence });
+    .service(FibonacciService, { getSequence, streamSequence })
+    .service(TestService, testService);
 }
 
 function detect({ metrics }) {
