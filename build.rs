@@ -13,6 +13,9 @@ const PROTO_FILES: [&str; 3] = ["fibonacci.proto", "outliers.proto", "testing.pr
 /// Payloads are sent several times, and are not copied for it.
 const SHARED_BYTES: &str = ".grpc.testing.Payload.body";
 
+/// The service that no server has, which reflection does not tell of.
+const NOT_SERVED: &str = "UnimplementedService";
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     for file in PROTO_FILES {
@@ -29,8 +32,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn generate_services() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(PROTO_FILES, [PROTO_DIRECTORY])?;
 
+    let mut served = descriptors.clone();
+    for file in &mut served.file {
+        file.service.retain(|service| service.name() != NOT_SERVED);
+    }
     let out_directory = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out_directory.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    fs::write(out_directory.join("descriptors.bin"), served.encode_to_vec())?;
     tonic_prost_build::configure()
         .bytes(SHARED_BYTES)
         .build_transport(false)

@@ -1,5 +1,5 @@
-//! Crosswire's Rust peer: the Outliers and the Fibonacci service, as a server
-//! and as a client, over tonic.
+//! Crosswire's Rust peer: the Outliers and the Fibonacci service, and gRPC's own test
+//! service, as a server and as a client, over tonic.
 //!
 //! What the services answer is pure and knows nothing of gRPC:
 //!
@@ -10,7 +10,7 @@
 //! Around it stands what carries it over the wire:
 //!
 //! * [`pb`]: the types and stubs that `build.rs` generates from `proto/`
-//! * [`services`]: the two services of [`pb`], on top of the pure modules
+//! * [`services`]: the services of [`pb`], the two on top of the pure modules
 //! * [`address`]: where to listen, and whom to call
 //! * [`tls`]: the certificates of either side
 //! * [`layers`]: makes tonic's server and client right where they are not
