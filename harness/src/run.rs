@@ -12,6 +12,7 @@ mod watched;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -145,7 +146,7 @@ async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
         _ => BTreeMap::new(),
     };
     let mut addresses: HashMap<String, Arc<Mutex<()>>> = HashMap::new();
-    let mut running = JoinSet::new();
+    let mut parts_of_all: Vec<(bool, Pin<Box<dyn Future<Output = ()> + Send>>)> = Vec::new();
     for (index, cell) in plan.cells.iter().enumerate().filter(|(index, _)| round.has_cell(*index)) {
         if let Some(why) =
             [&cell.server, &cell.client].iter().find_map(|peer| blocked.get(&peer.name))
@@ -174,7 +175,8 @@ async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
         for part in parts {
             let (plan, jobs, context) = (Arc::clone(&plan), Arc::clone(&jobs), context.clone());
             let (shared, address) = (Arc::clone(&shared), address.clone());
-            running.spawn(async move {
+            let is_long = part.is_long();
+            let run = async move {
                 let _address = match &address {
                     Some(address) => Some(address.lock().await),
                     None => None,
@@ -183,8 +185,15 @@ async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
                 if !context.is_stopped() {
                     cell::run(&plan.cells[index], index, part, &shared, context).await;
                 }
-            });
+            };
+            parts_of_all.push((is_long, Box::pin(run)));
         }
+    }
+    // Who waits for a job first has it first.
+    parts_of_all.sort_by_key(|(is_long, _)| !is_long);
+    let mut running = JoinSet::new();
+    for (_, run) in parts_of_all {
+        running.spawn(run);
     }
     while let Some(ended) = running.join_next().await {
         if let Err(error) = ended

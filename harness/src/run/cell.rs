@@ -65,6 +65,15 @@ struct PartKind {
     serving: Serving,
     /// What must run alone needs nothing else in its processes, and nobody waits for it.
     is_alone: bool,
+    /// What takes long by its own words keeps nothing else from its end.
+    is_long: bool,
+}
+
+impl Part {
+    /// Whether it takes so long that it begins before all others: the run ends no sooner.
+    pub(super) const fn is_long(&self) -> bool {
+        self.kind.is_long
+    }
 }
 
 /// The parts of a cell. In each, the trials that wait longest begin first, and the others run
@@ -73,7 +82,11 @@ pub(super) fn parts(cell: &Cell, position: usize, round: &Round) -> Vec<Part> {
     let mut parts: BTreeMap<PartKind, VecDeque<TrialId>> = BTreeMap::new();
     for (index, Trial { case, unsupported }) in cell.trials.iter().enumerate() {
         if unsupported.is_none() && round.has(position, index) {
-            let kind = PartKind { serving: case.serving(), is_alone: case.is_alone };
+            let kind = PartKind {
+                serving: case.serving(),
+                is_alone: case.is_alone,
+                is_long: case.is_of_own_pair,
+            };
             parts.entry(kind).or_default().push_back(TrialId(index));
         }
     }
@@ -117,6 +130,7 @@ impl PartKind {
             name += if certificate == ServerCertificate::Expired { "-expired" } else { "" };
         }
         name += if self.is_alone { ".alone" } else { "" };
+        name += if self.is_long { ".long" } else { "" };
         if round.number > 0 {
             name += &format!(".again-{}", round.number);
         }
