@@ -47,7 +47,7 @@ fn header_fields() {
 #[test]
 fn frames() {
     type Send = fn(&mut Wire) -> &mut Wire;
-    let cases: [(&str, Send); 11] = [
+    let cases: [(&str, Send); 10] = [
         ("Trailers-Only", |w| {
             w.request(1, REQUEST).server(&headers(
                 1,
