@@ -5,8 +5,11 @@ mod attempt;
 mod call;
 mod channels;
 mod observed;
+mod player;
+mod progress;
 mod protocol;
 mod response;
+mod steps;
 mod types;
 
 use std::{
@@ -22,13 +25,25 @@ use channels::Channels;
 use protocol::Line;
 
 /// What it understands beside plain calls.
-const FEATURES: [&str; 6] = ["cancel", "close", GZIP, "raw", SIZE_LIMIT, "slow"];
+const FEATURES: [&str; 10] = [
+    "bidi",
+    "cancel",
+    "client-streaming",
+    "close",
+    GZIP,
+    MIXED,
+    "raw",
+    SIZE_LIMIT,
+    "slow",
+    "test-service",
+];
 const GZIP: &str = "gzip";
+const MIXED: &str = "mixed-compression";
 const SIZE_LIMIT: &str = "size-limit";
 
 fn features() -> Vec<&'static str> {
     let is_lacked = |feature: &&str| {
-        *feature == GZIP && planted(Mutant::KnowsNoGzip)
+        [GZIP, MIXED].contains(feature) && planted(Mutant::KnowsNoGzip)
             || *feature == SIZE_LIMIT && planted(Mutant::TakesLongMessages)
     };
     FEATURES.into_iter().filter(|feature| !is_lacked(feature)).collect()
@@ -47,7 +62,7 @@ pub(crate) fn run() -> io::Result<()> {
     for line in io::stdin().lock().lines() {
         match serde_json::from_str(&line?) {
             Ok(Line::Hello(_)) => say(&json!({ "hello": {
-                "protocol": 1,
+                "protocol": 2,
                 "implementation": "mutant",
                 "version": env!("CARGO_PKG_VERSION"),
                 "features": features(),

@@ -3,6 +3,7 @@
 
 pub(crate) mod fibonacci;
 pub(crate) mod outliers;
+pub(crate) mod testing;
 mod wire;
 
 use thiserror::Error;

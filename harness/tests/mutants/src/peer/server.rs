@@ -2,6 +2,7 @@
 
 mod call;
 mod directions;
+mod exchange;
 mod padding;
 mod refusal;
 mod request;

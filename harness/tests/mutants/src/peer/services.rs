@@ -1,8 +1,11 @@
-//! The two services (docs/contract.md): requests to messages and a status.
+//! The services (docs/contract.md): requests to messages and a status.
 
 mod detector;
 mod fibonacci;
 mod outliers;
+mod testing;
+
+pub(crate) use testing::TestMethod;
 
 use mutants::{mutant::Mutant, planted::planted};
 
@@ -25,7 +28,23 @@ impl Answer {
     }
 }
 
-/// A method of one of the services.
+/// A method of any service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AnyMethod {
+    /// Of a service that takes one request.
+    Own(Method),
+    /// Of gRPC's test service.
+    Test(TestMethod),
+}
+
+impl AnyMethod {
+    /// The method of a path.
+    pub(crate) fn of(path: &[u8]) -> Option<Self> {
+        TestMethod::of(path).map(Self::Test).or_else(|| Method::of(path).map(Self::Own))
+    }
+}
+
+/// A method of one of our two services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Detect,
@@ -35,7 +54,7 @@ pub(crate) enum Method {
 
 impl Method {
     /// The method of a path.
-    pub(crate) fn of(path: &[u8]) -> Option<Self> {
+    fn of(path: &[u8]) -> Option<Self> {
         let lowered;
         let mut path = path;
         if planted(Mutant::MethodsInAnyCase) {

@@ -73,6 +73,11 @@ impl Subject {
         }
     }
 
+    /// Whether it meets the correct peer, too.
+    fn takes_correct(&self) -> bool {
+        matches!(self, Self::Mutant(entry) if ONLY_CORRECT_TELLS.contains(&entry.mutant))
+    }
+
     /// The cases that it is spared.
     fn spared(&self) -> Vec<&'static str> {
         let Self::Mutant(entry) = self else { return Vec::new() };
@@ -87,10 +92,21 @@ impl Subject {
             (Mutant::NeverWidensWindows | Mutant::LeaksWindowOfCancelled, _) => {
                 but(&["connection/reader/**", "size/**"])
             }
+            (Mutant::StreamWindowLost | Mutant::ConnectionWindowLost, _) => {
+                but(&["streams/flow/**"])
+            }
             (_, Layer::Detector) => but(&["outliers/**"]),
             (_, Layer::Fibonacci) => but(&["connection/reader/**", "fibonacci/**"]),
+            (_, Layer::Streams) => {
+                let is_of_streams =
+                    |suite: &&str| suite.starts_with("streams/") || *suite == "interop/**";
+                let others = SUITES.iter().copied().filter(|suite| !is_of_streams(suite));
+                others.chain(LONG).collect()
+            }
             // Whoever hangs would hang for a day.
-            (_, Layer::Messages | Layer::Grpc | Layer::Http2) => vec!["deadline/sent/one-day"],
+            (_, Layer::Messages | Layer::Grpc | Layer::Http2) => {
+                ["deadline/sent/one-day"].into_iter().chain(LONG).collect()
+            }
         }
     }
 }
@@ -131,7 +147,7 @@ const ONLY_SCRIPTS_TELL: [Mutant; 30] = [
 ];
 
 /// What can be spared. A suite that is not here is tried with all.
-const SUITES: [&str; 17] = [
+const SUITES: [&str; 27] = [
     "cancellation/**",
     "compression/**",
     "connection/goaway/**",
@@ -145,11 +161,32 @@ const SUITES: [&str; 17] = [
     "deadline/**",
     "fibonacci/**",
     "in-flight/**",
+    "interop/**",
     "metadata/**",
     "outliers/**",
     "size/**",
     "status/**",
+    "streams/cancel/**",
+    "streams/compression/**",
+    "streams/count/**",
+    "streams/deadline/**",
+    "streams/delivery/**",
+    "streams/early/**",
+    "streams/flow/**",
+    "streams/lost/**",
+    "streams/metadata/**",
 ];
+
+/// A hundred thousand messages, which say nothing of a mutant that others do not.
+const LONG: [&str; 3] = [
+    "streams/count/download-of-100000",
+    "streams/count/duplex-of-100000",
+    "streams/count/upload-of-100000",
+];
+
+/// The mutants of which the reference's library gives nobody an occasion to tell: the correct
+/// peer meets them, too.
+const ONLY_CORRECT_TELLS: [Mutant; 1] = [Mutant::CompressesAgainstOrders];
 
 /// Each peer meets the reference, which meets itself, for comparison. The detector's
 /// vectors and the harness's scripts are most of all cases: those who are lawful meet all,
@@ -166,12 +203,25 @@ pub(crate) fn filter(subjects: &[Subject]) -> String {
         names.join(" | ")
     };
     let (vectors, scripts) = (names(Subject::takes_vectors), names(Subject::takes_scripts));
+    let correct = names(Subject::takes_correct);
     format!(
         "(server(rust) | client(rust)) & !server(scripted) & !client(scripted) \
          & (!case(vectors/**) | server(rust) & client(rust) | {vectors}) \
-         | (server(scripted) | client(scripted)) & ({scripts})"
+         | (server(scripted) | client(scripted)) & ({scripts}) \
+         | (server(none) | client(none)) & ({correct}) & case(interop/**)"
     )
 }
+
+/// What a mutant's server can.
+const FEATURES: [&str; 7] = [
+    "directions",
+    "gzip",
+    "size-limit",
+    "test-service",
+    "test-service.compressed-stream",
+    "test-service.compressed-unary",
+    "test-service.expect-compressed",
+];
 
 /// The manifest's text. Binaries stand together in one folder.
 pub(crate) fn text(root: &Path, binaries: &Path, subjects: &[Subject]) -> String {
@@ -187,7 +237,7 @@ limits = {{ start = "20s", answer_grace = "3s", stop = "1s" }}
 [[peer]]
 name = {REFERENCE:?}
 language = "Rust"
-features = ["directions", "gzip", "size-limit"]
+features = ["directions", "gzip", "size-limit", "test-service"]
 server = {{ cmd = [{server:?}, "--listen", "{{listen}}"] }}
 client = {{ cmd = [{client:?}, "drive"] }}
 "#,
@@ -204,8 +254,7 @@ client = {{ cmd = [{client:?}, "drive"] }}
             text.push_str(&line);
             text.push('\n');
         };
-        let features = r#"["directions", "gzip", "size-limit"]"#;
-        add(format!("\n[[peer]]\nname = {name:?}\nfeatures = {features}"));
+        add(format!("\n[[peer]]\nname = {name:?}\nfeatures = {FEATURES:?}"));
         let spared = subject.spared().into_iter();
         let spared: Vec<String> = spared
             .map(|suite| format!("{{ case = {suite:?}, why = \"not for this mutant\" }}"))

@@ -15,7 +15,7 @@ const INTRODUCTION: &str = "\
 # Detection
 
 What the harness finds. `harness/tests/mutants` is a peer with a stack of its own, from
-HTTP/2 frames to the two services, that deviates at one place when it is told to: a
+HTTP/2 frames to the services, that deviates at one place when it is told to: a
 *mutant* has one planted defect, an *equivalent* is unusual and lawful. Each meets the
 Rust reference peer, as the server, as the client, or as both, in one run of the suites
 over plaintext. Equivalents meet all of the harness's scripts, too, but for the one that
@@ -38,10 +38,14 @@ error. It is the case's own outcomes that must fail. A rule of the wire that a m
 breaks everywhere says nothing of a case, nor does a mutant that fails all that it meets.
 ";
 
+/// In the order of their tables.
+const LAYERS: [Layer; 6] =
+    [Layer::Detector, Layer::Fibonacci, Layer::Messages, Layer::Grpc, Layer::Http2, Layer::Streams];
+
 /// The page.
 pub(crate) fn markdown(rows: &[Row], proof: &Proof) -> String {
     let mut page = format!("{INTRODUCTION}\n{}\n\n{}", totals(rows), in_words(proof));
-    for layer in [Layer::Detector, Layer::Fibonacci, Layer::Messages, Layer::Grpc, Layer::Http2] {
+    for layer in LAYERS {
         let _ = write!(page, "\n## {}\n\n", title(layer));
         page.push_str("| mutant | side | what it does | outcome | case | rule |\n");
         page.push_str("| --- | --- | --- | --- | --- | --- |\n");
@@ -170,5 +174,6 @@ const fn title(layer: Layer) -> &'static str {
         Layer::Messages => "Messages",
         Layer::Grpc => "gRPC",
         Layer::Http2 => "HTTP/2",
+        Layer::Streams => "Streams",
     }
 }

@@ -1,16 +1,25 @@
 //! One attempt at a call, on one stream.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use crosswire_http2::error;
 use mutants::{mutant::Mutant, planted::planted};
 
-use super::{observed::Observed, response::Response, types::Stub};
+use super::{
+    observed::Observed,
+    player::{Player, Sent},
+    progress::Progress,
+    response::Response,
+    steps::Step,
+    types::Stub,
+};
 use crate::{
     grpc::{
-        messages::frame,
         metadata::{self, Entry},
-        status::Status,
+        status::{Status, code},
         timeout,
     },
     http2::{Connection, Ended, Fields, Received},
@@ -21,7 +30,7 @@ pub(super) struct Attempt {
     pub(super) path: String,
     pub(super) authority: String,
     pub(super) stub: Stub,
-    pub(super) request: Vec<u8>,
+    pub(super) steps: Vec<Step>,
     pub(super) metadata: Vec<Entry>,
     pub(super) is_compressed: bool,
     pub(super) timeout: Option<Duration>,
@@ -48,7 +57,10 @@ impl From<Status> for Failure {
 
 impl From<Ended> for Failure {
     fn from(ended: Ended) -> Self {
-        Self::Ended(ended)
+        match ended {
+            Ended::GivenUp => Self::Cancelled,
+            ended => Self::Ended(ended),
+        }
     }
 }
 
@@ -72,11 +84,55 @@ impl Attempt {
             }
             opened => opened?,
         };
-        let made =
-            self.send(connection, stream).and_then(|()| self.receive(connection, stream, observed));
-        self.give_up(connection, stream, &made);
+        let (sent, made) = self.exchange(connection, stream, observed);
+        observed.steps = sent.steps.get();
+        self.give_up(connection, stream, &sent, &made);
         connection.forget(stream);
         made
+    }
+
+    /// Plays the steps and reads the response beside them.
+    fn exchange(
+        &self,
+        connection: &Connection,
+        stream: u32,
+        observed: &mut Observed,
+    ) -> (Sent, Result<Status, Failure>) {
+        let progress = Progress::default();
+        let player = Player::new(self, connection, stream, &progress);
+        if self.is_cancelled_at_once() || planted(Mutant::ReadsAfterSending) {
+            // The server sees a whole request.
+            let sent = player.play();
+            return (sent, self.receive(connection, stream, &progress, observed));
+        }
+        thread::scope(|scope| {
+            let playing = scope.spawn(move || player.play());
+            let mut made = self.receive(connection, stream, &progress, observed);
+            if made.is_ok() && planted(Mutant::StatusWaitsForSteps) {
+                while !playing.is_finished() && !self.is_late() {
+                    thread::sleep(READS_ON);
+                }
+                if !playing.is_finished() {
+                    made = Err(Ended::Late.into());
+                }
+            }
+            progress.update(|reached| reached.is_over = true);
+            // Nothing more is sent of what waits for room.
+            connection.give_up(stream);
+            let sent = playing.join().unwrap_or_default();
+            if made.is_ok() && !sent.is_whole.get() {
+                made = ended_early(made, connection, stream);
+            }
+            let is_lost = matches!(made, Err(Failure::Ended(Ended::Lost)));
+            if is_lost && !sent.is_whole.get() && planted(Mutant::LostSendingIsInternal) {
+                made = Err(Status::new(code::INTERNAL, "the request was not whole").into());
+            }
+            (sent, made)
+        })
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
     /// Whether nobody waits for it from the start.
@@ -85,46 +141,36 @@ impl Attempt {
     }
 
     /// Tells the server, if it does not know, that nobody waits any more.
-    fn give_up(&self, connection: &Connection, stream: u32, made: &Result<Status, Failure>) {
+    fn give_up(
+        &self,
+        connection: &Connection,
+        stream: u32,
+        sent: &Sent,
+        made: &Result<Status, Failure>,
+    ) {
+        let is_over = connection.is_ended(stream);
         let is_over = match made {
-            Ok(_) => connection.is_ended(stream),
-            Err(Failure::Ended(Ended::Late)) => planted(Mutant::NoResetWhenLate),
-            Err(Failure::Cancelled) => {
-                connection.is_ended(stream) || planted(Mutant::NoResetWhenCancelled)
+            Ok(_) if is_over && !sent.is_whole.get() => {
+                return leave_early_ended(connection, stream);
             }
-            Err(Failure::Status(_)) => connection.is_ended(stream),
+            Ok(_) | Err(Failure::Status(_)) => is_over,
+            Err(Failure::Ended(Ended::Late)) => {
+                if planted(Mutant::HalfClosesWhenLate) && !sent.is_whole.get() {
+                    connection.end_request(stream);
+                }
+                planted(Mutant::NoResetWhenLate)
+            }
+            Err(Failure::Cancelled) => is_over || planted(Mutant::NoResetWhenCancelled),
             Err(Failure::Ended(_)) => true,
         };
-        let code = match () {
-            () if planted(Mutant::ResetsWithNoError) => error::NO_ERROR,
-            () if planted(Mutant::ResetsWithInternalError) => error::INTERNAL_ERROR,
-            () => error::CANCEL,
-        };
         if !is_over {
-            connection.reset(stream, code);
+            connection.reset(stream, reset_code());
+        }
+        if matches!(made, Err(Failure::Cancelled)) && planted(Mutant::SendsBehindCancel) {
+            connection.send_empty_data(stream);
         }
         if matches!(made, Err(Failure::Cancelled)) && planted(Mutant::HangsUpWhenCancelled) {
             connection.close();
-        }
-    }
-
-    fn send(&self, connection: &Connection, stream: u32) -> Result<(), Failure> {
-        let mut content = frame(&self.request, self.is_compressed);
-        if planted(Mutant::SendsRequestTwice) {
-            content.extend_from_within(..);
-        }
-        let has_trailers = planted(Mutant::RequestTrailers);
-        let ends = !planted(Mutant::NoHalfClose) && !has_trailers;
-        let sent = connection.send_data(stream, &content, ends, self.deadline);
-        match sent {
-            Ok(true) if has_trailers => {
-                let trailers = vec![("x-trailer".to_owned(), b"1".to_vec())];
-                connection.send_headers(stream, trailers, true)?;
-                Ok(())
-            }
-            // The response says why the rest is not needed, if it has come.
-            Ok(_) | Err(Ended::Reset(error::NO_ERROR)) => Ok(()),
-            Err(ended) => Err(ended.into()),
         }
     }
 
@@ -132,10 +178,14 @@ impl Attempt {
         &self,
         connection: &Connection,
         stream: u32,
+        progress: &Progress,
         observed: &mut Observed,
     ) -> Result<Status, Failure> {
         let mut response = Response::new(self.stub);
         let mut deadline = self.deadline;
+        if self.stub.sends_stream() && planted(Mutant::DeadlineOfSendingAlone) {
+            deadline = None;
+        }
         let mut has_paused = false;
         loop {
             let least = usize::from(planted(Mutant::CancelsLate));
@@ -148,19 +198,39 @@ impl Attempt {
                 match connection.pause(stream, self.read_delay, deadline) {
                     // What has come before that is still to be read.
                     Ok(()) | Err(Ended::Reset(_) | Ended::Lost | Ended::NotTaken) => {}
-                    Err(ended @ Ended::Late) => return Err(ended.into()),
+                    Err(ended @ (Ended::Late | Ended::GivenUp)) => return Err(ended.into()),
                 }
             }
             if let Some(message) = response.next_message() {
                 observed.messages.push(message?);
                 has_paused = false;
+                if !planted(Mutant::DeliversAtTheEnd) {
+                    progress.update(|reached| reached.messages += 1);
+                }
+                if planted(Mutant::ReadsSlowly) && observed.messages.len() < SLOW_READS {
+                    thread::sleep(SLOW_READ);
+                }
+                if self.stub.is_streaming() && planted(Mutant::TakesFirstAnswerAlone) {
+                    return Ok(Status::ok());
+                }
+                if planted(Mutant::DeadlineUntilFirstMessage) {
+                    deadline = None;
+                }
                 if planted(Mutant::DeadlineForEachMessage) {
                     deadline = self.timeout.map(|timeout| Instant::now() + timeout);
                 }
                 continue;
             }
             match connection.receive(stream, deadline)? {
-                Received::Headers(fields, ends) => response.block(&fields, ends, observed)?,
+                Received::Headers(fields, ends) => {
+                    response.block(&fields, ends, observed)?;
+                    if observed.has_begun && !ends {
+                        progress.update(|reached| reached.has_headers = true);
+                    }
+                    if planted(Mutant::DeadlineUntilHeaders) {
+                        deadline = None;
+                    }
+                }
                 Received::Data(content, _) => response.data(&content)?,
                 Received::End => return Ok(response.end(observed)?),
             }
@@ -177,7 +247,7 @@ impl Attempt {
     ) -> Failure {
         if planted(Mutant::LeaksWindowOfCancelled) {
             // Until as much as can come has come.
-            std::thread::sleep(READS_ON);
+            thread::sleep(READS_ON);
         }
         if planted(Mutant::ReadsOnWhenCancelled) {
             // The reset is sent, and what comes all the same is reported.
@@ -242,6 +312,53 @@ impl Attempt {
         fields
     }
 }
+
+/// What is made of a status that came before the request was whole.
+fn ended_early(
+    made: Result<Status, Failure>,
+    connection: &Connection,
+    stream: u32,
+) -> Result<Status, Failure> {
+    if planted(Mutant::EarlyEndIsCancelled) {
+        return Ok(Status::new(code::CANCELLED, "the request was not whole"));
+    }
+    if planted(Mutant::ResetBeatsStatus) {
+        thread::sleep(READS_ON);
+        if let Some(code) = connection.reset_code(stream) {
+            return Err(Ended::Reset(code).into());
+        }
+    }
+    made
+}
+
+/// Leaves a stream that the server has ended, and this side has not.
+fn leave_early_ended(connection: &Connection, stream: u32) {
+    if connection.reset_code(stream).is_some() || planted(Mutant::LeavesEarlyEnded) {
+        return;
+    }
+    match () {
+        // It has no half-close at all, whatever the server does.
+        () if planted(Mutant::NoHalfClose) => {}
+        () if planted(Mutant::HalfClosesEarlyEnded) => connection.end_request(stream),
+        () if planted(Mutant::ResetsEarlyEndedWithNoError) => {
+            connection.reset(stream, error::NO_ERROR);
+        }
+        () => connection.reset(stream, reset_code()),
+    }
+}
+
+/// With what a stream is reset of which nobody waits for more.
+fn reset_code() -> u32 {
+    match () {
+        () if planted(Mutant::ResetsWithNoError) => error::NO_ERROR,
+        () if planted(Mutant::ResetsWithInternalError) => error::INTERNAL_ERROR,
+        () => error::CANCEL,
+    }
+}
+
+/// How long whoever reads slowly waits after a message, and after how many of them.
+const SLOW_READ: Duration = Duration::from_millis(2);
+const SLOW_READS: usize = 50;
 
 /// How long whoever has cancelled reads on.
 const READS_ON: Duration = Duration::from_millis(100);

@@ -18,12 +18,13 @@ use super::{
     channels::Channels,
     observed::Observed,
     protocol::{self, Call},
+    steps::Step,
     types::Stub,
 };
 use crate::{
     grpc::status::{Status, code},
     http2::Ended,
-    services::Method,
+    services::AnyMethod,
 };
 
 /// How many calls are being made.
@@ -48,6 +49,9 @@ pub(super) fn make(channels: &Channels, call: &Call) -> Value {
                 observed.messages.clear();
             }
             deviate(call, &mut observed);
+            if attempt.stub.is_streaming() {
+                deviate_streams(&status, &mut observed);
+            }
             protocol::result(call.id, &observed, &status)
         }
         Err(why) => protocol::unsupported(call.id, &why),
@@ -58,7 +62,7 @@ pub(super) fn make(channels: &Channels, call: &Call) -> Value {
 
 fn prepare(call: &Call) -> Result<Attempt, String> {
     let path = format!("/{}", call.method);
-    let stub = match Method::of(path.as_bytes()) {
+    let stub = match AnyMethod::of(path.as_bytes()) {
         _ if call.raw => Stub::Raw,
         Some(method) => Stub::Of(method),
         None => return Err(format!("no stub has the method {}", call.method)),
@@ -68,14 +72,14 @@ fn prepare(call: &Call) -> Result<Attempt, String> {
         Some("gzip") => true,
         Some(other) => return Err(format!("no compression {other}")),
     };
-    let bytes = call.request().map_err(|error| format!("request: {error}"))?;
-    let request = stub.request(bytes).map_err(|error| format!("request: {error}"))?;
+    let steps = call.send.iter().map(|asked| Step::of(asked, stub, is_compressed));
+    let steps = steps.collect::<Result<_, _>>().map_err(|error| format!("send: {error}"))?;
     let timeout = call.timeout_ms.map(Duration::from_millis);
     Ok(Attempt {
         path,
         authority: call.target.clone(),
         stub,
-        request,
+        steps,
         metadata: call.metadata().map_err(|error| format!("metadata: {error}"))?,
         is_compressed,
         timeout,
@@ -149,6 +153,7 @@ fn reported(made: Result<Status, Failure>) -> Status {
         Ended::Lost | Ended::NotTaken if planted(Mutant::InventsCodes) => code::ABORTED,
         Ended::Lost | Ended::NotTaken => code::UNAVAILABLE,
         Ended::Reset(code) => code_of_reset(code),
+        Ended::GivenUp => code::CANCELLED,
     };
     Status::new(code, ended.to_string())
 }
@@ -181,6 +186,19 @@ fn deviating(mut status: Status) -> Status {
         status.details.clear();
     }
     status
+}
+
+/// What clients do wrong when they report a stream.
+fn deviate_streams(status: &Status, observed: &mut Observed) {
+    if planted(Mutant::StreamHeadersLost) {
+        observed.headers.clear();
+    }
+    if planted(Mutant::StreamTrailersLost) {
+        observed.trailers.clear();
+    }
+    if planted(Mutant::FailureLosesMessages) && status.code != code::OK {
+        observed.messages.clear();
+    }
 }
 
 /// What clients do wrong when they report.

@@ -9,6 +9,8 @@ pub(super) struct Observed {
     pub(super) messages: Vec<Vec<u8>>,
     pub(super) headers: Vec<Entry>,
     pub(super) trailers: Vec<Entry>,
+    /// How many steps of the call were done.
+    pub(super) steps: usize,
     /// A response has begun.
     pub(super) has_begun: bool,
     /// Whether it could not be sent, so that no server has seen it.

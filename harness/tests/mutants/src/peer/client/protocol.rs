@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::observed::Observed;
+use super::{observed::Observed, steps::Asked};
 use crate::grpc::{
     metadata::{Entry, is_binary},
     status::Status,
@@ -31,8 +31,7 @@ pub(super) struct Call {
     pub(super) id: u64,
     pub(super) target: String,
     pub(super) method: String,
-    /// In base64.
-    request: String,
+    pub(super) send: Vec<Asked>,
     pub(super) timeout_ms: Option<u64>,
     #[serde(default)]
     metadata: Vec<(String, String)>,
@@ -45,11 +44,6 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// The request's bytes.
-    pub(super) fn request(&self) -> Result<Vec<u8>, base64::DecodeError> {
-        STANDARD.decode(&self.request)
-    }
-
     /// The metadata to be sent.
     pub(super) fn metadata(&self) -> Result<Vec<Entry>, base64::DecodeError> {
         let entry = |(name, value): &(String, String)| {
@@ -68,6 +62,7 @@ pub(super) fn result(id: u64, observed: &Observed, status: &Status) -> Value {
     let messages: Vec<String> = observed.messages.iter().map(|one| STANDARD.encode(one)).collect();
     json!({ "result": {
         "id": id,
+        "steps": observed.steps,
         "messages": messages,
         "status": {
             "code": status.code,

@@ -104,7 +104,7 @@ impl Response {
             };
             Status::new(code, "the response is malformed")
         };
-        Some(message.and_then(|message| self.stub.response(message).map_err(malformed)))
+        Some(message.and_then(|message| self.stub.response(message.bytes).map_err(malformed)))
     }
 
     /// The status with which it ended.

@@ -36,11 +36,18 @@ pub(crate) fn frame(payload: &[u8], is_compressed: bool) -> Vec<u8> {
     write::prefixed(flag, length, &payload)
 }
 
+/// A message as it came.
+pub(crate) struct Content {
+    /// Its bytes, inflated.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) was_compressed: bool,
+}
+
 /// The messages of one direction of a call.
 pub(crate) struct Messages {
     reader: MessageReader,
     encoding: Option<Vec<u8>>,
-    ready: VecDeque<Result<Vec<u8>, Status>>,
+    ready: VecDeque<Result<Content, Status>>,
 }
 
 impl Messages {
@@ -57,12 +64,14 @@ impl Messages {
     pub(crate) fn push(&mut self, content: &[u8]) {
         let Self { reader, encoding, ready } = self;
         reader.push(0, content, |_, message| {
-            ready.push_back(payload(message, encoding.as_deref()));
+            let was_compressed = message.flag == 1;
+            let payload = payload(message, encoding.as_deref());
+            ready.push_back(payload.map(|bytes| Content { bytes, was_compressed }));
         });
     }
 
     /// The next message that is whole.
-    pub(crate) fn next(&mut self) -> Option<Result<Vec<u8>, Status>> {
+    pub(crate) fn next(&mut self) -> Option<Result<Content, Status>> {
         self.ready.pop_front()
     }
 

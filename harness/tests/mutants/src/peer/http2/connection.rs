@@ -136,6 +136,20 @@ impl Connection {
         self.lock().send(reset(id, code));
     }
 
+    /// With what code the other side has reset a stream, if it has.
+    pub(crate) fn reset_code(&self, id: u32) -> Option<u32> {
+        self.lock().streams.get(&id)?.reset
+    }
+
+    /// Whoever sends or reads on a stream is to wait no longer.
+    pub(crate) fn give_up(&self, id: u32) {
+        let mut state = self.lock();
+        if let Some(stream) = state.streams.get_mut(&id) {
+            stream.failed.get_or_insert(Ended::GivenUp);
+            stream.changed.notify_all();
+        }
+    }
+
     /// Nobody reads a stream any more.
     pub(crate) fn forget(&self, id: u32) {
         let mut state = self.lock();

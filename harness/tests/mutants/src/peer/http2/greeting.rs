@@ -7,9 +7,11 @@ use crosswire_http2::{
     settings::{
         ENABLE_PUSH, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE,
     },
-    write::{frame, ping, settings, settings_ack, window_update},
+    write::{data, frame, ping, settings, settings_ack, window_update},
 };
 use mutants::{mutant::Mutant, planted::planted};
+
+use super::state::State;
 
 /// A setting and a type of frame that nobody knows, and a frame that tells nobody anything.
 const UNKNOWN_SETTING: u16 = 0x7a7a;
@@ -92,4 +94,37 @@ pub(super) fn disturbance(role: Role, stream: u32) -> Vec<u8> {
         frames.extend(frame(kind::PRIORITY, 0, stream, &[0, 0, 0, 0, 99]));
     }
     frames
+}
+
+/// The windows that streams have from then on for whoever changes them.
+const GROWN_WINDOW: u32 = 200_000;
+const SHRUNK_WINDOW: u32 = 1000;
+
+/// More empty DATA on one connection would look like an attack to h2.
+const EMPTY_UNTIL_STREAM: u32 = 100;
+
+impl State {
+    /// What some equivalents put behind the first DATA of a stream.
+    pub(super) fn send_amid_stream(&mut self, role: Role, stream: u32) {
+        if planted(Mutant::EmptyDataAmidStream) && stream < EMPTY_UNTIL_STREAM {
+            self.send(data(stream, 0, b""));
+        }
+        if planted(Mutant::PriorityAmidStream) && role == Role::Client {
+            self.send(frame(kind::PRIORITY, 0, stream, &[0, 0, 0, 0, 99]));
+        }
+        if planted(Mutant::PingsAmidStream) && role == Role::Server {
+            self.send(ping(0, stream.to_be_bytes().repeat(2)));
+        }
+        if planted(Mutant::SettingsAmidStream) {
+            self.send(settings(&[]));
+        }
+        let window = match () {
+            () if planted(Mutant::GrowsWindows) => GROWN_WINDOW,
+            () if planted(Mutant::ShrinksWindows) => SHRUNK_WINDOW,
+            () => return,
+        };
+        if !std::mem::replace(&mut self.has_changed_windows, true) {
+            self.send(settings(&[(INITIAL_WINDOW_SIZE, window)]));
+        }
+    }
 }

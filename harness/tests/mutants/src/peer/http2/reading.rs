@@ -21,7 +21,7 @@ use super::{
     connection::Connection,
     greeting::LARGE_TABLE,
     malformed::{self, Part},
-    receiving::give_back_to_all,
+    receiving::{give_back_to_all, widen_at_once},
     state::{Ended, Received, State, is_clients, of},
     value,
 };
@@ -202,6 +202,7 @@ impl Reading<'_> {
         }
         if is_new {
             state.add_stream(id);
+            widen_at_once(&mut state, id);
         }
         let Some(stream) = state.streams.get_mut(&id) else {
             // Of a stream that is over: it may have been under way.

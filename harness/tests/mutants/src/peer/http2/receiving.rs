@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crosswire_http2::write::window_update;
+use crosswire_http2::{settings::DEFAULT_MAX_FRAME_BYTES, write::window_update};
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
@@ -12,6 +12,12 @@ use super::{
 
 /// So much may be read before it is given back to a window.
 const WINDOW_STEP_BYTES: u32 = 16_384;
+
+/// How much is read before those give it back who do so late, of 65,535 bytes.
+const LATE_BYTES: u32 = 60_000;
+
+/// In pieces of how much those say it who say it in many.
+const PIECE_BYTES: u32 = 1000;
 
 impl Connection {
     /// What comes next on a stream. What came before it was reset is not lost by that.
@@ -79,32 +85,62 @@ fn stream_changed(state: &State, id: u32) -> Result<std::sync::Arc<std::sync::Co
 
 /// Lets the other side send as much more on the stream.
 fn give_back(state: &mut State, id: u32, size: u32) {
-    if planted(Mutant::NeverWidensWindows) {
+    let is_short = size < DEFAULT_MAX_FRAME_BYTES;
+    if planted(Mutant::NeverWidensWindows)
+        || planted(Mutant::StreamWindowLost)
+        || planted(Mutant::ShortFramesLost) && is_short
+    {
         return;
     }
-    let step = if planted(Mutant::WidensInSteps) || planted(Mutant::SmallWindows) {
-        1
-    } else {
-        WINDOW_STEP_BYTES
+    let step = match () {
+        () if planted(Mutant::WidensInSteps)
+            || planted(Mutant::SmallWindows)
+            || planted(Mutant::ShrinksWindows) =>
+        {
+            1
+        }
+        () if planted(Mutant::WidensLate) => LATE_BYTES,
+        () => WINDOW_STEP_BYTES,
     };
     let Some(stream) = state.streams.get_mut(&id) else { return };
     stream.owed_window += size;
     if stream.owed_window >= step && !stream.is_ended {
         let owed = std::mem::take(&mut stream.owed_window);
-        state.send(window_update(id, owed));
+        widen(state, id, owed);
+    }
+}
+
+/// Lets the other side send so much more, said at once.
+fn widen(state: &mut State, id: u32, owed: u32) {
+    let mut rest = owed;
+    while planted(Mutant::WidensInPieces) && rest > PIECE_BYTES {
+        state.send(window_update(id, PIECE_BYTES));
+        rest -= PIECE_BYTES;
+    }
+    state.send(window_update(id, rest));
+}
+
+/// Lets the other side send more on a stream before it has sent anything.
+pub(super) fn widen_at_once(state: &mut State, id: u32) {
+    if planted(Mutant::WidensAtOnce) {
+        state.send(window_update(id, LATE_BYTES));
     }
 }
 
 /// Lets the other side send as much more on the connection, whether anybody reads it
 /// or not: a slow reader holds back its own stream alone.
 pub(super) fn give_back_to_all(state: &mut State, size: u32) {
-    if planted(Mutant::NeverWidensWindows) {
+    if planted(Mutant::NeverWidensWindows) || planted(Mutant::ConnectionWindowLost) {
         return;
     }
-    let step = if planted(Mutant::WidensInSteps) { 1 } else { WINDOW_STEP_BYTES };
+    let step = match () {
+        () if planted(Mutant::WidensInSteps) => 1,
+        () if planted(Mutant::WidensLate) => LATE_BYTES,
+        () => WINDOW_STEP_BYTES,
+    };
     state.owed_window += size;
     if state.owed_window >= step {
         let owed = std::mem::take(&mut state.owed_window);
-        state.send(window_update(0, owed));
+        widen(state, 0, owed);
     }
 }

@@ -1,6 +1,6 @@
 //! How a call writes its stream.
 
-use std::time::Instant;
+use std::{thread, time::Instant};
 
 use crosswire_http2::{
     error,
@@ -13,6 +13,7 @@ use super::{
     Fields,
     connection::Connection,
     greeting::disturbance,
+    receiving::widen_at_once,
     state::{Ended, FIRST_STREAM, NEXT_STREAM, State},
 };
 
@@ -23,6 +24,12 @@ const LONG_FRAME_BYTES: usize = 40_000;
 /// message's prefix at every place. More would look like an attack to h2.
 const SINGLE_BYTES: usize = 5;
 const ODD_BYTES: usize = 1009;
+
+/// How much of a stream is cut within its prefixes.
+const CUT_BYTES: usize = 200;
+
+/// How long the pieces are between which other streams have their turn.
+const SHARED_BYTES: usize = 1000;
 
 impl Connection {
     /// Opens a stream with a request's headers, once the server takes another.
@@ -59,6 +66,7 @@ impl Connection {
         let frames = state.blocks.frames(id, 0, fields);
         state.send(frames);
         state.send(disturbance(self.role, id));
+        widen_at_once(&mut state, id);
         Ok(id)
     }
 
@@ -68,7 +76,7 @@ impl Connection {
     /// The stream has ended.
     pub(crate) fn send_headers(&self, id: u32, fields: Fields, ends: bool) -> Result<(), Ended> {
         let mut state = self.lock();
-        if let Some(ended) = state.ended(id).filter(|_| !planted(Mutant::IgnoresCancel)) {
+        if let Some(ended) = state.ended(id).filter(|_| !goes_on()) {
             return Err(ended);
         }
         let flags = if ends { flag::END_STREAM } else { 0 };
@@ -97,13 +105,15 @@ impl Connection {
         until: Option<Instant>,
     ) -> Result<bool, Ended> {
         let mut rest = content;
+        let mut is_first = true;
         let mut state = self.lock();
         loop {
-            if let Some(ended) = state.ended(id).filter(|_| !planted(Mutant::IgnoresCancel)) {
+            if let Some(ended) = state.ended(id).filter(|_| !goes_on()) {
                 return Err(ended);
             }
             let Some(stream) = state.streams.get(&id) else { return Err(Ended::Lost) };
-            if stream.is_ended && self.role == crosswire::role::Role::Client {
+            let is_over = stream.is_ended && !goes_on();
+            if is_over && self.role == crosswire::role::Role::Client {
                 return Ok(false);
             }
             if rest.is_empty() && !ends {
@@ -115,7 +125,12 @@ impl Connection {
                 state = self.wait(state, &changed, until)?;
                 continue;
             }
-            let most = piece_bytes(stream.sent_bytes, state.partner.max_frame_bytes).min(room);
+            let sent = stream.sent_bytes;
+            let most = match prefix_bytes(sent).filter(|_| is_first) {
+                Some(bytes) => bytes,
+                None => piece_bytes(sent, state.partner.max_frame_bytes),
+            };
+            let most = most.min(room);
             let padding = padding(most);
             let (piece, after) = rest.split_at(rest.len().min(most - padding.len()));
             rest = after;
@@ -129,6 +144,15 @@ impl Connection {
             if is_last {
                 return Ok(true);
             }
+            is_first = false;
+            if sent == 0 {
+                state.send_amid_stream(self.role, id);
+            }
+            if planted(Mutant::InterleavesStreams) {
+                drop(state);
+                thread::yield_now();
+                state = self.lock();
+            }
         }
     }
 }
@@ -139,10 +163,22 @@ impl Connection {
         self.lock().send(data(id, 0, b""));
     }
 
+    /// Ends a request, whatever the state of the stream.
+    pub(crate) fn end_request(&self, id: u32) {
+        self.lock().send(data(id, flag::END_STREAM, b""));
+    }
+
     /// Whether the other side has ended a stream.
     pub(crate) fn is_ended(&self, id: u32) -> bool {
         self.lock().streams.get(&id).is_none_or(|stream| stream.is_ended)
     }
+}
+
+/// Whether what a stream has come to keeps nobody from sending more on it.
+fn goes_on() -> bool {
+    planted(Mutant::IgnoresCancel)
+        || planted(Mutant::TakesCancelForTheEnd)
+        || planted(Mutant::GoesOnWhenOver)
 }
 
 /// How much DATA may be sent on a stream now.
@@ -164,18 +200,35 @@ fn padding(most: usize) -> &'static [u8] {
     if planted(Mutant::PadsData) && most > PADDING.len() { &PADDING } else { &[] }
 }
 
+/// How long the DATA is with which a message begins, where that is cut. (A whole stream of
+/// short frames would look like an attack to h2.)
+fn prefix_bytes(sent: usize) -> Option<usize> {
+    match () {
+        () if sent > CUT_BYTES => None,
+        () if planted(Mutant::CutsPrefixes) => Some(3),
+        () if planted(Mutant::PrefixesApart) => Some(5),
+        () => None,
+    }
+}
+
 /// How long the next DATA is at most.
 fn piece_bytes(sent: usize, max_frame_bytes: usize) -> usize {
     match () {
         () if planted(Mutant::SingleByteData) && sent < SINGLE_BYTES => 1,
         () if planted(Mutant::OddPieces) => ODD_BYTES,
         () if planted(Mutant::LongFrames) => LONG_FRAME_BYTES,
+        () if planted(Mutant::InterleavesStreams) => SHARED_BYTES,
         () => max_frame_bytes,
     }
 }
 
 fn send_piece(state: &mut State, id: u32, flags: u8, piece: &[u8], padding: &[u8]) {
-    let padding = if piece.is_empty() { &[] } else { padding };
+    let has_room = room(state, id) >= PADDING.len();
+    let padding = match () {
+        () if !piece.is_empty() => padding,
+        () if planted(Mutant::PadsHalfClose) && has_room => &PADDING,
+        () => &[],
+    };
     let frames = match padding.split_first() {
         Some((length, zeros)) => {
             let payload = [&[*length], piece, zeros].concat();

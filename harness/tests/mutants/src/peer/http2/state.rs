@@ -34,6 +34,9 @@ pub(crate) enum Ended {
     /// The time is up.
     #[error("the deadline has passed")]
     Late,
+    /// Whoever made the call waits for nothing more.
+    #[error("it was given up")]
+    GivenUp,
 }
 
 /// What comes on a stream.
@@ -74,6 +77,8 @@ pub(super) struct State {
     pub(super) resets_in_a_row: u32,
     /// An answer has gone out since the last PING.
     pub(super) has_answered: bool,
+    /// We have said anew how large streams' windows are.
+    pub(super) has_changed_windows: bool,
 }
 
 /// What the other side has announced.
@@ -133,6 +138,7 @@ impl State {
             is_ending: false,
             resets_in_a_row: 0,
             has_answered: false,
+            has_changed_windows: false,
         }
     }
 

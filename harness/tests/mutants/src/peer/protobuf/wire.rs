@@ -9,7 +9,7 @@ const MAX_DEPTH: usize = 100;
 
 /// A value as it stands on the wire.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Varint(u64),
     Fixed64(u64),
     Bytes(&'a [u8]),

@@ -13,12 +13,17 @@ use crosswire_http2::{error, hpack::Field};
 use mutants::{mutant::Mutant, planted::planted};
 
 use super::{
-    directions::Directions, padding::pad, refusal::Refusal, request::Head, response::Response,
+    directions::Directions,
+    exchange::Exchange,
+    padding::pad,
+    refusal::Refusal,
+    request::{Head, Requests},
+    response::Response,
 };
 use crate::{
     grpc::status::{Status, code},
     http2::{Connection, Ended, Received},
-    services::{Answer, Method},
+    services::{Answer, AnyMethod, Method, TestMethod},
 };
 
 /// How many calls are being answered.
@@ -35,6 +40,9 @@ const LAST_BEFORE_END: u32 = 200;
 
 /// How long a connection may be idle for whoever ends those that are.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// How long whoever answers early still reads what comes.
+const DRAIN: Duration = Duration::from_millis(100);
 
 /// Headers that a server with a smaller limit than gRPC's still takes.
 const SMALL_HEADERS_BYTES: usize = 4096;
@@ -71,6 +79,14 @@ struct Call<'a> {
     method: Method,
 }
 
+/// A call that is not refused yet.
+enum Taken<'a> {
+    /// Whole, of a method that takes one request.
+    Own(Directions, Method, Vec<u8>),
+    /// To be played, message by message.
+    Test(TestMethod, Head, Requests<'a>),
+}
+
 impl Call<'_> {
     fn answer(
         connection: &Connection,
@@ -79,59 +95,25 @@ impl Call<'_> {
         fields: &[Field],
     ) -> Result<(), Ended> {
         let mut response = Response::new(connection, stream);
-        let mut answered = Head::read(fields).and_then(|head| {
-            // What is no time any more is as good as none.
-            response.deadline = head.timeout.and_then(|timeout| arrived.checked_add(timeout));
-            let size: usize = fields.iter().map(|one| one.name.len() + one.value.len()).sum();
-            if planted(Mutant::TakesSmallHeaders) && size > SMALL_HEADERS_BYTES
-                || planted(Mutant::LimitsHeaders) && size > LARGE_HEADERS_BYTES
-            {
-                return Err(Refusal::Http(431));
-            }
-            if planted(Mutant::LongHeadersEndAll) && size > LARGE_HEADERS_BYTES {
-                connection.close();
-                return Err(Refusal::Ended(Ended::Lost));
-            }
-            if response.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Err(Refusal::Ended(Ended::Late));
-            }
-            let Some(method) = Method::of(&head.path) else { return Err(unknown_method()) };
-            let directions = Directions::read(&head.metadata, head.offers_gzip)?;
-            let request = head.message(connection, stream, response.deadline)?;
-            response.set_trailers(&directions.trailers);
-            response.offers_gzip = head.offers_gzip;
-            response.may_hold = directions.delay.is_zero();
-            Ok((directions, method, request))
-        });
-        if planted(Mutant::ReadsToTheEnd) && answered.as_ref().err().is_some_and(Refusal::is_said) {
-            answered = read_to_the_end(connection, stream, response.deadline).and(answered);
+        let mut taken = take(&mut response, arrived, fields);
+        if planted(Mutant::ReadsToTheEnd) && taken.as_ref().err().is_some_and(Refusal::is_said) {
+            taken = read_to_the_end(connection, stream, response.deadline).and(taken);
         }
-        let (directions, method, request) = match answered {
-            Ok(answered) => answered,
-            Err(refusal) if planted(Mutant::RefusesInSilence) && refusal.is_said() => {
-                return Ok(());
+        let answered = match taken {
+            Ok(Taken::Test(method, head, requests)) => {
+                Exchange::new(method, &head, requests, &mut response).run(method)
             }
-            Err(Refusal::Status(status)) => {
-                response.end(&status)?;
-                return stop_request(connection, stream);
+            Ok(Taken::Own(directions, method, request)) => {
+                let mut call = Call { response, directions, method };
+                return match call.run(method.answer(&request)) {
+                    Err(Ended::Late) => call.response.end(&late()),
+                    ended => ended,
+                };
             }
-            Err(Refusal::Http(status)) => return response.refuse(status),
-            Err(Refusal::HttpAndStatus(http, status)) => {
-                response.refuse_with_status(http, &status)?;
-                return stop_request(connection, stream);
-            }
-            Err(Refusal::Other(answer)) => {
-                response.other(&answer)?;
-                return stop_request(connection, stream);
-            }
-            Err(Refusal::Ended(Ended::Late)) => return response.end(&late()),
-            Err(Refusal::Ended(ended)) => return Err(ended),
+            Err(refusal) if planted(Mutant::RefusesInSilence) && refusal.is_said() => Ok(()),
+            Err(refusal) => Err(refusal),
         };
-        let mut call = Call { response, directions, method };
-        match call.run(method.answer(&request)) {
-            Err(Ended::Late) => call.response.end(&late()),
-            ended => ended,
-        }
+        answered.or_else(|refusal| refuse(&mut response, refusal))
     }
 
     fn run(&mut self, mut answer: Answer) -> Result<(), Ended> {
@@ -227,6 +209,56 @@ impl Call<'_> {
     }
 }
 
+/// Takes a call, unless it is to be refused.
+fn take<'a>(
+    response: &mut Response<'a>,
+    arrived: Instant,
+    fields: &[Field],
+) -> Result<Taken<'a>, Refusal> {
+    let Response { connection, stream, .. } = *response;
+    let head = Head::read(fields)?;
+    // What is no time any more is as good as none.
+    response.deadline = head.timeout.and_then(|timeout| arrived.checked_add(timeout));
+    let size: usize = fields.iter().map(|one| one.name.len() + one.value.len()).sum();
+    if planted(Mutant::TakesSmallHeaders) && size > SMALL_HEADERS_BYTES
+        || planted(Mutant::LimitsHeaders) && size > LARGE_HEADERS_BYTES
+    {
+        return Err(Refusal::Http(431));
+    }
+    if planted(Mutant::LongHeadersEndAll) && size > LARGE_HEADERS_BYTES {
+        connection.close();
+        return Err(Refusal::Ended(Ended::Lost));
+    }
+    if response.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        return Err(Refusal::Ended(Ended::Late));
+    }
+    let mut requests = head.messages(connection, stream, response.deadline);
+    let method = match AnyMethod::of(&head.path) {
+        Some(AnyMethod::Own(method)) => method,
+        None | Some(AnyMethod::Test(TestMethod::Unimplemented)) => return Err(unknown_method()),
+        Some(AnyMethod::Test(method)) => return Ok(Taken::Test(method, head, requests)),
+    };
+    let directions = Directions::read(&head.metadata, head.offers_gzip)?;
+    let request = requests.only()?.bytes;
+    response.set_trailers(&directions.trailers);
+    response.offers_gzip = head.offers_gzip;
+    response.may_hold = directions.delay.is_zero();
+    Ok(Taken::Own(directions, method, request))
+}
+
+/// Tells the client that its call is refused, or has failed.
+fn refuse(response: &mut Response<'_>, refusal: Refusal) -> Result<(), Ended> {
+    match refusal {
+        Refusal::Status(status) => response.end(&status)?,
+        Refusal::Http(status) => return response.refuse(status),
+        Refusal::HttpAndStatus(http, status) => response.refuse_with_status(http, &status)?,
+        Refusal::Other(answer) => response.other(&answer)?,
+        Refusal::Ended(Ended::Late) => response.end(&late())?,
+        Refusal::Ended(ended) => return Err(ended),
+    }
+    stop_request(response.connection, response.stream)
+}
+
 /// Reads what is left of the request, as whoever answers nothing before it.
 fn read_to_the_end(
     connection: &Connection,
@@ -239,6 +271,13 @@ fn read_to_the_end(
 
 /// What is left of the request is not needed (RFC 9113, section 8.1).
 fn stop_request(connection: &Connection, stream: u32) -> Result<(), Ended> {
+    if !connection.is_ended(stream) && planted(Mutant::HangsUpWhenEarly) {
+        connection.close();
+    }
+    if planted(Mutant::DrainsWhenEarly) {
+        let until = Some(Instant::now() + DRAIN);
+        while !matches!(connection.receive(stream, until), Ok(Received::End) | Err(_)) {}
+    }
     if !connection.is_ended(stream) && !planted(Mutant::EndsEarlyWithoutReset) {
         connection.reset(stream, error::NO_ERROR);
     }

@@ -1,4 +1,4 @@
-//! A request: what its headers say, and its one message.
+//! A request: what its headers say, and its messages.
 
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,12 @@ use super::{refusal::Refusal, unusual};
 use crate::{
     grpc::{
         limit::{has_limit, too_long},
-        messages::{Messages, bad_framing},
+        messages::{Content, Messages, bad_framing},
         metadata::{self, Entry},
         status::{Status, code},
         timeout,
     },
-    http2::{Connection, Received, value},
+    http2::{Connection, Ended, Received, value},
 };
 
 /// The headers of a request.
@@ -63,49 +63,97 @@ impl Head {
         })
     }
 
+    /// The messages of the request.
+    pub(super) fn messages<'a>(
+        &self,
+        connection: &'a Connection,
+        stream: u32,
+        deadline: Option<Instant>,
+    ) -> Requests<'a> {
+        let encoding = self.encoding.as_deref();
+        let is_unknown = |encoding: &[u8]| encoding != b"gzip" && encoding != b"identity";
+        Requests {
+            connection,
+            stream,
+            deadline,
+            messages: Messages::new(encoding),
+            has_received: false,
+            has_ended: false,
+            is_of_unknown_encoding: encoding.is_some_and(is_unknown),
+        }
+    }
+}
+
+/// The messages of a request, as they come.
+pub(super) struct Requests<'a> {
+    connection: &'a Connection,
+    stream: u32,
+    pub(super) deadline: Option<Instant>,
+    messages: Messages,
+    has_received: bool,
+    has_ended: bool,
+    is_of_unknown_encoding: bool,
+}
+
+impl Requests<'_> {
+    /// The next message, unless the client has half-closed.
+    ///
+    /// # Errors
+    /// It is not taken, or nothing more comes.
+    pub(super) fn next(&mut self) -> Result<Option<Content>, Refusal> {
+        loop {
+            if let Some(message) = self.messages.next() {
+                return Ok(Some(message?));
+            }
+            if self.messages.is_too_long() && has_limit() {
+                return Err(too_long().into());
+            }
+            if self.has_ended {
+                return if self.messages.has_fragment() { Err(cut()) } else { Ok(None) };
+            }
+            let deadline = self
+                .deadline
+                .filter(|_| self.has_received || !planted(Mutant::DeadlineFromFirstRequest));
+            match self.connection.receive(self.stream, deadline) {
+                Ok(Received::Data(content, _)) => {
+                    self.has_received = true;
+                    self.messages.push(&content);
+                }
+                // Trailers of a request say nothing.
+                Ok(Received::Headers(..)) => {}
+                Ok(Received::End) => self.has_ended = true,
+                Err(Ended::Reset(_)) if planted(Mutant::TakesCancelForTheEnd) => {
+                    self.has_ended = true;
+                }
+                Err(ended) => return Err(ended.into()),
+            }
+        }
+    }
+
     /// The one message of the request.
     ///
     /// # Errors
     /// There is none, or more than one, or it is not taken.
-    pub(super) fn message(
-        &self,
-        connection: &Connection,
-        stream: u32,
-        deadline: Option<Instant>,
-    ) -> Result<Vec<u8>, Refusal> {
-        let mut messages = Messages::new(self.encoding.as_deref());
+    pub(super) fn only(&mut self) -> Result<Content, Refusal> {
         let mut request = None;
-        loop {
-            match connection.receive(stream, deadline)? {
-                Received::Data(content, _) => messages.push(&content),
-                // Trailers of a request say nothing.
-                Received::Headers(..) => {}
-                Received::End => break,
-            }
-            if messages.is_too_long() && has_limit() {
-                return Err(too_long().into());
-            }
-            while let Some(message) = messages.next() {
-                if request.replace(message?).is_some() {
-                    let text = "more than one message; the method takes one";
-                    return Err(Status::new(code::INTERNAL, text).into());
-                }
+        while let Some(message) = self.next()? {
+            if request.replace(message).is_some() {
+                let text = "more than one message; the method takes one";
+                return Err(Status::new(code::INTERNAL, text).into());
             }
         }
-        if messages.has_fragment() {
-            return Err(Status::new(bad_framing(), "the request ends within a message").into());
-        }
-        let is_unknown = |encoding: &Vec<u8>| encoding != b"gzip" && encoding != b"identity";
-        if planted(Mutant::RefusesUnknownEncodings)
-            && self.encoding.as_ref().is_some_and(is_unknown)
-        {
+        if planted(Mutant::RefusesUnknownEncodings) && self.is_of_unknown_encoding {
             return Err(Status::new(code::INTERNAL, "an encoding that is not known here").into());
         }
-        if planted(Mutant::NoMessageIsEmpty) {
-            return Ok(request.unwrap_or_default());
+        if planted(Mutant::NoMessageIsEmpty) && request.is_none() {
+            return Ok(Content { bytes: Vec::new(), was_compressed: false });
         }
         request.ok_or_else(|| Status::new(code::INTERNAL, "the request has no message").into())
     }
+}
+
+fn cut() -> Refusal {
+    Status::new(bad_framing(), "the request ends within a message").into()
 }
 
 /// What a timeout that cannot be read is refused with.

@@ -95,15 +95,12 @@ impl<'a> Response<'a> {
         self.begin()?;
 
         let framed = frame(payload, is_compressed);
-        if planted(Mutant::SeveralMessagesInOne) && self.may_hold {
+        let holds = planted(Mutant::SeveralMessagesInOne) || planted(Mutant::AnswersTogether);
+        if holds && self.may_hold {
             self.held.extend(framed);
             // Not so many that it would no longer be a stream.
-            if self.held.len() < HELD_BYTES {
-                return Ok(());
-            }
-            let held = std::mem::take(&mut self.held);
-            self.connection.send_data(self.stream, &held, false, self.deadline)?;
-            return Ok(());
+            let most = if planted(Mutant::AnswersTogether) { MORE_HELD_BYTES } else { HELD_BYTES };
+            return if self.held.len() < most { Ok(()) } else { self.flush() };
         }
         self.connection.send_data(self.stream, &framed, false, self.deadline)?;
         Ok(())
@@ -124,12 +121,18 @@ impl<'a> Response<'a> {
         Ok(())
     }
 
-    /// Ends the call.
-    pub(super) fn end(&mut self, status: &Status) -> Result<(), Ended> {
+    /// Sends what waits.
+    pub(super) fn flush(&mut self) -> Result<(), Ended> {
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
             self.connection.send_data(self.stream, &held, false, self.deadline)?;
         }
+        Ok(())
+    }
+
+    /// Ends the call.
+    pub(super) fn end(&mut self, status: &Status) -> Result<(), Ended> {
+        self.flush()?;
         let is_whole = planted(Mutant::NeverTrailersOnly);
         if !self.headers.is_empty() || status.code == code::OK || is_whole {
             self.begin()?;
@@ -204,8 +207,9 @@ impl<'a> Response<'a> {
 /// More empty DATA on one connection would look like an attack to h2.
 const EMPTY_UNTIL_STREAM: u32 = 100;
 
-/// So much is held at most.
+/// So much is held at most, and so much of what is answered to one request.
 const HELD_BYTES: usize = 40;
+const MORE_HELD_BYTES: usize = 60_000;
 
 /// How every response begins.
 fn head() -> Fields {
