@@ -34,7 +34,7 @@ def result(call):
     target = call["target"]
     channel = channels.setdefault(target, grpc.insecure_channel(target))
     method, request = methods(channel)[call["method"]]
-    message = request.FromString(base64.b64decode(call["request"]))
+    message = request.FromString(base64.b64decode(call["send"][0]["message"]))
     metadata = [
         (name, base64.b64decode(value) if name.endswith("-bin") else value)
         for name, value in call.get("metadata", [])
@@ -53,7 +53,7 @@ def result(call):
 for line in sys.stdin:
     asked = json.loads(line)
     if "hello" in asked:
-        hello = {"protocol": 1, "implementation": "grpcio", "version": grpc.__version__}
+        hello = {"protocol": 2, "implementation": "grpcio", "version": grpc.__version__}
         answer = {"hello": {**hello, "features": [], "max_in_flight": 1}}
     else:
         call = asked["call"]

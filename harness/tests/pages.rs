@@ -58,7 +58,7 @@ fn the_session_on_the_page_happens_as_it_stands_there() {
 fn the_session_on_the_page_is_a_whole_one() {
     let page = Session::of_the_page();
     let asked: Vec<Value> = page.asked.iter().map(|line| json_of(line)).collect();
-    assert_eq!(asked[0], json!({ "hello": { "protocol": 1 } }));
+    assert_eq!(asked[0], json!({ "hello": { "protocol": 2 } }));
     let calls = &asked[1..];
     assert!(calls.iter().all(|call| call["call"]["target"] == page.address.as_str()));
     for method in ["pb.Outliers/Detect", "FibonacciService/StreamSequence"] {
@@ -66,6 +66,8 @@ fn the_session_on_the_page_is_a_whole_one() {
     }
     assert!(calls.iter().any(|call| call["call"]["cancel_after_messages"].is_u64()));
     assert!(calls.iter().any(|call| call["call"]["raw"] == true));
+    let steps = |call: &Value| call["call"]["send"].as_array().map_or(0, Vec::len);
+    assert!(calls.iter().any(|call| steps(call) > 2));
     assert_eq!(page.answered.len(), asked.len());
 }
 

@@ -233,6 +233,9 @@ impl<'a> Pump<'a> {
         let mark = (!case.is_pristine).then_some((CALL_ENTRY, value.as_str()));
         let target = watched.target();
         let errand = Errand { id: id.0, case, target: &target, mark, tls: watched.tls.as_ref() };
+        if case.reconnects && call > 0 {
+            self.client.closer().close(&target);
+        }
         self.client.call(errand, &case.calls[call]);
         watched.calls.push(id.0);
     }

@@ -82,6 +82,9 @@ pub struct Case {
     /// Whether each call waits for the answer to the one before.
     #[serde(rename = "sequential", default, skip_serializing_if = "Not::not")]
     pub is_sequential: bool,
+    /// Whether the client closes its connections before each of these calls but the first.
+    #[serde(rename = "reconnect", default, skip_serializing_if = "Not::not")]
+    pub reconnects: bool,
     /// How long the wire is watched after the last answer.
     #[serde(default, with = "duration", skip_serializing_if = "Duration::is_zero")]
     #[schemars(with = "String")]
@@ -126,6 +129,7 @@ impl Case {
             is_pristine: false,
             is_of_own_pair: false,
             is_sequential: false,
+            reconnects: false,
             linger: Duration::ZERO,
             server_memory_bytes: None,
             fault: None,
@@ -205,6 +209,7 @@ impl Case {
         let needs = |need| self.scripted() != Some(Role::Client) && self.needs.contains(&need);
         let of_case = [
             self.tls.as_ref().map(|_| ClientFeature::Tls),
+            self.reconnects.then_some(ClientFeature::Close),
             needs(ServerFeature::Gzip).then_some(ClientFeature::Gzip),
             needs(ServerFeature::SizeLimit).then_some(ClientFeature::SizeLimit),
             needs(ServerFeature::TestService).then_some(ClientFeature::TestService),

@@ -123,8 +123,8 @@ impl Stream {
         if !transcript.is_whole {
             return false;
         }
-        transcript.is_whole = transcript.share.bytes() + bytes <= MAX_CALL_BYTES
-            && transcript.share.grow(bytes);
+        transcript.is_whole =
+            transcript.share.bytes() + bytes <= MAX_CALL_BYTES && transcript.share.grow(bytes);
         if !transcript.is_whole {
             self.forget_content();
         }

@@ -354,9 +354,11 @@ fn check_cell(run: &Run, side: &str, misdeed: &Misdeed, strict: bool, trials: &[
         assert!(found == (*rule, *level, side) || is_another_request, "{words}\n{trials:#?}");
     }
     for trial in trials {
-        let fails = !trial.violations.is_empty() && (strict || *level == "MUST");
+        let grave = |level: &str| strict || level == "MUST";
+        let fails = trial.violations.iter().any(|found| grave(&found.level));
         let expected = if fails { ("fail", side) } else { ("pass", "") };
         assert_eq!((&*trial.verdict, &*trial.blame), expected, "{words}\n{trial:#?}");
-        assert!(!fails || trial.reason.contains(&format!("{rule} ({level})")), "{trial:#?}");
+        let is_told = trial.reason.contains(&format!("{rule} ({level})"));
+        assert!(!fails || !grave(level) || is_told, "{trial:#?}");
     }
 }

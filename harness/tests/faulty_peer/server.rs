@@ -41,7 +41,6 @@ const RESPONSE: &[(&str, &str)] = &[(":status", "200"), ("content-type", "applic
 /// What a request has that is answered before it has ended.
 const EARLY_ENTRY: &str = "x-early";
 
-
 /// As many calls as a server takes that lets them wait for each other.
 const MANY_CALLS: u32 = 100;
 

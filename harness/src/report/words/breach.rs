@@ -122,10 +122,9 @@ pub fn breach(breach: &Breach) -> String {
         "request-too-soon" if got == "end" => {
             "the request ends before what the client was to wait for has come".to_owned()
         }
-        "request-too-soon" => format!(
-            "request message {} comes before what the client was to wait for",
-            bare(got)
-        ),
+        "request-too-soon" => {
+            format!("request message {} comes before what the client was to wait for", bare(got))
+        }
         "encoding-not-offered" => {
             let name = bare(got);
             format!("a message in {name}, which the request's grpc-accept-encoding lacks")

@@ -323,6 +323,11 @@ fn check_together(case: &Case) -> Result<(), Problem> {
             "`expect.wire` of what the tap cannot read: give `tls.tap = \"ends\"`",
         ),
         (
+            case.reconnects && !case.is_sequential,
+            "reconnect",
+            "`reconnect` without `sequential = true`: the calls start at once",
+        ),
+        (
             !case.is_sequential && calls.iter().any(|call| !call.pause.is_zero()),
             "pause",
             "`pause` without `sequential = true`: the calls start at once",

@@ -389,7 +389,7 @@ fn no_field_is_left_out_when_a_case_is_shown() {
         "{NAMED}source = \"s\"\nneeds = [\"directions\"]\nalone = true\npristine = true\n\
          sequential = true\nlinger = \"1s\"\nserver_memory_bytes = 1\n\
          fault = {{ ping = true }}\ntls = {{ tap = \"ends\" }}\n\
-         own_pair = true\n\
+         own_pair = true\nreconnect = true\n\
          method = \"t.S/Unary\"\nrequest = {{ x = 1 }}\ntimeout = \"3s\"\npause = \"2s\"\n\
          metadata = [[\"k\", \"v\"]]\ncompression = \"gzip\"\ncancel_after_messages = 1\n\
          read_delay = \"5ms\"\n\

@@ -106,11 +106,7 @@ fn what_makes_no_sense_is_named() {
             "send = [{ half_close = true }, { wait_for_messages = 1 }]",
             "send: nothing follows what is waited for",
         ),
-        (
-            "Upload",
-            "request = {}\nsend = []",
-            "both `request` and `send`; give one",
-        ),
+        ("Upload", "request = {}\nsend = []", "both `request` and `send`; give one"),
         ("Unary", "send = [{ message = {} }, { cancel = true }]", "takes one request"),
         ("Unary", "send = []", "send: `t.S/Unary` takes one request"),
     ] {
