@@ -12,7 +12,6 @@ mod watched;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
-    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -146,7 +145,7 @@ async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
         _ => BTreeMap::new(),
     };
     let mut addresses: HashMap<String, Arc<Mutex<()>>> = HashMap::new();
-    let mut parts_of_all: Vec<(bool, Pin<Box<dyn Future<Output = ()> + Send>>)> = Vec::new();
+    let mut waiting = Vec::new();
     for (index, cell) in plan.cells.iter().enumerate().filter(|(index, _)| round.has_cell(*index)) {
         if let Some(why) =
             [&cell.server, &cell.client].iter().find_map(|peer| blocked.get(&peer.name))
@@ -172,28 +171,24 @@ async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
             context.send(Event::CellFinished { cell: index, times: Times::default() });
         }
         let shared = Arc::new(cell::Shared::of(parts.len()));
-        for part in parts {
-            let (plan, jobs, context) = (Arc::clone(&plan), Arc::clone(&jobs), context.clone());
-            let (shared, address) = (Arc::clone(&shared), address.clone());
-            let is_long = part.is_long();
-            let run = async move {
-                let _address = match &address {
-                    Some(address) => Some(address.lock().await),
-                    None => None,
-                };
-                let _job = jobs.acquire().await;
-                if !context.is_stopped() {
-                    cell::run(&plan.cells[index], index, part, &shared, context).await;
-                }
-            };
-            parts_of_all.push((is_long, Box::pin(run)));
-        }
+        let of_cell = |part| (index, part, Arc::clone(&shared), address.clone());
+        waiting.extend(parts.into_iter().map(of_cell));
     }
     // Who waits for a job first has it first.
-    parts_of_all.sort_by_key(|(is_long, _)| !is_long);
+    waiting.sort_by_key(|(_, part, ..)| !part.is_long());
     let mut running = JoinSet::new();
-    for (_, run) in parts_of_all {
-        running.spawn(run);
+    for (index, part, shared, address) in waiting {
+        let (plan, jobs, context) = (Arc::clone(&plan), Arc::clone(&jobs), context.clone());
+        running.spawn(async move {
+            let _address = match &address {
+                Some(address) => Some(address.lock().await),
+                None => None,
+            };
+            let _job = jobs.acquire().await;
+            if !context.is_stopped() {
+                cell::run(&plan.cells[index], index, part, &shared, context).await;
+            }
+        });
     }
     while let Some(ended) = running.join_next().await {
         if let Err(error) = ended
