@@ -7,7 +7,6 @@ import io.grpc.Status;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.util.stream.Collectors;
 
 /**
  * What a request's metadata says of how it is answered; docs/peer-protocol.md lists it.
@@ -53,7 +52,8 @@ record Directions(
   }
 
   static Directions parse(Metadata request) throws RefusedException {
-    Metadata trailer = startingWith("x-crosswire-trailer", request);
+    Metadata trailer =
+        MetadataKeys.only(name -> name.startsWith("x-crosswire-trailer"), request);
     Status status = status(request);
     byte[] details = last(request, MetadataKeys.binary("x-crosswire-status-details-bin"));
     if (status != null && details != null) {
@@ -64,7 +64,7 @@ record Directions(
       throw new RefusedException("x-crosswire-compress: there is gzip alone, not %s", compress);
     }
     return new Directions(
-        startingWith("x-crosswire-header", request),
+        MetadataKeys.only(name -> name.startsWith("x-crosswire-header"), request),
         trailer,
         status,
         number("x-crosswire-delay-ms", MOST_DELAY_MILLIS, request),
@@ -97,17 +97,6 @@ record Directions(
     throw new RefusedException(
         "x-crosswire-size: %d: no field is %d bytes long, which are missing; give another size",
         sizeBytes, missing);
-  }
-
-  private static Metadata startingWith(String prefix, Metadata request) {
-    Metadata found = new Metadata();
-    found.merge(
-        request,
-        request.keys().stream()
-            .filter(name -> name.startsWith(prefix))
-            .map(MetadataKeys::any)
-            .collect(Collectors.toSet()));
-    return found;
   }
 
   private static Status status(Metadata request) throws RefusedException {

@@ -1,6 +1,5 @@
 import com.google.protobuf.Message;
 import io.grpc.Context;
-import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
@@ -31,22 +30,14 @@ final class DirectionsInterceptor implements ServerInterceptor {
   }
 
   private static final class DirectedCall<RequestT, ResponseT>
-      extends SimpleForwardingServerCall<RequestT, ResponseT> {
+      extends EchoingCall<RequestT, ResponseT> {
     private final Directions directions;
-    private boolean headersSent = false;
     // Why a message could not be sent, which is then how the call ends.
     private Status refusal = null;
 
     DirectedCall(ServerCall<RequestT, ResponseT> call, Directions directions) {
-      super(call);
+      super(call, directions.header(), directions.trailer());
       this.directions = directions;
-    }
-
-    @Override
-    public void sendHeaders(Metadata headers) {
-      headers.merge(directions.header());
-      headersSent = true;
-      super.sendHeaders(headers);
     }
 
     @Override
@@ -71,10 +62,6 @@ final class DirectionsInterceptor implements ServerInterceptor {
       if (directions.panic() != null) {
         throw new IllegalStateException(directions.panic());
       }
-      if (!headersSent && !directions.header().keys().isEmpty()) {
-        sendHeaders(new Metadata());
-      }
-      trailers.merge(directions.trailer());
       super.close(ending(status), trailers);
     }
 

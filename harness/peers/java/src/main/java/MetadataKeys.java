@@ -1,4 +1,6 @@
 import io.grpc.Metadata;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /** The names of metadata as keys, whose types say how the values are written. */
 final class MetadataKeys {
@@ -29,5 +31,17 @@ final class MetadataKeys {
 
   static Metadata.Key<String> text(String name) {
     return Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER);
+  }
+
+  /** The entries whose names are wanted, as they came. */
+  static Metadata only(Predicate<String> isWanted, Metadata metadata) {
+    Metadata found = new Metadata();
+    found.merge(
+        metadata,
+        metadata.keys().stream()
+            .filter(isWanted)
+            .map(MetadataKeys::any)
+            .collect(Collectors.toSet()));
+    return found;
   }
 }

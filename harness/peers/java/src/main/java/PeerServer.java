@@ -1,4 +1,5 @@
 import io.grpc.Server;
+import io.grpc.ServerInterceptors;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
@@ -6,7 +7,9 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.concurrent.TimeUnit;
 
-/** Serves pb.Outliers and FibonacciService, as docs/peer-protocol.md asks. */
+/**
+ * Serves pb.Outliers, FibonacciService and grpc.testing.TestService, as docs/peer-protocol.md asks.
+ */
 final class PeerServer {
   /** Calls in flight may end by themselves, but the harness kills after three seconds. */
   private static final long STOP_SECONDS = 2;
@@ -40,9 +43,11 @@ final class PeerServer {
     return NettyServerBuilder.forAddress(arguments.listen(), arguments.credentials())
         .addService(new OutliersService())
         .addService(new FibonacciSequenceService())
+        .addService(ServerInterceptors.intercept(new InteropTestService(), new EchoInterceptor()))
         .addService(new HealthStatusManager().getHealthService())
         .addService(ProtoReflectionServiceV1.newInstance())
         .intercept(new DirectionsInterceptor())
+        .addStreamTracerFactory(new ArrivalTracer.Factory())
         .build()
         .start();
   }
