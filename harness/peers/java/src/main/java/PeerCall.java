@@ -12,34 +12,47 @@ import io.grpc.stub.MetadataUtils;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 
 /** One call that the harness asks for. It only observes; the harness judges. */
 final class PeerCall {
   static final List<String> FEATURES =
-      List.of("cancel", "close", "gzip", "raw", "size-limit", "slow", "tls");
+      List.of(
+          "bidi",
+          "cancel",
+          "client-streaming",
+          "close",
+          "gzip",
+          "mixed-compression",
+          "raw",
+          "size-limit",
+          "slow",
+          "test-service",
+          "tls");
 
-  private static final ScheduledExecutorService CLOCK =
-      Executors.newSingleThreadScheduledExecutor(
+  // A step that waits holds its thread.
+  private static final Executor SENDERS =
+      Executors.newCachedThreadPool(
           task -> {
-            Thread thread = new Thread(task, "clock");
+            Thread thread = new Thread(task, "sender");
             thread.setDaemon(true);
             return thread;
           });
 
   private final JsonObject asked;
   private final Methods.Method method;
-  private final AtomicReference<Metadata> headers = new AtomicReference<>();
-  private final AtomicReference<Metadata> trailers = new AtomicReference<>();
-  private final CompletableFuture<JsonObject> result = new CompletableFuture<>();
+  private final Steps steps;
+  private final Progress progress = new Progress();
+  private final ResponseMetadata metadata = new ResponseMetadata(progress::headersCame);
+  private final CompletableFuture<JsonObject> ending = new CompletableFuture<>();
 
   PeerCall(JsonObject asked) {
     this.asked = asked;
     this.method = Methods.named(asked.get("method").getAsString(), isRaw(asked));
+    this.steps = Steps.parse(asked.getAsJsonArray("send"), method::parse);
   }
 
   private static boolean isRaw(JsonObject asked) {
@@ -48,7 +61,7 @@ final class PeerCall {
 
   /** Makes the call. What comes of it is a result; an exception says that it was not made. */
   CompletableFuture<JsonObject> make(ManagedChannel channel) {
-    if (!isCancelledAfter(0)) {
+    if (!isCancelledAfter(0) && !steps.endWithCancel()) {
       return begin(channel);
     }
     // The library would never send a call that is cancelled before there is a connection.
@@ -67,16 +80,37 @@ final class PeerCall {
   }
 
   private CompletableFuture<JsonObject> begin(ManagedChannel channel) {
-    byte[] request = Base64.getDecoder().decode(asked.get("request").getAsString());
-    method.start(this, channel, request).started();
-    return result;
+    Collector<?> collector = method.start(this, channel, steps);
+    collector.askForNext();
+    return ending.thenCombine(
+        sent(collector),
+        (observed, stepsDone) -> {
+          observed.addProperty("steps", stepsDone);
+          return observed;
+        });
+  }
+
+  /** Sends what is left to be sent, and says how many steps were done when the call ended. */
+  private CompletableFuture<Integer> sent(Collector<?> collector) {
+    boolean isAllSent = method.startsWithAll(steps);
+    if (isAllSent && !isCancelledAfter(0)) {
+      return CompletableFuture.completedFuture(steps.list().size());
+    }
+    return CompletableFuture.supplyAsync(
+        () -> {
+          int done = isAllSent ? steps.list().size() : collector.take(steps.list());
+          if (isCancelledAfter(0)) {
+            collector.take(List.of(new Steps.Cancel()));
+          }
+          return done;
+        },
+        SENDERS);
   }
 
   <StubT extends AbstractStub<StubT>> StubT configured(StubT stub) {
     StubT configured =
         stub.withInterceptors(
-            MetadataUtils.newAttachHeadersInterceptor(metadata()),
-            MetadataUtils.newCaptureMetadataInterceptor(headers, trailers));
+            MetadataUtils.newAttachHeadersInterceptor(requestMetadata()), metadata);
     if (asked.has("timeout_ms")) {
       configured =
           configured.withDeadlineAfter(asked.get("timeout_ms").getAsLong(), TimeUnit.MILLISECONDS);
@@ -84,10 +118,13 @@ final class PeerCall {
     if (asked.has("compression")) {
       configured = configured.withCompression(asked.get("compression").getAsString());
     }
+    if (method.startsWithAll(steps) && !steps.onlyMessage().isCompressed()) {
+      configured = configured.withInterceptors(new UncompressedRequest());
+    }
     return configured;
   }
 
-  private Metadata metadata() {
+  private Metadata requestMetadata() {
     Metadata metadata = new Metadata();
     if (asked.has("metadata")) {
       for (JsonElement pair : asked.getAsJsonArray("metadata")) {
@@ -109,23 +146,18 @@ final class PeerCall {
   }
 
   private JsonObject observed(JsonArray messages, Status status) {
-    JsonObject ending = new JsonObject();
-    ending.addProperty("code", status.getCode().value());
-    ending.addProperty("message", status.getDescription() == null ? "" : status.getDescription());
-    Metadata trailing = shown(trailers);
-    byte[] details = trailing.get(MetadataKeys.STATUS_DETAILS);
-    ending.addProperty("details", details == null ? "" : base64(details));
+    JsonObject shown = new JsonObject();
+    shown.addProperty("code", status.getCode().value());
+    shown.addProperty("message", status.getDescription() == null ? "" : status.getDescription());
+    byte[] details = metadata.trailers().get(MetadataKeys.STATUS_DETAILS);
+    shown.addProperty("details", details == null ? "" : base64(details));
 
     JsonObject observed = new JsonObject();
     observed.add("messages", messages);
-    observed.add("status", ending);
-    observed.add("headers", pairs(shown(headers)));
-    observed.add("trailers", pairs(trailing));
+    observed.add("status", shown);
+    observed.add("headers", pairs(metadata.headers()));
+    observed.add("trailers", pairs(metadata.trailers()));
     return observed;
-  }
-
-  private static Metadata shown(AtomicReference<Metadata> captured) {
-    return captured.get() == null ? new Metadata() : captured.get();
   }
 
   private static JsonArray pairs(Metadata metadata) {
@@ -158,30 +190,40 @@ final class PeerCall {
   /** Gathers the messages of the call, as slowly as it asks, and cancels it when it asks. */
   final class Collector<ResponseT> implements ClientResponseObserver<Object, ResponseT> {
     private final Function<ResponseT, byte[]> serialize;
-    private final boolean isUnary;
+    private final boolean isAnsweredOnce;
     private JsonArray messages = new JsonArray();
     private ClientCallStreamObserver<Object> call;
 
-    Collector(Function<ResponseT, byte[]> serialize, boolean isUnary) {
+    Collector(Function<ResponseT, byte[]> serialize, boolean isAnsweredOnce) {
       this.serialize = serialize;
-      this.isUnary = isUnary;
+      this.isAnsweredOnce = isAnsweredOnce;
     }
 
     @Override
     public void beforeStart(ClientCallStreamObserver<Object> call) {
       this.call = call;
+      call.setOnReadyHandler(progress::changed);
       if (asked.has("read_delay_ms")) {
         call.disableAutoRequestWithInitial(0);
       }
     }
 
-    /** To be called when the stub has sent the request; a response may have come before. */
-    synchronized void started() {
-      if (isCancelledAfter(0)) {
-        cancel();
-      } else {
-        askForNext();
+    /** Takes one step after the other until the call ends, and returns how many were done. */
+    int take(List<Steps.Step> steps) {
+      int done = 0;
+      try {
+        for (Steps.Step step : steps) {
+          if (!step.take(call, progress)) {
+            break;
+          }
+          done++;
+        }
+      } catch (RuntimeException | InterruptedException error) {
+        // Whoever waits for the call's end learns of this then.
+        call.cancel("a step has failed", error);
+        throw new IllegalStateException("a step has failed", error);
       }
+      return done;
     }
 
     @Override
@@ -190,30 +232,27 @@ final class PeerCall {
         return;
       }
       messages.add(base64(serialize.apply(message)));
+      progress.messageCame();
       if (isCancelledAfter(messages.size())) {
-        cancel();
+        call.cancel("cancelled as asked", null);
       } else {
         askForNext();
       }
     }
 
-    private void cancel() {
-      call.cancel("cancelled as asked", null);
-    }
-
     /** Without a delay, the library asks by itself. */
-    private void askForNext() {
+    void askForNext() {
       if (asked.has("read_delay_ms")) {
         long delayMillis = asked.get("read_delay_ms").getAsLong();
-        CLOCK.schedule(() -> call.request(1), delayMillis, TimeUnit.MILLISECONDS);
+        Clock.after(delayMillis, TimeUnit.MILLISECONDS, () -> call.request(1));
       }
     }
 
     @Override
     public void onError(Throwable error) {
-      if (isUnary) {
-        // The library hands the message over before it knows the status. The answer of a
-        // unary call is one of them: its other stubs do not show a message beside an error.
+      if (isAnsweredOnce) {
+        // The library hands the message over before it knows the status. The answer of such
+        // a call is one of them: its other stubs do not show a message beside an error.
         messages = new JsonArray();
       }
       end(Status.fromThrowable(error));
@@ -225,11 +264,12 @@ final class PeerCall {
     }
 
     private void end(Status status) {
+      progress.ended();
       try {
-        result.complete(observed(messages, status));
+        ending.complete(observed(messages, status));
       } catch (RuntimeException error) {
         // The library would only log it, and the harness wait for an answer.
-        result.completeExceptionally(error);
+        ending.completeExceptionally(error);
       }
     }
   }

@@ -69,7 +69,7 @@ final class PeerClient {
       features.add(feature);
     }
     JsonObject hello = new JsonObject();
-    hello.addProperty("protocol", 1);
+    hello.addProperty("protocol", 2);
     hello.addProperty("implementation", "grpc-java");
     hello.addProperty("version", ManagedChannel.class.getPackage().getImplementationVersion());
     hello.add("features", features);
