@@ -3,9 +3,9 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/unknown_field_set.h>
 
-#include <algorithm>
 #include <stdexcept>
-#include <thread>
+
+#include "delay.h"
 
 using google::protobuf::io::CodedOutputStream;
 
@@ -25,8 +25,6 @@ constexpr uint64_t kMaxCode = 17;
 constexpr uint64_t kMaxDelayMillis = 24 * 60 * 60 * 1000;
 constexpr uint64_t kMaxSizeBytes = 64 << 20;
 constexpr int kPaddingField = 1000;
-// A call with a synchronous handler can only ask whether it has been cancelled.
-constexpr std::chrono::milliseconds kCancelledInterval{5};
 
 std::string Text(grpc::string_ref reference) { return {reference.data(), reference.size()}; }
 
@@ -76,12 +74,7 @@ Directions::Directions(grpc::ServerContext* context) : context_(context) {
 
 grpc::Status Directions::Prepare(google::protobuf::Message* response) const {
   if (!refusal_.ok()) return refusal_;
-  const auto end = std::chrono::steady_clock::now() + delay_;
-  while (delay_.count() > 0 && std::chrono::steady_clock::now() < end) {
-    if (context_->IsCancelled()) return grpc::Status::CANCELLED;
-    std::this_thread::sleep_until(
-        std::min(end, std::chrono::steady_clock::now() + kCancelledInterval));
-  }
+  if (!Delay(*context_, delay_)) return grpc::Status::CANCELLED;
   return Pad(response, size_);
 }
 

@@ -1,5 +1,5 @@
-// Serves pb.Outliers and FibonacciService with gRPC C++. docs/peer-protocol.md says how the
-// harness talks with a server, docs/contract.md what it answers.
+// Serves pb.Outliers, FibonacciService and grpc.testing.TestService with gRPC C++.
+// docs/peer-protocol.md says how the harness talks with a server, docs/contract.md what it answers.
 #include <getopt.h>
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "services.h"
+#include "test_service.h"
 
 namespace {
 
@@ -130,12 +131,14 @@ void Serve(const Arguments& arguments) {
 
   Outliers outliers;
   Fibonacci fibonacci;
+  TestService test_service;
   int port = 0;
   std::unique_ptr<grpc::Server> server =
       grpc::ServerBuilder()
           .AddListeningPort(arguments.listen, Credentials(arguments), &port)
           .RegisterService(&outliers)
           .RegisterService(&fibonacci)
+          .RegisterService(&test_service)
           .BuildAndStart();
   if (server == nullptr || port == 0) throw UsageError("cannot listen on " + arguments.listen);
   Announce(arguments.listen, port);
