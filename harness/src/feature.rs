@@ -36,7 +36,7 @@ pub enum ClientFeature {
 }
 
 impl ClientFeature {
-    const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Bidi,
         Self::Cancel,
         Self::ClientStreaming,

@@ -76,6 +76,8 @@ pub enum Kind {
     Hang,
     /// A process died with the call in flight.
     Crash,
+    /// A program in the place of a client did not end with exit status 0.
+    ExitStatus,
     /// The server's process grew too much.
     Memory,
     /// An answer to a call of which nothing passed.
@@ -96,7 +98,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Status,
         Self::StatusMessage,
         Self::Details,
@@ -111,6 +113,7 @@ impl Kind {
         Self::Breach,
         Self::Hang,
         Self::Crash,
+        Self::ExitStatus,
         Self::Memory,
         Self::NeverPassed,
         Self::GaveUpEarly,
@@ -139,6 +142,7 @@ impl Kind {
             Self::Breach => "breach",
             Self::Hang => "hang",
             Self::Crash => "crash",
+            Self::ExitStatus => "exit-status",
             Self::Memory => "memory",
             Self::NeverPassed => "never-passed",
             Self::GaveUpEarly => "gave-up-early",

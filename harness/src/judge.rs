@@ -4,6 +4,7 @@ mod beliefs;
 mod blame;
 mod compare;
 mod kept;
+mod program;
 mod script;
 mod wire;
 mod witness;
@@ -278,7 +279,9 @@ pub fn judge(
 ) -> Judgement {
     let mut judgement = judge_outcome(case, &observation.outcome);
     judge_memory(&mut judgement, case, observation);
-    if let Some(wire) = &observation.wire {
+    if let Some((run, wire)) = case.program.as_ref().zip(observation.wire.as_ref()) {
+        program::wire(&mut judgement, run, wire, strictness);
+    } else if let Some(wire) = &observation.wire {
         wire::judge(&mut judgement, case, observation, wire, strictness);
     }
     beliefs.apply(case, judgement.judged()).bounded()
@@ -336,6 +339,7 @@ fn judge_outcome(case: &Case, outcome: &Outcome) -> Judgement {
     let mut finding = match outcome {
         Outcome::Answered(answers) => return judge_answers(case, answers),
         Outcome::Played(played) => return script::judge(case, played),
+        Outcome::Ran(death) => return program::outcome(death),
         Outcome::FeatureMissing { why } => of(Kind::Unsupported, why),
         Outcome::Refused { why } => {
             of(Kind::RefusedFeature, &shorten(why, MOST_QUOTED)).of_side(Side::Client)

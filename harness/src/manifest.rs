@@ -21,7 +21,7 @@ use crate::{
 
 use peer::check_command;
 pub use peer::{
-    Build, ClientSpec, Peer, RequiredProgram, SCRIPTED, ServerCertificate, ServerSpec, ServerStart,
+    Build, ClientSpec, Peer, Program, RequiredProgram, SCRIPTED, ServerCertificate, ServerSpec, ServerStart,
     Serving, Unsupported, Waived,
 };
 
@@ -361,6 +361,27 @@ mod tests {
                 "crosswire.toml:7: the client's `cmd` is empty",
             ),
             ("[[peer]]\nname = \"a\"\nserver = { }", "a server needs `cmd`"),
+            ("[[peer]]\nname = \"a\"\nclient = { }", "a client needs `cmd`, or `exec`"),
+            (
+                "[[peer]]\nname = \"a\"\nclient = { cmd = [\"c\"], cases = [\"x\"] }",
+                "belong to `exec`",
+            ),
+            (
+                "[[peer]]\nname = \"a\"\nclient = { cmd = [\"c\"], exec = [\"c\"] }",
+                "both `cmd` and `exec`",
+            ),
+            (
+                "[[peer]]\nname = \"a\"\nclient = { exec = [\"c\"], cases = [\"x\"] }",
+                "`exec` needs `{port}` or `{target}`",
+            ),
+            (
+                "[[peer]]\nname = \"a\"\nclient = { exec = [\"c\", \"{port}\"] }",
+                "`exec` without `cases`",
+            ),
+            (
+                "[[peer]]\nname = \"a\"\nclient = { exec = [\"c\", \"{port}\"], cases = [\"x\", \"y\"] }",
+                "no `{case}` in `exec`",
+            ),
             (
                 "[[peer]]\nname = \"a\"\nserver = { cmd = [\"s\"], ready = \"connect\" }",
                 "needs `{port}` in `cmd`",

@@ -90,6 +90,8 @@ pub enum Outcome {
     Answered(Vec<Answer>),
     /// A scripted client came to its end.
     Played(Box<Played>),
+    /// A program in the place of a client came to its end.
+    Ran(Death),
     /// The client did not announce a feature that the case needs.
     FeatureMissing {
         /// What it is.

@@ -163,7 +163,17 @@ impl Cell {
 /// Whether the harness plays just the sides that the case says, and the two are one peer where
 /// it says so.
 fn is_for(server: &Peer, client: &Peer, case: &CaseHead) -> bool {
-    (!case.is_of_own_pair || server.name == client.name)
+    let is_suite_of = |peer: &Peer| {
+        let suite = case.name.split('/').next().unwrap_or_default();
+        peer.suites.as_ref().is_none_or(|suites| suites.contains(suite))
+    };
+    // A program has cases of its own, and no other.
+    let is_clients = match &case.program {
+        Some(peer) => client.name == *peer && !server.is_scripted(),
+        None => client.program().is_none() && is_suite_of(server) && is_suite_of(client),
+    };
+    is_clients
+        && (!case.is_of_own_pair || server.name == client.name)
         && server.is_scripted() == (case.scripted == Some(Role::Server))
         && client.is_scripted() == (case.scripted == Some(Role::Client))
 }

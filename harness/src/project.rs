@@ -9,12 +9,12 @@ use prost_reflect::DescriptorPool;
 
 use crate::{
     contract::Contract,
-    input::BadInput,
+    input::{BadInput, Place},
     known::{self, KnownList, Stale},
     manifest::{Manifest, Peer},
     plan::{Plan, Selection},
     rules,
-    suite::{self, Case, CaseHead, Suite},
+    suite::{self, Case, CaseHead, Programs, Suite},
 };
 
 /// Which cases are loaded whole, and so checked. Of the others there is the index.
@@ -71,7 +71,10 @@ impl Project {
             Wanted::Everything => true,
         };
         let features = manifest.features();
-        let suites = suite::load(&manifest.suites, &protos, &contract, &features, &wants)?;
+        let mut suites = suite::load(&manifest.suites, &protos, &contract, &features, &wants)?;
+        let place = Place::from(path.as_path());
+        suites.extend(suite::programs(&programs(&manifest), &protos, &place, &wants)?);
+        check_suites(&path, &manifest, &suites)?;
         let known = match &manifest.known {
             // `crosswire known add` makes the file.
             Some(path) if path.exists() => KnownList::load(path)?,
@@ -144,6 +147,37 @@ fn check_waivers(manifest: &Manifest) -> Result<(), BadInput> {
 fn rules_of_the_wire() -> String {
     let ids = [rules::RULES.first(), rules::RULES.last()];
     ids.into_iter().flatten().map(|rule| rule.id).collect::<Vec<_>>().join(" to ")
+}
+
+/// What the manifest says of clients that are just programs.
+fn programs(manifest: &Manifest) -> Vec<Programs<'_>> {
+    let mut programs = Vec::new();
+    for peer in &manifest.peers {
+        programs.extend(peer.program().map(|program| Programs {
+            peer: &peer.name,
+            cases: &program.cases,
+            timeout: program.timeout,
+            needs: &program.needs,
+        }));
+    }
+    programs
+}
+
+/// A suite that there is not would leave all of a peer's cases out, unseen.
+fn check_suites(path: &Path, manifest: &Manifest, suites: &[Suite]) -> Result<(), BadInput> {
+    for peer in &manifest.peers {
+        let is_unknown = |name: &&String| !suites.iter().any(|suite| suite.name == **name);
+        if let Some(name) = peer.suites.iter().flatten().find(is_unknown) {
+            let known: Vec<&str> = suites.iter().map(|suite| suite.name.as_str()).collect();
+            let problem = format!(
+                "peer `{}`: there is no suite `{name}`; one of {}",
+                peer.name,
+                known.join(", ")
+            );
+            return Err(BadInput::new(path, problem));
+        }
+    }
+    Ok(())
 }
 
 /// A service that no proto has would leave all of a peer's cases out, unseen.

@@ -1,11 +1,14 @@
-//! A client: a process under test, or the harness itself, which plays scripts.
+//! A client: a process under test, a program that is run for each call, or the harness itself,
+//! which plays scripts.
 
 mod process;
+mod program;
 mod scripted;
 
 use std::time::Duration;
 
 use process::Process;
+use program::Program;
 use scripted::Scripted;
 use tokio::sync::mpsc;
 
@@ -28,6 +31,7 @@ pub struct Client(Kind);
 #[derive(Debug)]
 enum Kind {
     Process(Box<Process>),
+    Program(Box<Program>),
     Scripted(Scripted),
 }
 
@@ -47,6 +51,13 @@ pub enum ClientEvent {
         id: u64,
         /// What it saw.
         played: Box<Played>,
+    },
+    /// It is a program, and has ended.
+    Ran {
+        /// The call's.
+        id: u64,
+        /// How it ended, and what it said.
+        death: Death,
     },
     /// It would not make a call.
     Refused {
@@ -81,6 +92,9 @@ impl Client {
                 let process = Process::start(cmd, setting).await?;
                 Ok(Self(Kind::Process(Box::new(process))))
             }
+            ClientSpec::Program(program) => {
+                Ok(Self(Kind::Program(Box::new(Program::new(program, setting)))))
+            }
             ClientSpec::Scripted => Ok(Self(Kind::Scripted(Scripted::new()))),
         }
     }
@@ -90,6 +104,7 @@ impl Client {
     pub const fn hello(&self) -> &Hello {
         match &self.0 {
             Kind::Process(process) => &process.hello,
+            Kind::Program(program) => &program.hello,
             Kind::Scripted(scripted) => &scripted.hello,
         }
     }
@@ -98,6 +113,7 @@ impl Client {
     pub fn call(&mut self, errand: Errand<'_>, call: &Call) {
         match &mut self.0 {
             Kind::Process(process) => process.call(errand, call),
+            Kind::Program(program) => program.call(errand),
             Kind::Scripted(scripted) => scripted.call(errand, call),
         }
     }
@@ -124,6 +140,7 @@ impl Client {
     pub async fn next(&mut self) -> ClientEvent {
         match &mut self.0 {
             Kind::Process(process) => process.next().await,
+            Kind::Program(program) => program.next().await,
             Kind::Scripted(scripted) => scripted.next().await,
         }
     }
@@ -133,7 +150,7 @@ impl Client {
     pub async fn death(&mut self) -> Option<Death> {
         match &mut self.0 {
             Kind::Process(process) => process.death().await,
-            Kind::Scripted(_) => None,
+            Kind::Program(_) | Kind::Scripted(_) => None,
         }
     }
 
@@ -141,7 +158,7 @@ impl Client {
     pub async fn words(&mut self) -> Words {
         match &mut self.0 {
             Kind::Process(process) => process.words().await,
-            Kind::Scripted(_) => Words::default(),
+            Kind::Program(_) | Kind::Scripted(_) => Words::default(),
         }
     }
 
@@ -151,7 +168,7 @@ impl Client {
     pub fn stray_output(&self) -> Option<String> {
         match &self.0 {
             Kind::Process(process) => process.stray_output(),
-            Kind::Scripted(_) => None,
+            Kind::Program(_) | Kind::Scripted(_) => None,
         }
     }
 
@@ -163,7 +180,7 @@ impl Client {
                 let (late, stopped) = process.finish(limit).await;
                 (late, Some(stopped))
             }
-            Kind::Scripted(_) => (Vec::new(), None),
+            Kind::Program(_) | Kind::Scripted(_) => (Vec::new(), None),
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Peer {
     /// The full names of the services that it has, as server and as client; all of them,
     /// without it.
     pub services: Option<BTreeSet<String>>,
+    /// The suites that it is for, as server and as client; all of them, without it.
+    pub suites: Option<BTreeSet<String>>,
     /// Cases that it does not support, as server or as client.
     #[serde(default)]
     pub unsupported: Vec<Unsupported>,
@@ -68,6 +70,7 @@ impl Peer {
             build: None,
             features: BTreeSet::new(),
             services: None,
+            suites: None,
             unsupported: Vec::new(),
             server: Some(ServerSpec {
                 start: ServerStart::Scripted,
@@ -96,6 +99,15 @@ impl Peer {
                 Some(Identity { version: version.or(claimed.version), ..claimed })
             }
             (None, None) => None,
+        }
+    }
+
+    /// The program that is its client, if that is one.
+    #[must_use]
+    pub const fn program(&self) -> Option<&Program> {
+        match &self.client {
+            Some(ClientSpec::Program(program)) => Some(program),
+            _ => None,
         }
     }
 
@@ -316,22 +328,86 @@ pub enum ClientSpec {
         /// The program and its arguments.
         cmd: Vec<String>,
     },
+    /// By a program that makes calls of its own: it is run once for each of its cases.
+    Program(Program),
     /// It is the harness itself, which plays each case's script.
     Scripted,
+}
+
+/// A client that is just a program.
+#[derive(Debug)]
+pub struct Program {
+    /// The program and its arguments, with `{host}` and `{port}`, or `{target}`, and `{case}`.
+    pub exec: Vec<String>,
+    /// What it can be told to do.
+    pub cases: Vec<String>,
+    /// How long it may take for one of them.
+    pub timeout: Duration,
+    /// Features that the manifest must list for its servers.
+    pub needs: Vec<ServerFeature>,
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawClient {
-    cmd: Vec<String>,
+    /// A client that speaks the peer protocol: the program and its arguments.
+    cmd: Option<Vec<String>>,
+    /// Instead: a program that makes calls of its own, with `{host}` and `{port}`, or
+    /// `{target}`, and `{case}` among its arguments.
+    exec: Option<Vec<String>>,
+    /// What the program can be told to do: `{case}`, once for each.
+    #[serde(default)]
+    cases: Vec<String>,
+    /// How long the program may take for one of them. Default 30 s.
+    #[serde(default, deserialize_with = "crate::input::duration::if_given")]
+    #[schemars(with = "Option<String>")]
+    timeout: Option<Duration>,
+    /// Features that the manifest must list for its servers.
+    #[serde(default)]
+    needs: Vec<ServerFeature>,
 }
+
+/// How long a program may take for a case that says nothing of it.
+const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl TryFrom<RawClient> for ClientSpec {
     type Error = String;
 
     fn try_from(raw: RawClient) -> Result<Self, String> {
-        check_command("client", &raw.cmd)?;
-        Ok(Self::Command { cmd: raw.cmd })
+        let is_of_a_program =
+            !raw.cases.is_empty() || raw.timeout.is_some() || !raw.needs.is_empty();
+        match (raw.cmd, raw.exec) {
+            (Some(_), None) if is_of_a_program => {
+                Err("`cases`, `timeout` and `needs` belong to `exec`".to_owned())
+            }
+            (Some(cmd), None) => {
+                check_command("client", &cmd)?;
+                Ok(Self::Command { cmd })
+            }
+            (None, Some(exec)) => {
+                check_program(&exec, &raw.cases)?;
+                let timeout = raw.timeout.unwrap_or(PROGRAM_TIMEOUT);
+                Ok(Self::Program(Program { exec, cases: raw.cases, timeout, needs: raw.needs }))
+            }
+            (Some(_), Some(_)) => Err("both `cmd` and `exec`; give one".to_owned()),
+            (None, None) => Err("a client needs `cmd`, or `exec` for a program".to_owned()),
+        }
+    }
+}
+
+/// A program must be told where to connect, and has at least one case: without `{case}`, one.
+fn check_program(exec: &[String], cases: &[String]) -> Result<(), String> {
+    if exec.first().is_none_or(String::is_empty) {
+        return Err("the client's `exec` is empty; give the program and its arguments".to_owned());
+    }
+    let has = |name: &str| exec.iter().any(|word| word.contains(name));
+    if !has("{port}") && !has("{target}") {
+        return Err("`exec` needs `{port}` or `{target}`, to know where to connect".to_owned());
+    }
+    match cases.len() {
+        0 => Err("`exec` without `cases`; give at least one name".to_owned()),
+        2.. if !has("{case}") => Err("several `cases`, and no `{case}` in `exec`".to_owned()),
+        _ => Ok(()),
     }
 }
 

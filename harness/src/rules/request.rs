@@ -111,6 +111,9 @@ pub(super) fn timeout_is_well_formed(exchange: &Exchange<'_>) -> Vec<Breach> {
 
 /// `grpc-timeout` is there when the caller asked for a deadline, and is one like it.
 pub(super) fn timeout_is_the_callers(exchange: &Exchange<'_>) -> Vec<Breach> {
+    if exchange.call.is_own {
+        return Vec::new();
+    }
     let Some(request) = exchange.request() else { return Vec::new() };
     let asked = exchange.call.timeout;
     let Some(value) = request.value("grpc-timeout") else {
@@ -130,6 +133,9 @@ pub(super) fn timeout_is_the_callers(exchange: &Exchange<'_>) -> Vec<Breach> {
 
 /// `grpc-timeout` is not longer than what the caller asked for.
 pub(super) fn timeout_is_not_longer(exchange: &Exchange<'_>) -> Vec<Breach> {
+    if exchange.call.is_own {
+        return Vec::new();
+    }
     let Some(request) = exchange.request() else { return Vec::new() };
     let Some(value) = request.value("grpc-timeout") else { return Vec::new() };
     let asked = exchange.call.timeout;

@@ -37,6 +37,8 @@ pub struct Call {
     /// Whether the client sends the bytes as they are, because no generated
     /// type or stub would: a malformed message, a method that does not exist.
     pub raw: bool,
+    /// Whether the client makes it by its own mind: what it was to ask is not known.
+    pub is_own: bool,
     /// The call's deadline.
     pub timeout: Duration,
     /// How long it is left alone after the answer before, in a sequential case.
@@ -134,9 +136,10 @@ impl Call {
     /// A call of one request, with nothing out of the ordinary.
     #[must_use]
     pub fn new(method: Method, request: Vec<u8>, timeout: Duration, expect: Expect) -> Self {
-        let (raw, pause, options) = (false, Duration::ZERO, CallOptions::default());
+        let (raw, is_own) = (false, false);
+        let (pause, options) = (Duration::ZERO, CallOptions::default());
         let send = vec![CallStep::Message(RequestMessage::new(request)), CallStep::HalfClose];
-        Self { method, send, raw, timeout, pause, options, expect }
+        Self { method, send, raw, is_own, timeout, pause, options, expect }
     }
 
     /// Its request, if all that the client does is to send one and end with it.
@@ -250,7 +253,10 @@ impl Call {
 impl Serialize for Call {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Taken apart, so that no field is forgotten. `raw` is seen in the request.
-        let Self { method, send, raw, timeout, pause, options, expect } = self;
+        let Self { method, send, raw, is_own, timeout, pause, options, expect } = self;
+        if *is_own {
+            return json!({ "timeout": text::duration(*timeout) }).serialize(serializer);
+        }
         let mut fields = serializer.serialize_map(None)?;
         fields.serialize_entry("method", &method.path)?;
         if method.descriptor.is_none() {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::{
     call::Call,
     fault::{Fault, RawFault},
+    program::ProgramRun,
     script::Script,
     tls::Tls,
 };
@@ -43,6 +44,8 @@ pub struct CaseHead {
     pub scripted: Option<Role>,
     /// Whether it is for a client and a server of one peer alone.
     pub is_of_own_pair: bool,
+    /// The peer whose client is a program that it is for.
+    pub program: Option<String>,
     /// Where it stands.
     pub place: Place,
 }
@@ -108,6 +111,11 @@ pub struct Case {
     )]
     #[schemars(skip)]
     pub script: Option<Arc<Script>>,
+    /// The program that makes calls of its own in the place of a client. Of those, the case's
+    /// one call says how long all of it may take.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub program: Option<ProgramRun>,
     /// The calls, made on one connection; at least one.
     #[serde(skip_deserializing)]
     #[schemars(skip)]
@@ -135,6 +143,7 @@ impl Case {
             fault: None,
             tls: None,
             script: None,
+            program: None,
             calls,
         }
     }
@@ -147,6 +156,7 @@ impl Case {
             rule: self.rule.clone(),
             scripted: self.scripted(),
             is_of_own_pair: self.is_of_own_pair,
+            program: self.program.as_ref().map(|run| run.peer.clone()),
             place: self.place.clone(),
         }
     }

@@ -296,7 +296,7 @@ fn json_of(value: &DeValue<'_>) -> Value {
     }
 }
 
-fn check_name(what: &str, name: &str) -> Result<(), String> {
+pub(super) fn check_name(what: &str, name: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
     let segments_are_plain =
         name.split('/').all(|segment| !segment.is_empty() && segment.chars().all(is_plain));

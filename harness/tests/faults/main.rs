@@ -11,6 +11,7 @@
 mod bounds;
 mod client;
 mod known;
+mod program;
 mod server;
 mod signals;
 mod start;

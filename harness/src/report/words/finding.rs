@@ -58,6 +58,9 @@ pub fn finding(finding: &Finding) -> String {
             let side = finding.side.map_or_else(String::new, |side| format!("the {side} "));
             format!("{side}{}{}", process::gone(got), process::beside(got))
         }
+        Kind::ExitStatus => {
+            format!("the client's program {}{}", process::gone(got), process::beside(got))
+        }
         Kind::Blocked => why(got),
         Kind::Unsupported if field == "memory" => {
             "nothing here tells how much memory the server holds".to_owned()
@@ -75,6 +78,9 @@ pub fn finding(finding: &Finding) -> String {
             shown(expected),
             shown(got)
         ),
+        Kind::NeverPassed if got.get("program").is_some() => {
+            "the client's program ended well, and no call of its had passed".to_owned()
+        }
         Kind::NeverPassed => {
             let code = of(got, "code");
             format!("the client reports {code}, and the call never passed on the wire")
@@ -124,6 +130,7 @@ pub fn headline(found: &Finding) -> String {
         Kind::Headers | Kind::Trailers => format!("{}: {field} is another", kind.name()),
         Kind::Hang => "hangs".to_owned(),
         Kind::Crash => "dies".to_owned(),
+        Kind::ExitStatus => format!("its program {}", process::gone(got)),
         _ => finding(found),
     }
 }

@@ -268,6 +268,7 @@ impl<'a> Flights<'a> {
         let (id, answer) = match event {
             ClientEvent::Answered { id, answer } => (id, Ok(answer)),
             ClientEvent::Played { id, played } => (id, Err(Outcome::Played(played))),
+            ClientEvent::Ran { id, death } => (id, Err(Outcome::Ran(death))),
             ClientEvent::Refused { id, why } => (id, Err(Outcome::Refused { why })),
             ClientEvent::Malformed { id: Some(id), misstep } => {
                 (id, Err(Outcome::malformed(misstep)))
@@ -452,6 +453,7 @@ impl<'a> Flights<'a> {
         let (trial, misstep) = match event {
             ClientEvent::Answered { id, .. }
             | ClientEvent::Played { id, .. }
+            | ClientEvent::Ran { id, .. }
             | ClientEvent::Refused { id, .. } => match self.given(CallId(*id)) {
                 Some(call) if call.is_answered => (Some(call.trial), Misstep::AnsweredTwice(*id)),
                 Some(_) => return None,

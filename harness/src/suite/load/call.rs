@@ -38,7 +38,7 @@ pub(super) fn read_call(
     let (send, raw) = read_send(written, &method)?;
     check_metadata(&options.metadata).within("metadata")?;
     let expect = expect.within("expect")?;
-    Ok(Call { method, send, raw, timeout, pause, options, expect })
+    Ok(Call { method, send, raw, is_own: false, timeout, pause, options, expect })
 }
 
 /// Whether a call has such a field.

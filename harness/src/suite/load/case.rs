@@ -97,7 +97,8 @@ impl CaseReader<'_> {
             let name = format!("{}/{}", self.suite, row.name);
             let is_of_own_pair =
                 row.own_pair.or_else(|| self.defaults.flag("own_pair")).unwrap_or_default();
-            Some(CaseHead { name, rule, scripted, is_of_own_pair, place: place.clone() })
+            let (program, place) = (None, place.clone());
+            Some(CaseHead { name, rule, scripted, is_of_own_pair, program, place })
         };
         written.rows()?.into_iter().map(read).collect()
     }
