@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 
 const PROTO_DIRECTORY: &str = "../../../proto";
-const PROTO_FILES: [&str; 2] = ["fibonacci.proto", "outliers.proto"];
+const PROTO_FILES: [&str; 3] = ["fibonacci.proto", "outliers.proto", "testing.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");

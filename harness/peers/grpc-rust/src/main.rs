@@ -5,6 +5,7 @@ mod call;
 mod channels;
 mod message;
 mod protocol;
+mod steps;
 
 use std::env;
 use std::io::{self, Write};
@@ -19,6 +20,9 @@ use protocol::{Asked, Call};
 
 mod pb {
     include!(concat!(env!("OUT_DIR"), "/pb.rs"));
+}
+mod testing {
+    include!(concat!(env!("OUT_DIR"), "/grpc.testing.rs"));
 }
 // The messages of fibonacci.proto, which has no package.
 include!(concat!(env!("OUT_DIR"), "/_.rs"));

@@ -18,7 +18,7 @@ pub struct Call {
     pub id: u64,
     pub target: String,
     pub method: String,
-    pub request: String,
+    pub send: Vec<Value>,
     pub timeout_ms: Option<u64>,
     #[serde(default)]
     pub metadata: Vec<(String, String)>,
@@ -39,10 +39,20 @@ pub struct Tls {
 
 pub fn hello() -> Value {
     json!({"hello": {
-        "protocol": 1,
+        "protocol": 2,
         "implementation": "grpc-rust",
         "version": env!("GRPC_VERSION"),
-        "features": ["cancel", "close", "raw", "size-limit", "slow", "tls"],
+        "features": [
+            "bidi",
+            "cancel",
+            "client-streaming",
+            "close",
+            "raw",
+            "size-limit",
+            "slow",
+            "test-service",
+            "tls",
+        ],
         "max_in_flight": 256,
     }})
 }
