@@ -11,9 +11,10 @@ import java.util.function.Function;
 record Steps(List<Step> list) {
   /**
    * How long what was sent is given to leave before the call is cancelled. Netty drops what it has
-   * not written to the connection by then, and nobody tells when it has.
+   * not written to the connection by then, and nobody tells when it has; in a JVM that has just
+   * started, it takes its time.
    */
-  private static final long LEAVING_MILLIS = 10;
+  private static final long LEAVING_MILLIS = 50;
 
   interface Step {
     /** Whether it was done in full before the call ended. */
