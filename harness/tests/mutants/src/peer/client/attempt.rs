@@ -151,7 +151,7 @@ impl Attempt {
         let is_over = connection.is_ended(stream);
         let is_over = match made {
             Ok(_) if is_over && !sent.is_whole.get() => {
-                return leave_early_ended(connection, stream);
+                return leave_early_ended(self.stub.sends_stream(), connection, stream);
             }
             Ok(_) | Err(Failure::Status(_)) => is_over,
             Err(Failure::Ended(Ended::Late)) => {
@@ -332,14 +332,17 @@ fn ended_early(
 }
 
 /// Leaves a stream that the server has ended, and this side has not.
-fn leave_early_ended(connection: &Connection, stream: u32) {
+fn leave_early_ended(sends_stream: bool, connection: &Connection, stream: u32) {
     if connection.reset_code(stream).is_some() || planted(Mutant::LeavesEarlyEnded) {
         return;
     }
     match () {
         // It has no half-close at all, whatever the server does.
         () if planted(Mutant::NoHalfClose) => {}
-        () if planted(Mutant::HalfClosesEarlyEnded) => connection.end_request(stream),
+        // Of a request that is to have one message, an end says that it has none.
+        () if sends_stream && planted(Mutant::HalfClosesEarlyEnded) => {
+            connection.end_request(stream);
+        }
         () if planted(Mutant::ResetsEarlyEndedWithNoError) => {
             connection.reset(stream, error::NO_ERROR);
         }

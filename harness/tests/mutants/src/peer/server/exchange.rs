@@ -294,7 +294,7 @@ impl<'a, 'b> Exchange<'a, 'b> {
         }
         match connection.pause(stream, wait, deadline) {
             Err(Ended::Reset(_))
-                if planted(Mutant::IgnoresCancel) || planted(Mutant::TakesCancelForTheEnd) =>
+                if planted(Mutant::IgnoresCancel) || self.requests.is_cancelled =>
             {
                 thread::sleep(wait);
                 Ok(())

@@ -79,6 +79,7 @@ impl Head {
             messages: Messages::new(encoding),
             has_received: false,
             has_ended: false,
+            is_cancelled: false,
             is_of_unknown_encoding: encoding.is_some_and(is_unknown),
         }
     }
@@ -92,6 +93,8 @@ pub(super) struct Requests<'a> {
     messages: Messages,
     has_received: bool,
     has_ended: bool,
+    /// A reset was taken for the end.
+    pub(super) is_cancelled: bool,
     is_of_unknown_encoding: bool,
 }
 
@@ -124,6 +127,7 @@ impl Requests<'_> {
                 Ok(Received::End) => self.has_ended = true,
                 Err(Ended::Reset(_)) if planted(Mutant::TakesCancelForTheEnd) => {
                     self.has_ended = true;
+                    self.is_cancelled = true;
                 }
                 Err(ended) => return Err(ended.into()),
             }
