@@ -48,8 +48,9 @@ pub(super) fn wire(
             Finding { effect, ..Finding::of_rule(0, violation) }
         }));
     }
-    // A program that calls nobody may end as well as it likes.
-    let is_seen = wire.calls.iter().any(|calls| !calls.is_empty());
+    // A program that calls nobody may end as well as it likes; one whose deadline is over at
+    // once has connected, and called nobody.
+    let is_seen = wire.calls.iter().any(|calls| !calls.is_empty()) || !wire.asides.is_empty();
     if !is_seen && !wire.has_gaps && wire.opaque.is_empty() {
         let finding = Finding::new(Kind::NeverPassed, Value::Null, json!({ "program": run.case }));
         judgement.findings.push(finding.of_side(Side::Client));

@@ -79,7 +79,7 @@ pub fn finding(finding: &Finding) -> String {
             shown(got)
         ),
         Kind::NeverPassed if got.get("program").is_some() => {
-            "the client's program ended well, and no call of its had passed".to_owned()
+            "the client's program ended well, and had not even connected".to_owned()
         }
         Kind::NeverPassed => {
             let code = of(got, "code");
