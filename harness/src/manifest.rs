@@ -21,8 +21,8 @@ use crate::{
 
 use peer::check_command;
 pub use peer::{
-    Build, ClientSpec, Peer, Program, RequiredProgram, SCRIPTED, ServerCertificate, ServerSpec, ServerStart,
-    Serving, Unsupported, Waived,
+    Build, ClientSpec, Peer, Program, RequiredProgram, SCRIPTED, ServerCertificate, ServerSpec,
+    ServerStart, Serving, Unsupported, Waived,
 };
 
 /// The name that is looked for when no `--manifest` is given.

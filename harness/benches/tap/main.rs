@@ -149,6 +149,7 @@ fn peer(root: PathBuf) -> Result<Peer> {
         build: None,
         features: Default::default(),
         services: None,
+        suites: None,
         unsupported: Vec::new(),
         server: Some(ServerSpec { start, tls: Vec::new(), mutual_tls: Vec::new() }),
         client: Some(ClientSpec::Command { cmd: command("client", &["drive"])? }),

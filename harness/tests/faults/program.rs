@@ -35,7 +35,11 @@ fn is_killed() {
 /// What ends well and has called nobody has tried nothing.
 #[test]
 fn calls_nobody() {
-    comes_to(&run("exit 0", ""), "fail", "the client's program ended well, and had not even connected");
+    comes_to(
+        &run("exit 0", ""),
+        "fail",
+        "the client's program ended well, and had not even connected",
+    );
 }
 
 #[test]
