@@ -1,7 +1,7 @@
 //! What came of one mutant in one role.
 
 use crate::{
-    manifest::{Role, Subject},
+    manifest::{REFERENCE, Role, Subject},
     run::Trial,
 };
 
@@ -46,9 +46,13 @@ impl Row {
     /// What the trials of a subject in a role say.
     pub(crate) fn of(subject: &Subject, role: Role, results: &[Trial], named: Named<'_>) -> Self {
         let name = subject.name();
+        // A mutant that the correct peer meets says nothing of the correct peer.
+        let is_partner = |other: &str| {
+            matches!(subject, Subject::Mutant(_)) || [REFERENCE, "scripted"].contains(&other)
+        };
         let is_its = |trial: &&Trial| match role {
-            Role::Server => trial.server == name,
-            Role::Client => trial.client == name,
+            Role::Server => trial.server == name && is_partner(&trial.client),
+            Role::Client => trial.client == name && is_partner(&trial.server),
         };
         let is_tried = |trial: &&Trial| trial.verdict == "pass" || has_failed(trial);
         let tried: Vec<&Trial> = results.iter().filter(is_its).filter(is_tried).collect();
