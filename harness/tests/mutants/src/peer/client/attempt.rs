@@ -103,6 +103,9 @@ impl Attempt {
         if self.is_cancelled_at_once() || planted(Mutant::ReadsAfterSending) {
             // The server sees a whole request.
             let sent = player.play();
+            if planted(Mutant::ReadsAfterSending) && self.is_late() {
+                return (sent, Err(Ended::Late.into()));
+            }
             return (sent, self.receive(connection, stream, &progress, observed));
         }
         thread::scope(|scope| {
