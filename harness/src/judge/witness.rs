@@ -81,7 +81,10 @@ pub(super) fn testimony(
     match request(call, last) {
         Request::Unread => None,
         Request::Another => Some(of(Side::Client, Seen::AnotherRequest)),
-        Request::AsAsked if is_given_up(answer, last) => waited_for(call, answer, last),
+        Request::AsAsked if is_given_up(answer, last) => {
+            let was_to_be = call.expect.codes.contains(&Code::DEADLINE_EXCEEDED);
+            if was_to_be { None } else { waited_for(call, answer, last) }
+        }
         Request::AsAsked if ends_connection(last).is_some() => {
             ends_connection(last).map(|role| of(role.into(), Seen::ConnectionEnded))
         }
@@ -202,6 +205,10 @@ fn waited_for(call: &Call, answer: &Answer, seen: &Transcript) -> Option<Testimo
             WaitsFor::Nothing if has_room(Role::Client) => {
                 Some(of(Side::Client, Seen::RequestNotEnded))
             }
+            // Whose answers have no room need take no more requests.
+            WaitsFor::Nothing if !has_room(Role::Server) => {
+                call.options.read_delay.is_none().then(|| of(Side::Client, Seen::NoRoomForAnswer))
+            }
             WaitsFor::Nothing => Some(of(Side::Server, Seen::NoRoomForRequest)),
         };
     }
@@ -273,15 +280,19 @@ fn is_the_servers_to_say(codes: &[Code], said: Code) -> bool {
 
 /// Whose it is that an entry of the response's metadata is not reported.
 fn metadata(call: &Call, seen: &Transcript) -> Option<Testimony> {
-    let pairs = || call.expect.headers.iter().chain(&call.expect.trailers);
-    let is_sent = |name: &str| {
-        let expected = pairs().filter(|(other, _)| other == name);
-        let expected = entries(name, expected.map(|(_, value)| value.as_bytes()));
-        let sent = seen.blocks(Role::Server).flat_map(|block| block.values(name));
-        entries(name, sent) == expected
+    let lists = [(&call.expect.headers, false), (&call.expect.trailers, true)];
+    let are_sent = |(pairs, ends): (&Vec<(String, String)>, bool)| {
+        pairs.iter().all(|(name, _)| {
+            let expected = pairs.iter().filter(|(other, _)| other == name);
+            let expected = entries(name, expected.map(|(_, value)| value.as_bytes()));
+            let blocks = seen.blocks(Role::Server).filter(|block| block.ends_stream == ends);
+            entries(name, blocks.flat_map(|block| block.values(name))) == expected
+        })
     };
-    pairs().next()?;
-    Some(match pairs().all(|(name, _)| is_sent(name)) {
+    if lists.iter().all(|(pairs, _)| pairs.is_empty()) {
+        return None;
+    }
+    Some(match lists.into_iter().all(are_sent) {
         true => of(Side::Client, Seen::MetadataNotReported),
         false => of(Side::Server, Seen::MetadataNotSent),
     })
