@@ -44,7 +44,7 @@ pub enum Seen {
     NoRoomForRequest,
     /// A server had the whole request, and did not end the call in time.
     NoAnswerInTime,
-    /// A server had all that the client was to send before it heard more, and said nothing.
+    /// A server had all that the client was to send before it heard more, and did not say more.
     NothingToGoOnWith,
     /// A client left the server no room for its answer.
     NoRoomForAnswer,

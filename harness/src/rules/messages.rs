@@ -56,9 +56,15 @@ pub(super) fn flag_is_zero_or_one(exchange: &Exchange<'_>) -> Vec<Breach> {
 pub(super) fn are_whole(exchange: &Exchange<'_>) -> Vec<Breach> {
     let status = exchange.trailers().and_then(|block| status_of(block.value("grpc-status")?));
     let has_failed = status.is_some_and(|code| code != 0);
+    let mut is_over = false;
     let events = exchange.transcript.events();
     events
-        .filter(|event| event.from == Role::Client || !has_failed)
+        .filter(|event| {
+            let is_reset = matches!(event.what, What::Reset { .. });
+            is_over |= event.from == Role::Server && (event.ends_stream() || is_reset);
+            // Of a call that the server has ended, its client may leave the rest.
+            if event.from == Role::Client { !is_over } else { !has_failed }
+        })
         .filter_map(|event| match &event.what {
             What::Fragment(fragment) => {
                 let (prefix, payload) = (fragment.prefix.len(), fragment.payload_bytes);

@@ -7,8 +7,8 @@ use super::{Breach, Exchange};
 use crate::{
     protobuf,
     role::Role,
-    suite::{Call, CallStep, RequestMessage},
-    wire::transcript::{Event, What},
+    suite::{Call, CallStep, Code, RequestMessage},
+    wire::transcript::{Block, Event, What},
 };
 
 /// The messages are those that were asked for, in order, none before its turn, and the
@@ -24,7 +24,7 @@ pub(super) fn requests_are_those_asked(exchange: &Exchange<'_>) -> Vec<Breach> {
     let mut end = None;
     for event in transcript.events() {
         match &event.what {
-            _ if event.from == Role::Server => seen.take(event),
+            _ if event.from == Role::Server => seen.take(event, transcript.stream),
             What::Message(message) => {
                 number += 1;
                 let turn = turns.message(&seen);
@@ -34,6 +34,13 @@ pub(super) fn requests_are_those_asked(exchange: &Exchange<'_>) -> Vec<Breach> {
             }
             // The messages of the frame that ends the request follow it.
             _ if event.ends_stream() => end = Some((event, seen)),
+            What::Reset { .. } if !seen.has_ended && cancels_by_a_step(exchange) => {
+                return match turns.next(&seen) {
+                    Turn::TooSoon => vec![Breach::of(event, "cancelled-too-soon")],
+                    // What waited to be sent goes with the call.
+                    _ => Vec::new(),
+                };
+            }
             _ => {}
         }
     }
@@ -42,6 +49,12 @@ pub(super) fn requests_are_those_asked(exchange: &Exchange<'_>) -> Vec<Breach> {
     end.and_then(|(event, seen)| turns.next(&seen).check_end(exchange, event, number))
         .into_iter()
         .collect()
+}
+
+/// Whether the client was told to cancel the call at a place of its own, and did.
+fn cancels_by_a_step(exchange: &Exchange<'_>) -> bool {
+    let is_cancelled = exchange.answer.is_some_and(|answer| answer.code == Code::CANCELLED);
+    is_cancelled && exchange.call.send.contains(&CallStep::Cancel)
 }
 
 /// What the client waits for, of all that it was asked to do, once it has sent these messages.
@@ -61,7 +74,7 @@ pub(crate) fn waits_for(exchange: &Exchange<'_>) -> WaitsFor {
     let mut seen = Seen::default();
     for event in exchange.transcript.events() {
         match event.what {
-            _ if event.from == Role::Server => seen.take(event),
+            _ if event.from == Role::Server => seen.take(event, exchange.transcript.stream),
             What::Message(_) => {
                 turns.message(&seen);
             }
@@ -104,11 +117,16 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, event: &Event) {
-        match event.what {
-            What::Headers { .. } => self.has_headers = true,
+    fn take(&mut self, event: &Event, stream: u32) {
+        match &event.what {
+            What::Headers { .. } => {
+                let is_interim = Block::of(event).is_some_and(Block::is_interim);
+                self.has_headers |= !is_interim;
+            }
             What::Message(_) => self.messages += 1,
-            What::Reset { .. } | What::GoAway { .. } | What::Closed(_) => self.has_ended = true,
+            What::Reset { .. } | What::Closed(_) => self.has_ended = true,
+            // Calls up to its last stream go on.
+            What::GoAway { last, .. } => self.has_ended |= stream > *last,
             _ => {}
         }
         self.has_ended |= event.ends_stream();

@@ -449,7 +449,9 @@ impl Transcript {
 }
 
 impl<'a> Block<'a> {
-    fn of(event: &'a Event) -> Option<Self> {
+    /// The header block that an event is, if it is one.
+    #[must_use]
+    pub fn of(event: &'a Event) -> Option<Self> {
         match &event.what {
             What::Headers { fields, ends_stream } => {
                 Some(Self { event, fields: &fields.list, ends_stream: *ends_stream })

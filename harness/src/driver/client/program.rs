@@ -1,9 +1,9 @@
 //! A client that is just a program: a process for each call, which knows nothing of the peer
 //! protocol. Its exit status is what came of it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
 use super::ClientEvent;
 use crate::{
@@ -20,6 +20,9 @@ use crate::{
 
 /// One process at a time: what it says goes to one log, and is quoted when it fails.
 const MAX_AT_ONCE: usize = 1;
+
+/// How long the rest of what it said may take to be read once it has ended.
+const LAST_WORDS_LIMIT: Duration = Duration::from_millis(500);
 
 /// A program that is run once for each call. Dropped, it is killed.
 #[derive(Debug)]
@@ -101,12 +104,14 @@ async fn ended(
     let (mut child, pipes) = Child::spawn(cmd, &folder, log.clone(), guard)?;
     drop(pipes.stdin);
     let mut stdout = pipes.stdout;
-    let heard = tokio::spawn(async move {
+    let mut heard = tokio::spawn(async move {
         while let Some(line) = stdout.next().await {
             log.write(&line.to_string());
         }
     });
     let status = child.ended().await;
+    // What it said last is in the pipe; only a process that it has started holds that open.
+    let _ = timeout(LAST_WORDS_LIMIT, &mut heard).await;
     let words = child.words().await;
     // What it has started goes with it.
     child.kill().await;

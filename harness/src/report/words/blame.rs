@@ -43,7 +43,7 @@ const fn shown(seen: Seen) -> &'static str {
         Seen::NoRoomForRequest => "it left the client no room for its request",
         Seen::NoAnswerInTime => "it had the whole request, and did not end the call in time",
         Seen::NothingToGoOnWith => {
-            "it had all that the client was to send before it heard more, and said nothing"
+            "it had all that the client was to send before it heard more, and did not say more"
         }
         Seen::NoRoomForAnswer => "it left the server no room for its answer",
         Seen::ConnectionEnded => "it ended the connection while the call was open",

@@ -145,6 +145,9 @@ fn fixed(clause: &str) -> Option<&'static str> {
         "scheme" => ":scheme is not http or https",
         "path" => ":path is not /Service/Method",
         "request-ended" => "the request ends, which the client was not to end but to cancel",
+        "cancelled-too-soon" => {
+            "the call is cancelled before what the client was to wait for has come"
+        }
         "te" => "te is not `trailers`, once",
         "content-type-missing" => "no content-type",
         "content-type-other" => {

@@ -86,6 +86,14 @@ fn the_requests_are_those_that_were_asked() {
             &[],
         ),
         (
+            "fewer, although the call goes on",
+            both(),
+            |wire| {
+                wire.server(&goaway(1, 0)).client(&data(1, flag::END_STREAM, b""));
+            },
+            &["WIRE-45 client: the request ends after 0 messages"],
+        ),
+        (
             "fewer, as the connection goes",
             both(),
             |wire| {
@@ -139,6 +147,24 @@ fn the_requests_are_those_that_were_asked() {
         play(&mut wire);
         let found = violations(&mut wire, &upload(send.clone()), None);
         assert_violations(name, &found, expected);
+    }
+}
+
+#[test]
+fn a_call_is_not_cancelled_before_its_turn() {
+    let call = upload(vec![sends(ONE), CallStep::WaitForHeaders, CallStep::Cancel]);
+    let cancelled = Answer { steps: Some(3), ..answered(1, &[]) };
+    for (name, has_headers, expected) in [
+        ("too soon", false, &["WIRE-45 client: the call is cancelled before what the client"][..]),
+        ("in time", true, &[]),
+    ] {
+        let mut wire = begun();
+        sent(&mut wire, ONE, 0);
+        if has_headers {
+            wire.server(&headers(1, 0, RESPONSE));
+        }
+        wire.client(&reset(1, 8));
+        assert_violations(name, &violations(&mut wire, &call, Some(&cancelled)), expected);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::suite::{
     send::{CallStep, RequestMessage, WrittenCallStep},
 };
 
-/// How many messages a call sends at most: a slip of a digit must not run for hours.
+/// How many messages a step sends at most: a slip of a digit must not run for hours.
 const MAX_MESSAGES: usize = 1_000_000;
 
 /// The steps of a call of this method, and whether its messages must be sent as they are.
