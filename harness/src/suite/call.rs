@@ -215,9 +215,10 @@ impl Call {
         let of_compression = |compression| match compression {
             Compression::Gzip => ClientFeature::Gzip,
         };
-        let is_mixed = self.send.iter().any(
-            |step| matches!(step, CallStep::Message(message) if message.compressed.is_some()),
-        );
+        let is_mixed = self
+            .send
+            .iter()
+            .any(|step| matches!(step, CallStep::Message(message) if message.compressed.is_some()));
         [
             self.kind_feature(),
             self.raw.then_some(ClientFeature::Raw),
