@@ -68,7 +68,7 @@ const PAUSE_IN_SPEECH: Duration = Duration::from_secs(1);
 
 /// How long the rest of a dead process's stderr may take to be read. It is in the
 /// pipe already; only a process that inherited the pipe holds it open.
-const LAST_WORDS_LIMIT: Duration = Duration::from_millis(500);
+pub const LAST_WORDS_LIMIT: Duration = Duration::from_millis(500);
 
 /// How often to look whether the rest of a process group has ended: nothing
 /// announces the end of a process that is not our child.

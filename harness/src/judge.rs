@@ -264,8 +264,11 @@ pub enum Strictness {
 }
 
 impl Strictness {
-    fn fails(self, level: Level) -> bool {
-        level == Level::Must || self == Self::Should
+    /// What a broken rule of one of the case's calls is to the trial.
+    fn finding(self, call: usize, violation: Violation) -> Finding {
+        let is_grave = violation.level == Level::Must || self == Self::Should;
+        let effect = if is_grave { Effect::Fails } else { Effect::Listed };
+        Finding { effect, ..Finding::of_rule(call, violation) }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     manifest::{Manifest, Peer},
     plan::{Plan, Selection},
     rules,
-    suite::{self, Case, CaseHead, Programs, Suite},
+    suite::{self, Case, CaseHead, Suite},
 };
 
 /// Which cases are loaded whole, and so checked. Of the others there is the index.
@@ -73,7 +73,7 @@ impl Project {
         let features = manifest.features();
         let mut suites = suite::load(&manifest.suites, &protos, &contract, &features, &wants)?;
         let place = Place::from(path.as_path());
-        suites.extend(suite::programs(&programs(&manifest), &protos, &place, &wants)?);
+        suites.extend(suite::programs(&manifest.peers, &protos, &place, &wants)?);
         check_suites(&path, &manifest, &suites)?;
         let known = match &manifest.known {
             // `crosswire known add` makes the file.
@@ -147,20 +147,6 @@ fn check_waivers(manifest: &Manifest) -> Result<(), BadInput> {
 fn rules_of_the_wire() -> String {
     let ids = [rules::RULES.first(), rules::RULES.last()];
     ids.into_iter().flatten().map(|rule| rule.id).collect::<Vec<_>>().join(" to ")
-}
-
-/// What the manifest says of clients that are just programs.
-fn programs(manifest: &Manifest) -> Vec<Programs<'_>> {
-    let mut programs = Vec::new();
-    for peer in &manifest.peers {
-        programs.extend(peer.program().map(|program| Programs {
-            peer: &peer.name,
-            cases: &program.cases,
-            timeout: program.timeout,
-            needs: &program.needs,
-        }));
-    }
-    programs
 }
 
 /// A suite that there is not would leave all of a peer's cases out, unseen.

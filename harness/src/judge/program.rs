@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Judgement, Strictness, gone_value, words_value};
 use crate::{
-    finding::{Effect, Finding, Kind, Side},
+    finding::{Finding, Kind, Side},
     observe::{Death, Gone, Wire},
     role::Role,
     rules,
@@ -41,12 +41,8 @@ pub(super) fn wire(
         judgement.unread_calls += usize::from(!is_read);
         let call = run.call(&path(transcript), Duration::ZERO);
         let violations = rules::check(std::slice::from_ref(transcript), &call, None).into_iter();
-        judgement.findings.extend(violations.map(|violation| {
-            let is_grave = strictness.fails(violation.level);
-            let effect = if is_grave { Effect::Fails } else { Effect::Listed };
-            let violation = rules::Violation { transcript: index, ..violation };
-            Finding { effect, ..Finding::of_rule(0, violation) }
-        }));
+        let violations = violations.map(|one| rules::Violation { transcript: index, ..one });
+        judgement.findings.extend(violations.map(|one| strictness.finding(0, one)));
     }
     // A program that calls nobody may end as well as it likes; one whose deadline is over at
     // once has connected, and called nobody.

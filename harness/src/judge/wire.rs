@@ -54,11 +54,8 @@ pub(super) fn judge(
                 && OF_REPORTS.contains(&violation.rule);
             !is_scripts && !is_allowed
         });
-        judgement.findings.extend(violations.into_iter().map(|violation| {
-            let is_grave = strictness.fails(violation.level);
-            let effect = if is_grave { Effect::Fails } else { Effect::Listed };
-            Finding { effect, ..Finding::of_rule(index, violation) }
-        }));
+        let findings = violations.into_iter().map(|one| strictness.finding(index, one));
+        judgement.findings.extend(findings);
     }
     if !answers.is_empty() {
         let is_as_planned = judgement.findings.iter().all(|finding| !finding.counts());

@@ -217,7 +217,6 @@ impl Turn<'_> {
         message: &Message,
         number: usize,
     ) -> Option<Breach> {
-        let asked = exchange.call.requests().count();
         match self {
             Turn::Message(asked) => {
                 // What does not parse breaks another rule.
@@ -228,17 +227,20 @@ impl Turn<'_> {
             // That there is one message is a rule of its own.
             _ if takes_one(exchange.call) => None,
             Turn::TooSoon => Some(Breach::of(event, "request-too-soon").but_got(number - 1)),
-            _ => Some(Breach::of(event, "request-unasked").expecting(asked).but_got(number)),
+            _ => {
+                let asked = exchange.call.requests().count();
+                Some(Breach::of(event, "request-unasked").expecting(asked).but_got(number))
+            }
         }
     }
 
     /// What is wrong with the end of the request in this turn, behind so many messages.
     fn check_end(self, exchange: &Exchange<'_>, event: &Event, number: usize) -> Option<Breach> {
-        let asked = exchange.call.requests().count();
         match self {
             Turn::HalfClose | Turn::Nothing => None,
             _ if takes_one(exchange.call) => None,
             Turn::Message(_) => {
+                let asked = exchange.call.requests().count();
                 Some(Breach::of(event, "requests-left-out").expecting(asked).but_got(number))
             }
             Turn::TooSoon => Some(Breach::of(event, "request-too-soon").but_got(json!("end"))),

@@ -12,8 +12,8 @@ use super::{
     load::check_name,
 };
 use crate::{
-    feature::ServerFeature,
     input::{BadInput, Place},
+    manifest::{Peer, Program},
 };
 
 /// The first segment of the names of such cases.
@@ -48,42 +48,31 @@ fn path_of(method: &MethodDescriptor) -> String {
     format!("{}/{}", method.parent_service().full_name(), method.name())
 }
 
-/// What a manifest says of a program.
-#[derive(Debug, Clone, Copy)]
-pub struct Programs<'a> {
-    /// The peer whose client it is.
-    pub peer: &'a str,
-    /// What it can be told to do.
-    pub cases: &'a [String],
-    /// How long it may take for one of them.
-    pub timeout: Duration,
-    /// Features that its servers must have.
-    pub needs: &'a [ServerFeature],
-}
-
-/// The cases of programs, those that are wanted whole; `None` if there are no programs.
+/// The cases of the programs among these peers, those that are wanted whole; `None` if there
+/// are no programs.
 ///
 /// # Errors
 /// The name of a case is none.
 pub fn programs(
-    programs: &[Programs<'_>],
+    peers: &[Arc<Peer>],
     protos: &DescriptorPool,
     place: &Place,
     wants: &dyn Fn(&CaseHead) -> bool,
 ) -> Result<Option<Suite>, BadInput> {
-    if programs.is_empty() {
-        return Ok(None);
-    }
     let methods: Arc<[MethodDescriptor]> =
         protos.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect();
     let mut cases = Vec::new();
-    for program in programs {
-        for name in program.cases {
+    for peer in peers {
+        let Some(program) = peer.program() else { continue };
+        for name in &program.cases {
             check_name("case", name).map_err(|problem| {
-                BadInput::new(place.clone(), format_args!("peer `{}`: {problem}", program.peer))
+                BadInput::new(place.clone(), format_args!("peer `{}`: {problem}", peer.name))
             })?;
-            cases.push(case(program, name, place, &methods));
+            cases.push(case(&peer.name, program, name, place, &methods));
         }
+    }
+    if cases.is_empty() {
+        return Ok(None);
     }
     let index: Vec<CaseHead> = cases.iter().map(Case::head).collect();
     let wanted = cases.into_iter().zip(&index).filter(|(_, head)| wants(head));
@@ -92,21 +81,19 @@ pub fn programs(
 }
 
 fn case(
-    program: &Programs<'_>,
+    peer: &str,
+    program: &Program,
     name: &str,
     place: &Place,
     methods: &Arc<[MethodDescriptor]>,
 ) -> Case {
-    let run = ProgramRun {
-        peer: program.peer.to_owned(),
-        case: name.to_owned(),
-        methods: Arc::clone(methods),
-    };
+    let run =
+        ProgramRun { peer: peer.to_owned(), case: name.to_owned(), methods: Arc::clone(methods) };
     let call = run.call("", program.timeout);
-    let name = format!("{SUITE}/{}/{name}", program.peer);
+    let name = format!("{SUITE}/{peer}/{name}");
     let why = "the program makes its own calls, and says by its exit status what came of them";
     Case {
-        needs: program.needs.to_vec(),
+        needs: program.needs.clone(),
         // Nothing is added to what it sends: its connections tell its calls.
         is_pristine: true,
         program: Some(run),

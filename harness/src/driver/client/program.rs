@@ -1,13 +1,13 @@
 //! A client that is just a program: a process for each call, which knows nothing of the peer
 //! protocol. Its exit status is what came of it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{task::JoinSet, time::timeout};
 
 use super::ClientEvent;
 use crate::{
-    child::{Child, Log},
+    child::{Child, LAST_WORDS_LIMIT, Log},
     driver::{
         Setting,
         protocol::{Errand, Hello, VERSION},
@@ -21,9 +21,6 @@ use crate::{
 /// One process at a time: what it says goes to one log, and is quoted when it fails.
 const MAX_AT_ONCE: usize = 1;
 
-/// How long the rest of what it said may take to be read once it has ended.
-const LAST_WORDS_LIMIT: Duration = Duration::from_millis(500);
-
 /// A program that is run once for each call. Dropped, it is killed.
 #[derive(Debug)]
 pub(super) struct Program {
@@ -32,14 +29,11 @@ pub(super) struct Program {
     folder: PathBuf,
     log: Log,
     guard: Arc<Guard>,
-    running: JoinSet<()>,
-    sender: mpsc::UnboundedSender<ClientEvent>,
-    ran: mpsc::UnboundedReceiver<ClientEvent>,
+    running: JoinSet<ClientEvent>,
 }
 
 impl Program {
     pub(super) fn new(spec: &Spec, setting: Setting<'_>) -> Self {
-        let (sender, ran) = mpsc::unbounded_channel();
         let hello = Hello {
             protocol: VERSION,
             // Whose program it is, the manifest says.
@@ -50,18 +44,11 @@ impl Program {
         };
         let (exec, folder) = (spec.exec.clone(), setting.folder.to_owned());
         let (log, guard, running) = (setting.log, setting.guard, JoinSet::new());
-        Self { hello, exec, folder, log, guard, running, sender, ran }
+        Self { hello, exec, folder, log, guard, running }
     }
 
     /// Runs the program for the call's case.
     pub(super) fn call(&mut self, errand: Errand<'_>) {
-        while let Some(ended) = self.running.try_join_next() {
-            if let Err(error) = ended
-                && error.is_panic()
-            {
-                std::panic::resume_unwind(error.into_panic());
-            }
-        }
         let Some(run) = &errand.case.program else { return };
         let (host, port) = errand.target.rsplit_once(':').unwrap_or((errand.target, ""));
         let fill = |word: &String| {
@@ -70,24 +57,24 @@ impl Program {
         };
         let cmd: Vec<String> = self.exec.iter().map(fill).collect();
         let (folder, log, guard) = (self.folder.clone(), self.log.clone(), Arc::clone(&self.guard));
-        let (id, sender) = (errand.id, self.sender.clone());
+        let id = errand.id;
         self.running.spawn(async move {
-            let event = match ended(&cmd, folder, log, guard).await {
+            match ended(&cmd, folder, log, guard).await {
                 Ok(death) => ClientEvent::Ran { id, death },
                 Err(error) => {
                     let why = format!("`{}` could not be started: {error}", cmd[0]);
                     ClientEvent::Refused { id, why }
                 }
-            };
-            // Nobody waits for it any more if the run is to stop.
-            let _ = sender.send(event);
+            }
         });
     }
 
+    /// The end of the program that runs. Safe to cancel.
     pub(super) async fn next(&mut self) -> ClientEvent {
-        match self.ran.recv().await {
-            Some(event) => event,
-            // We hold the sender ourselves.
+        match self.running.join_next().await {
+            Some(Ok(event)) => event,
+            // A defect of ours must not be taken for the program's.
+            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             None => std::future::pending().await,
         }
     }
