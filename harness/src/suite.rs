@@ -28,8 +28,8 @@ pub use expect::{Approx, Expect, Seen};
 pub use fault::{Action, Cut, Fault, LastStream, PING_DATA, Position};
 pub use http2::{ErrorCode, Settings};
 pub use json::message_value;
-pub use load::{load, load_protos};
-pub use program::{ProgramRun, programs};
+pub use load::{load, load_protos, programs};
+pub use program::ProgramRun;
 pub use schema::schema;
 pub use script::{
     AnyOf, Awaited, Beside, Codes, Ending, EndingKind, Habit, Script, Step, StreamRef,

@@ -9,8 +9,8 @@ use super::any_channel::AnyChannel;
 use super::exchange::exchange;
 use super::observed::{Observed, cancelled};
 use super::options::CallOptions;
-use super::protocol::{Answer, Call};
-use super::request::{ParsedRequest, Refusal};
+use super::protocol::{Answer, Call, Refusal};
+use super::request::ParsedRequest;
 use super::watched::{Watch, WatchedChannel};
 use crate::layers::client::channel::{NotTaken, not_taken};
 

@@ -2,8 +2,7 @@ use tonic::metadata::{
     AsciiMetadataKey, BinaryMetadataKey, BinaryMetadataValue, KeyAndValueRef, MetadataMap,
 };
 
-use super::protocol::{decode_base64, encode_base64};
-use super::request::Refusal;
+use super::protocol::{Refusal, decode_base64, encode_base64};
 
 /// The pairs as metadata, in their order; the value of a `-bin` name is base64.
 pub(super) fn parse(pairs: &[(String, String)]) -> Result<MetadataMap, Refusal> {

@@ -5,8 +5,7 @@ use tonic::Request;
 use tonic::metadata::MetadataMap;
 
 use super::metadata;
-use super::protocol::Call;
-use super::request::Refusal;
+use super::protocol::{Call, Refusal};
 use super::watched::Watch;
 use crate::client::Deadline;
 

@@ -121,6 +121,10 @@ pub(super) struct CallStatus {
     pub(super) details: String,
 }
 
+/// Why a call is not made.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal(pub(super) String);
+
 pub(super) fn encode_base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }

@@ -2,16 +2,12 @@ use prost::Message;
 use prost::bytes::Bytes;
 use tonic::codegen::http::uri::PathAndQuery;
 
-use super::protocol::Call;
+use super::protocol::{Call, Refusal};
 use super::script::Script;
 use crate::pb::testing::{
     Empty, SimpleRequest, StreamingInputCallRequest, StreamingOutputCallRequest,
 };
 use crate::pb::{OutliersRequest, SequenceRequest};
-
-/// Why a call is not made.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal(pub(super) String);
 
 /// What a method that there is a stub for is sent, or bytes that are sent as they are.
 #[derive(Clone, Debug)]

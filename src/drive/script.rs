@@ -9,8 +9,7 @@ use serde_json::Value;
 use tokio::time;
 use tokio_stream::Stream;
 
-use super::protocol::decode_base64;
-use super::request::Refusal;
+use super::protocol::{Refusal, decode_base64};
 use super::watched::Watch;
 
 /// How long what was sent is given to leave before it is taken back: a stream that is reset

@@ -29,7 +29,10 @@ use tokio::{
 
 use writer::{Write, Writer, write_all};
 
-use super::{boundary::Unended, windows::Windows};
+use super::{
+    boundary::Unended,
+    windows::{MAX_STREAMS, Windows},
+};
 use crate::{
     observe::{Played, StreamSeen},
     role::Role,
@@ -38,9 +41,6 @@ use crate::{
 
 /// How much is read at once.
 const BUFFER_BYTES: usize = 64 << 10;
-
-/// How many streams are followed. What a flood opens beyond is read and forgotten.
-pub(super) const MAX_STREAMS: usize = 1 << 16;
 
 /// The bit before a stream's number (RFC 9113, section 4.1).
 const RESERVED_BIT: u32 = 1 << 31;

@@ -7,8 +7,10 @@ use std::{
 
 use crosswire_http2::settings::DEFAULT_WINDOW_BYTES;
 
-use super::link::MAX_STREAMS;
 use crate::observe::ShutWindow;
+
+/// How many streams are followed. What a flood opens beyond is read and forgotten.
+pub(super) const MAX_STREAMS: usize = 1 << 16;
 
 /// The windows of the other side, and what was sent within them.
 pub(super) struct Windows {

@@ -6,6 +6,7 @@ mod defaults;
 mod fields;
 mod head;
 mod origin;
+mod programs;
 mod send;
 
 use std::{
@@ -27,6 +28,7 @@ use serde_json::{Map, Value};
 use toml::de::DeValue;
 
 pub(super) use self::fields::WrittenCalls;
+pub use self::programs::programs;
 use self::{
     case::{CaseReader, Wants},
     defaults::Defaults,
@@ -296,7 +298,7 @@ fn json_of(value: &DeValue<'_>) -> Value {
     }
 }
 
-pub(super) fn check_name(what: &str, name: &str) -> Result<(), String> {
+fn check_name(what: &str, name: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
     let segments_are_plain =
         name.split('/').all(|segment| !segment.is_empty() && segment.chars().all(is_plain));
