@@ -1,7 +1,8 @@
-//! Addresses as people write them: `HOST:PORT`.
+//! Addresses as people write them: `HOST:PORT`, or `unix:PATH`.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -67,6 +68,49 @@ impl FromStr for Address {
     }
 }
 
+/// Where a server listens: at an address, or at a Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// A host and a port.
+    Tcp(Address),
+    /// The path of a socket.
+    Unix(PathBuf),
+}
+
+/// How the name of a Unix socket begins, as in gRPC's names of targets.
+const UNIX: &str = "unix:";
+
+impl Place {
+    /// A Unix socket as gRPC names it.
+    pub fn unix_name(path: &Path) -> String {
+        format!("{UNIX}{}", path.display())
+    }
+}
+
+impl FromStr for Place {
+    type Err = NotAnAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        match text.strip_prefix(UNIX) {
+            // The form with an empty authority: `unix:///path`.
+            Some(path) => match path.strip_prefix("//").unwrap_or(path) {
+                "" => Err(NotAnAddress),
+                path => Ok(Self::Unix(path.into())),
+            },
+            None => text.parse().map(Self::Tcp),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(formatter),
+            Self::Unix(path) => formatter.write_str(&Self::unix_name(path)),
+        }
+    }
+}
+
 fn is_name(host: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     !host.is_empty() && host.bytes().all(is_allowed)
@@ -115,6 +159,22 @@ mod tests {
         ];
         for text in table {
             assert_eq!(text.parse::<Address>(), Err(NotAnAddress), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_unix_socket_is_told_from_a_host() {
+        for (text, shown) in [
+            ("unix:/tmp/a.sock", "unix:/tmp/a.sock"),
+            ("unix:///tmp/a.sock", "unix:/tmp/a.sock"),
+            ("unix:relative", "unix:relative"),
+            ("unix.example:80", "unix.example:80"),
+            ("[::1]:80", "[::1]:80"),
+        ] {
+            assert_eq!(text.parse::<Place>().expect(text).to_string(), shown);
+        }
+        for text in ["unix:", "unix://", "unixsocket"] {
+            assert_eq!(text.parse::<Place>(), Err(NotAnAddress), "{text:?}");
         }
     }
 }

@@ -7,8 +7,8 @@ mod protocol;
 mod server;
 
 pub use client::{Client, ClientEvent, Closer};
-pub use protocol::{ClientTls, Errand, Hello};
-pub use server::Server;
+pub use protocol::{ClientChannel, ClientTls, Errand, Hello};
+pub use server::{Manner, Server};
 
 use std::{path::Path, sync::Arc};
 

@@ -11,6 +11,8 @@ use crate::input::nearest;
 /// An optional part of the peer protocol, which a client announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientFeature {
+    /// It takes several addresses for one target (`channel.addresses`).
+    Addresses,
     /// It calls methods that stream in both directions.
     Bidi,
     /// It cancels a call (`cancel_after_messages`, or the step `cancel`).
@@ -21,10 +23,16 @@ pub enum ClientFeature {
     Close,
     /// It compresses a request (`compression`).
     Gzip,
+    /// It connects to `[::1]`.
+    Ipv6,
+    /// It sends PINGs on a silent connection (`channel.keepalive_time_ms`).
+    Keepalive,
     /// It sends one message of a call that compresses as it is.
     MixedCompression,
     /// It sends bytes as they are, to any method.
     Raw,
+    /// It takes gRPC's service config (`channel.service_config`).
+    ServiceConfig,
     /// It takes no message that is longer than 4 MiB.
     SizeLimit,
     /// It reads messages slowly (`read_delay_ms`).
@@ -33,21 +41,28 @@ pub enum ClientFeature {
     TestService,
     /// It encrypts the connection.
     Tls,
+    /// It connects to Unix sockets.
+    Unix,
 }
 
 impl ClientFeature {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 16] = [
+        Self::Addresses,
         Self::Bidi,
         Self::Cancel,
         Self::ClientStreaming,
         Self::Close,
         Self::Gzip,
+        Self::Ipv6,
+        Self::Keepalive,
         Self::MixedCompression,
         Self::Raw,
+        Self::ServiceConfig,
         Self::SizeLimit,
         Self::Slow,
         Self::TestService,
         Self::Tls,
+        Self::Unix,
     ];
 
     /// The feature of this name.
@@ -66,17 +81,22 @@ impl ClientFeature {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Addresses => "addresses",
             Self::Bidi => "bidi",
             Self::Cancel => "cancel",
             Self::ClientStreaming => "client-streaming",
             Self::Close => "close",
             Self::Gzip => "gzip",
+            Self::Ipv6 => "ipv6",
+            Self::Keepalive => "keepalive",
             Self::MixedCompression => "mixed-compression",
             Self::Raw => "raw",
+            Self::ServiceConfig => "service-config",
             Self::SizeLimit => "size-limit",
             Self::Slow => "slow",
             Self::TestService => "test-service",
             Self::Tls => "tls",
+            Self::Unix => "unix",
         }
     }
 }
@@ -104,6 +124,8 @@ pub enum ServerFeature {
     Direction(Direction),
     /// It takes compressed requests.
     Gzip,
+    /// It listens on `[::1]` where `{listen}` in its command says so.
+    Ipv6,
     /// It has the services of reflection.
     Reflection,
     /// It takes no message that is longer than 4 MiB.
@@ -112,6 +134,8 @@ pub enum ServerFeature {
     TestService,
     /// A part of the test service.
     TestServicePart(TestServicePart),
+    /// It listens on a Unix socket where `{listen}` in its command says so.
+    Unix,
     /// One that a user's own cases need, by its name.
     Own(String),
 }
@@ -149,7 +173,7 @@ pub enum TestServicePart {
 }
 
 impl ServerFeature {
-    const KNOWN: [Self; 16] = [
+    const KNOWN: [Self; 18] = [
         Self::Directions,
         Self::Direction(Direction::Header),
         Self::Direction(Direction::Trailer),
@@ -160,12 +184,14 @@ impl ServerFeature {
         Self::Direction(Direction::Compress),
         Self::Direction(Direction::Panic),
         Self::Gzip,
+        Self::Ipv6,
         Self::Reflection,
         Self::SizeLimit,
         Self::TestService,
         Self::TestServicePart(TestServicePart::CompressedUnary),
         Self::TestServicePart(TestServicePart::CompressedStream),
         Self::TestServicePart(TestServicePart::ExpectCompressed),
+        Self::Unix,
     ];
 
     /// Whether a server that lists these has it.
@@ -194,6 +220,7 @@ impl ServerFeature {
             Self::Direction(Direction::Compress) => "directions.compress",
             Self::Direction(Direction::Panic) => "directions.panic",
             Self::Gzip => "gzip",
+            Self::Ipv6 => "ipv6",
             Self::Reflection => "reflection",
             Self::SizeLimit => "size-limit",
             Self::TestService => "test-service",
@@ -206,6 +233,7 @@ impl ServerFeature {
             Self::TestServicePart(TestServicePart::ExpectCompressed) => {
                 "test-service.expect-compressed"
             }
+            Self::Unix => "unix",
             Self::Own(name) => name,
         }
     }

@@ -1,6 +1,7 @@
 //! The manifest: which peers there are and how each is built and started.
 
 mod peer;
+mod serving;
 
 use std::{
     collections::BTreeSet,
@@ -21,9 +22,10 @@ use crate::{
 
 use peer::check_command;
 pub use peer::{
-    Build, ClientSpec, Peer, Program, RequiredProgram, SCRIPTED, ServerCertificate, ServerSpec,
-    ServerStart, Serving, Unsupported, Waived,
+    Build, ClientSpec, Peer, Program, RequiredProgram, SCRIPTED, ServerSpec, ServerStart,
+    Unsupported, Waived,
 };
+pub use serving::{Over, ServerCertificate, ServerSetting, ServerTls, Serving};
 
 /// The name that is looked for when no `--manifest` is given.
 pub const FILE_NAME: &str = "crosswire.toml";

@@ -187,7 +187,7 @@ fn why_unsupported(server: &Peer, client: &Peer, case: &Case) -> Option<String> 
         Some(format!("{}: {}{issue}", peer.name, entry.why))
     });
     let not_served = || {
-        let lacks = server.server.as_ref()?.lacks(case.serving())?;
+        let lacks = server.server.as_ref()?.lacks(&case.serving())?;
         Some(format!("the manifest does not give {lacks} for {}", server.name))
     };
     let without_service = || {

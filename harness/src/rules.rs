@@ -108,6 +108,7 @@ pub const RULES: &[WireRule] = &[
     must("WIRE-44", reported::is_what_came),
     must("WIRE-45", sent::requests_are_those_asked),
     must("WIRE-46", reset::client_stops),
+    must("WIRE-47", request::attempts_are_counted),
 ];
 
 const fn must(id: &'static str, check: Check) -> WireRule {

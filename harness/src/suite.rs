@@ -3,6 +3,7 @@
 
 mod call;
 mod case;
+mod channel;
 mod class;
 mod code;
 mod each;
@@ -22,6 +23,7 @@ mod tls;
 
 pub use call::{Call, CallOptions, Compression, Method};
 pub use case::{Case, CaseHead, Suite};
+pub use channel::{Channel, Place as AddressPlace, ServiceConfig};
 pub use class::{Allowed, Extent};
 pub use code::{Code, allowed_in_words};
 pub use expect::{Approx, Expect, Seen};

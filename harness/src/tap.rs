@@ -10,6 +10,7 @@
 //! A tap may be asked to do something to the traffic, as a trial of its own needs it:
 //! see [`Behaviour`].
 
+mod door;
 mod fault;
 mod forward;
 mod join;
@@ -22,7 +23,7 @@ mod watch;
 
 use std::{
     io,
-    net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -35,11 +36,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use door::Door;
 pub use tls::{Ends, Tls};
 
 use crate::{
     address::Address,
-    suite::Fault,
+    manifest::Over,
+    suite::{AddressPlace, Fault},
     wire::{
         tls::Opaque,
         transcript::{Aside, Ended, Note, Transcript},
@@ -53,10 +56,12 @@ const HURRY_LIMIT: Duration = Duration::from_secs(2);
 /// A running tap. Dropped, it closes its port and its connections.
 #[derive(Debug)]
 pub struct Tap {
-    address: SocketAddr,
+    addresses: Vec<Address>,
     watch: queue::Sender,
     /// How many connections have ended on which calls may have passed unread.
     lossy_ends: Arc<AtomicUsize>,
+    /// The addresses where nobody listens, which nobody else must take.
+    _closed: Vec<Door>,
     /// Its end tells the forwarding thread to stop.
     _running: mpsc::Sender<()>,
 }
@@ -69,6 +74,19 @@ pub struct Behaviour {
     pub fault: Option<Fault>,
     /// What it does with TLS; without it, connections are plain.
     pub tls: Option<Tls>,
+    /// Where it listens.
+    pub entrance: Entrance,
+}
+
+/// Where a tap listens. By default, at one address of IPv4.
+#[derive(Debug, Clone, Default)]
+pub struct Entrance {
+    /// Over what clients connect.
+    pub over: Over,
+    /// Its addresses, of which some may be nobody's; without any, it has one.
+    pub places: Vec<AddressPlace>,
+    /// The path of the Unix socket, where that is what they connect over.
+    pub socket: Option<PathBuf>,
 }
 
 /// By what a call is found again on the wire.
@@ -101,13 +119,13 @@ pub struct Seen {
 }
 
 impl Tap {
-    /// Listens on a free port of loopback for the clients of a server.
+    /// Listens for the clients of a server.
     ///
     /// # Errors
     /// The system gives no port or thread, a file the behaviour's
     /// cannot be used, or its fault is in frames that pass unread.
     pub fn start(server: &Address, behaviour: Behaviour) -> io::Result<Self> {
-        let Behaviour { fault, tls } = behaviour;
+        let Behaviour { fault, tls, entrance } = behaviour;
         let is_opaque = matches!(tls, Some(Tls::Opaque));
         if is_opaque && fault.as_ref().is_some_and(Fault::reads_frames) {
             let problem =
@@ -118,23 +136,38 @@ impl Tap {
             Some(Tls::Ends(ends)) => Some(tls::Terminator::new(ends)?),
             Some(Tls::Opaque) | None => None,
         };
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
+        let places = match &entrance.places[..] {
+            [] => &[AddressPlace::Server],
+            places => places,
+        };
+        let door = |_: &AddressPlace| Door::new(entrance.over, entrance.socket.as_deref());
+        let doors: Vec<Door> = places.iter().map(door).collect::<io::Result<_>>()?;
+        let addresses = doors.iter().map(|door| door.address.clone()).collect();
+        let (doors, closed): (Vec<_>, Vec<_>) = doors
+            .into_iter()
+            .enumerate()
+            .partition(|(address, _)| places[*address] == AddressPlace::Server);
         let (watch, copies) = queue::queue(queue::of_process());
         let (running, stop) = mpsc::channel(1);
         let lossy_ends = Arc::new(AtomicUsize::new(0));
         watch::spawn(copies, is_opaque, Arc::clone(&lossy_ends))?;
         let server = server.clone();
-        let place = forward::Place { listener, server, fault, terminator };
+        let place = forward::Place { doors, server, fault, terminator };
         forward::spawn(place, watch.clone(), stop)?;
-        Ok(Self { address, watch, lossy_ends, _running: running })
+        let closed = closed.into_iter().map(|(_, door)| door).collect();
+        Ok(Self { addresses, watch, lossy_ends, _closed: closed, _running: running })
     }
 
-    /// Where clients connect.
+    /// Its first address.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &Address {
+        self.addresses.first().expect("a tap has an address")
+    }
+
+    /// All of its addresses, where nobody listens included.
+    #[must_use]
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
     }
 
     /// Whether the server has ended a connection, or has taken none, since this was asked

@@ -3,8 +3,8 @@ use std::time::Duration;
 use tonic::codec::CompressionEncoding;
 use tonic::{Status, Streaming};
 
-use super::{Deadline, open_channel};
-use crate::address::Address;
+use super::{Connecting, Deadline, open_channel};
+use crate::address::{Address, Place};
 use crate::layers::client::channel::MendedChannel;
 use crate::pb::fibonacci_service_client::FibonacciServiceClient;
 use crate::pb::outliers_client::OutliersClient;
@@ -74,7 +74,8 @@ impl Client {
     }
 
     fn channel(&self) -> MendedChannel {
-        open_channel(&self.server, None).expect("plaintext needs no file")
+        open_channel(&Connecting::to(Place::Tcp(self.server.clone())))
+            .expect("plaintext needs no file")
     }
 }
 

@@ -1,12 +1,14 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
+use tokio_util::either::Either;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
-use crate::address::Address;
+use crate::address::{Address, Place};
 use crate::layers::client::channel::MendedChannel;
 use crate::layers::client::settings::CheckedSettings;
 use crate::layers::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
@@ -17,8 +19,67 @@ use crate::tls::{ClientTls, TlsError};
 /// with all of its calls.
 const HEADER_LIST_BYTES: u32 = 256 << 10;
 
+/// How a channel connects.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Connecting {
+    /// The server's name, of which the calls' `:authority` is made.
+    pub server: Place,
+    /// What the name stands for: the first of them that answers is taken. Without any, it is
+    /// looked up.
+    pub addresses: Vec<Address>,
+    /// Plaintext without it.
+    pub tls: Option<ClientTls>,
+    /// How long a connection may be silent before a PING is sent, also without a call.
+    pub keepalive_time: Option<Duration>,
+    /// How long its answer may take.
+    pub keepalive_timeout: Option<Duration>,
+}
+
+impl Connecting {
+    /// To a server by its name alone, in plaintext.
+    pub fn to(server: Place) -> Self {
+        let (addresses, tls) = (Vec::new(), None);
+        Self { server, addresses, tls, keepalive_time: None, keepalive_timeout: None }
+    }
+
+    /// Connects to the first address that answers.
+    async fn connect(&self) -> io::Result<Stream> {
+        let mut last = None;
+        for address in &self.addresses {
+            match connect(address).await {
+                Ok(stream) => return Ok(Either::Left(stream)),
+                Err(error) => last = Some(error),
+            }
+        }
+        match (last, &self.server) {
+            (Some(error), _) => Err(error),
+            (None, Place::Tcp(address)) => connect(address).await.map(Either::Left),
+            (None, Place::Unix(path)) => UnixStream::connect(path).await.map(Either::Right),
+        }
+    }
+
+    /// An endpoint with the keepalive that is asked for, and with TLS.
+    fn endpoint(&self, plain: impl Fn(Uri) -> Endpoint) -> Result<Endpoint, TlsError> {
+        let endpoint = match &self.tls {
+            None => plain(uri("http", &self.server)),
+            Some(tls) => secured(&self.server, tls, plain)?,
+        };
+        let endpoint = match self.keepalive_time {
+            Some(time) => endpoint.http2_keep_alive_interval(time).keep_alive_while_idle(true),
+            None => endpoint,
+        };
+        Ok(match self.keepalive_timeout {
+            Some(timeout) => endpoint.keep_alive_timeout(timeout),
+            None => endpoint,
+        })
+    }
+}
+
+/// A connection of either kind.
+type Stream = Either<TcpStream, UnixStream>;
+
 /// A channel to the server, over HTTP/2, that connects on its first call and again
-/// whenever the connection was lost. It is plaintext without `tls`.
+/// whenever the connection was lost.
 ///
 /// A name is looked up, and whichever of its addresses answers is taken. Not so
 /// `localhost`: many a hosts file lists only one of its two addresses, and the
@@ -27,42 +88,40 @@ const HEADER_LIST_BYTES: u32 = 256 << 10;
 ///
 /// # Errors
 ///
-/// [`TlsError`]: a file of `tls` cannot be used.
-pub fn open_channel(server: &Address, tls: Option<&ClientTls>) -> Result<MendedChannel, TlsError> {
-    let address = server.clone();
-    let channel = match tls {
-        None => {
-            let connector = service_fn(move |_: Uri| {
-                let address = address.clone();
+/// [`TlsError`]: a file for TLS cannot be used.
+pub fn open_channel(connecting: &Connecting) -> Result<MendedChannel, TlsError> {
+    let endpoint = connecting.endpoint(endpoint)?;
+    let own = connecting.clone();
+    let channel =
+        match connecting.tls {
+            None => endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
+                let own = own.clone();
                 async move {
-                    Ok::<_, io::Error>(TokioIo::new(CheckedSettings::new(connect(&address).await?)))
+                    own.connect().await.map(|stream| TokioIo::new(CheckedSettings::new(stream)))
                 }
-            });
-            endpoint(uri("http", server)).connect_with_connector_lazy(connector)
-        }
-        // What the server says is encrypted where this could look at it.
-        Some(tls) => {
-            let connector = service_fn(move |_: Uri| {
-                let address = address.clone();
-                async move { connect(&address).await.map(TokioIo::new) }
-            });
-            secured(server, tls, endpoint)?.connect_with_connector_lazy(connector)
-        }
-    };
+            })),
+            // What the server says is encrypted where this could look at it.
+            Some(_) => endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
+                let own = own.clone();
+                async move { own.connect().await.map(TokioIo::new) }
+            })),
+        };
     Ok(MendedChannel::new(channel))
 }
 
-/// A channel as tonic makes it by default.
+/// A channel as tonic makes it by default. It takes one address.
 ///
 /// # Errors
 ///
-/// [`TlsError`]: a file of `tls` cannot be used.
-pub fn open_plain_channel(server: &Address, tls: Option<&ClientTls>) -> Result<Channel, TlsError> {
-    let endpoint = match tls {
-        None => Endpoint::from(uri("http", server)),
-        Some(tls) => secured(server, tls, Endpoint::from)?,
+/// [`TlsError`]: a file for TLS cannot be used.
+pub fn open_plain_channel(connecting: &Connecting) -> Result<Channel, TlsError> {
+    let plain = |uri: Uri| match &connecting.server {
+        Place::Tcp(_) => Endpoint::from(uri),
+        Place::Unix(path) => {
+            Endpoint::from_shared(Place::unix_name(path)).expect("a path makes an endpoint")
+        }
     };
-    Ok(endpoint.connect_lazy())
+    Ok(connecting.endpoint(plain)?.connect_lazy())
 }
 
 fn endpoint(uri: Uri) -> Endpoint {
@@ -73,7 +132,7 @@ fn endpoint(uri: Uri) -> Endpoint {
 }
 
 fn secured(
-    server: &Address,
+    server: &Place,
     tls: &ClientTls,
     endpoint: impl Fn(Uri) -> Endpoint,
 ) -> Result<Endpoint, TlsError> {
@@ -86,8 +145,13 @@ fn secured(
     })
 }
 
-fn uri(scheme: &str, server: &Address) -> Uri {
-    format!("{scheme}://{server}").parse().expect("an address makes a URI")
+/// The path of a Unix socket is no authority; gRPC's other libraries say `localhost` for it.
+fn uri(scheme: &str, server: &Place) -> Uri {
+    let uri = match server {
+        Place::Tcp(address) => format!("{scheme}://{address}"),
+        Place::Unix(_) => format!("{scheme}://localhost"),
+    };
+    uri.parse().expect("an address makes a URI")
 }
 
 async fn connect(server: &Address) -> io::Result<TcpStream> {
@@ -110,7 +174,8 @@ mod tests {
 
     #[test]
     fn every_address_makes_a_uri() {
-        for text in ["localhost:9999", "[::1]:0", "a_b-c.d:65535", "-:1", "_:1", ".:1"] {
+        for text in ["unix:/a b", "localhost:9999", "[::1]:0", "a_b-c.d:65535", "-:1", "_:1", ".:1"]
+        {
             uri("https", &text.parse().expect(text));
         }
     }

@@ -8,5 +8,5 @@ mod deadline;
 
 pub use article::metrics as article_metrics;
 pub use calls::{Client, Elements};
-pub use channel::{open_channel, open_plain_channel};
+pub use channel::{Connecting, open_channel, open_plain_channel};
 pub use deadline::Deadline;

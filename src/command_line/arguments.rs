@@ -1,9 +1,15 @@
 use std::ffi::OsString;
 use std::iter;
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt as _;
+use std::str::FromStr;
+use std::time::Duration;
 
 use super::failure::UsageError;
-use crate::address::Address;
+use crate::address::NotAnAddress;
+
+/// How long a time of an option may be: up to a day.
+const MILLISECONDS: RangeInclusive<u64> = 1..=86_400_000;
 
 /// What the command line of a program may hold beside values and `--help`.
 pub(super) struct Grammar {
@@ -93,12 +99,13 @@ impl Arguments {
         given.map(|(_, value)| value.as_str())
     }
 
-    /// Every value that was given to the option, as an address, in order.
-    pub(super) fn addresses(
+    /// Every value that was given to the option, as an address of the kind that it takes, in
+    /// order.
+    pub(super) fn all_of<A: FromStr<Err = NotAnAddress>>(
         &self,
         option: &'static str,
         example: &'static str,
-    ) -> Result<Vec<Address>, UsageError> {
+    ) -> Result<Vec<A>, UsageError> {
         let given = self.options.iter().filter(|(given, _)| given == option);
         given
             .map(|(_, text)| {
@@ -106,6 +113,21 @@ impl Arguments {
                 text.parse().map_err(|_| UsageError::NotAnAddress { option, text, example })
             })
             .collect()
+    }
+
+    /// The time that was last given to the option, if any was.
+    pub(super) fn milliseconds(
+        &self,
+        option: &'static str,
+    ) -> Result<Option<Duration>, UsageError> {
+        let read = |text: &str| {
+            let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+            let number =
+                text.parse().ok().filter(|number| is_number && MILLISECONDS.contains(number));
+            let not_a_time = || UsageError::NotATime { option, text: text.to_owned() };
+            number.map(Duration::from_millis).ok_or_else(not_a_time)
+        };
+        self.last(option).map(read).transpose()
     }
 
     /// Refuses options other than these: what one command of a program takes,

@@ -128,7 +128,7 @@ fn parse_drive(arguments: &Arguments) -> Result<Command, UsageError> {
 
 /// The last of several: who repeats an option corrects it.
 fn parse_server(arguments: &Arguments, default: &str) -> Result<Address, UsageError> {
-    let given = arguments.addresses("--addr", OUTLIERS_SERVER)?.pop();
+    let given = arguments.all_of("--addr", OUTLIERS_SERVER)?.pop();
     Ok(given.unwrap_or_else(|| default.parse().expect("the default is an address")))
 }
 

@@ -120,6 +120,8 @@ pub enum UsageError {
     UnexpectedArgument { argument: String, program: &'static str },
     #[error("{option} {}: not an address; give HOST:PORT, such as {example}", quote(text))]
     NotAnAddress { option: &'static str, text: String, example: &'static str },
+    #[error("{option} {}: not a time; give milliseconds, from 1 to 86400000", quote(text))]
+    NotATime { option: &'static str, text: String },
     #[error("{} is not a number; give decimal numbers, such as 1 2.5 -3e4", quote(.0))]
     NotANumber(String),
     #[error("{} is not a count; give a whole number, such as 10", quote(.0))]

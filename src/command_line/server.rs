@@ -3,39 +3,59 @@
 use std::ffi::OsString;
 
 use serde_json::json;
-use tokio::net::TcpListener;
 use tonic::transport::ServerTlsConfig;
 
 use super::arguments::{Arguments, Grammar};
 use super::failure::{Failure, UsageError};
 use super::output::print_line;
-use crate::address::Address;
+use crate::address::Place;
 use crate::library::Library;
 use crate::log::log;
-use crate::server::{self, StopRequests};
+use crate::server::{self, Connections, Listener, StopRequests};
 use crate::tls::{self, IdentityFiles};
 
 const GRAMMAR: Grammar = Grammar {
     program: "server",
     flags: &[PLAIN],
-    valued: &["--listen", CERTIFICATE, KEY, CLIENT_CA],
+    valued: &[
+        "--listen",
+        MAX_AGE,
+        MAX_AGE_GRACE,
+        KEEPALIVE,
+        KEEPALIVE_WAIT,
+        PING_INTERVAL,
+        CERTIFICATE,
+        KEY,
+        CLIENT_CA,
+    ],
 };
 
 const PLAIN: &str = "--plain";
+
+const MAX_AGE: &str = "--max-age";
+const MAX_AGE_GRACE: &str = "--max-age-grace";
+const KEEPALIVE: &str = "--keepalive";
+const KEEPALIVE_WAIT: &str = "--keepalive-wait";
+const PING_INTERVAL: &str = "--ping-interval";
 
 const CERTIFICATE: &str = "--tls-cert";
 const KEY: &str = "--tls-key";
 const CLIENT_CA: &str = "--tls-client-ca";
 
 const HELP: &str = "\
-Usage: server [--plain] [--listen HOST:PORT]...
+Usage: server [--plain] [--listen ADDRESS]...
 
 Serves pb.Outliers and FibonacciService, with health checking and reflection.
 
 Options:
-  --listen HOST:PORT    Address to listen on; may be given more than once; port 0 takes a free one
+  --listen ADDRESS      HOST:PORT or unix:PATH to listen on; may be given more than once; port 0 takes a free one
                         [default: 127.0.0.1:9999 [::1]:9999 127.0.0.1:50051 [::1]:50051]
   --plain               Serve with tonic as it is, without this repository's layers around it
+  --max-age MS          Let no connection take calls that is older than this, in milliseconds
+  --max-age-grace MS    Close it so long after that, whatever runs on it
+  --keepalive MS        Send a PING on a connection that has been silent for so long
+  --keepalive-wait MS   Close it if no answer comes within this
+  --ping-interval MS    Take a client's PINGs as often as this, also while no call runs
   --tls-cert FILE       Serve TLS with this certificate chain (PEM); needs --tls-key
   --tls-key FILE        The certificate's private key (PEM)
   --tls-client-ca FILE  Ask every client for a certificate that this CA has signed (PEM)
@@ -50,7 +70,8 @@ enum Command {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Serve {
     /// The default ones if there is none.
-    addresses: Vec<Address>,
+    places: Vec<Place>,
+    connections: Connections,
     /// Plaintext if there is none.
     tls: Option<Tls>,
     library: Library,
@@ -80,9 +101,16 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Usage
         return Ok(Command::Help);
     };
     arguments.allow_no_values()?;
-    let addresses = arguments.addresses("--listen", "127.0.0.1:9999")?;
+    let places = arguments.all_of("--listen", "127.0.0.1:9999")?;
     let library = Library::new(arguments.has(PLAIN));
-    Ok(Command::Serve(Serve { addresses, tls: parse_tls(&arguments)?, library }))
+    let connections = Connections {
+        max_age: arguments.milliseconds(MAX_AGE)?,
+        max_age_grace: arguments.milliseconds(MAX_AGE_GRACE)?,
+        keepalive: arguments.milliseconds(KEEPALIVE)?,
+        keepalive_wait: arguments.milliseconds(KEEPALIVE_WAIT)?,
+        ping_interval: arguments.milliseconds(PING_INTERVAL)?,
+    };
+    Ok(Command::Serve(Serve { places, connections, tls: parse_tls(&arguments)?, library }))
 }
 
 fn parse_tls(arguments: &Arguments) -> Result<Option<Tls>, UsageError> {
@@ -102,9 +130,9 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     let tls = options.tls.as_ref().map(read_tls).transpose()?;
     // Before the ready lines: who reads them may stop the server at once.
     let stop_requests = StopRequests::watch().map_err(Failure::Prepare)?;
-    let listeners = bind(&options.addresses).await?;
+    let listeners = bind(&options.places).await?;
     for listener in &listeners {
-        let address = listener.local_addr().map_err(Failure::Prepare)?.to_string();
+        let address = listener.address().map_err(Failure::Prepare)?;
         let ready = json!({
             "address": address,
             "implementation": options.library.implementation(),
@@ -112,9 +140,10 @@ async fn serve(options: Serve) -> Result<(), Failure> {
         });
         print_line(json!({ "ready": ready }))?;
     }
+    let (connections, shutdown) = (options.connections, stop_requests.first());
     match options.library {
-        Library::Layered => server::run(listeners, tls, stop_requests.first()).await?,
-        Library::Plain => server::run_plain(listeners, tls, stop_requests.first()).await?,
+        Library::Layered => server::run(listeners, tls, connections, shutdown).await?,
+        Library::Plain => server::run_plain(listeners, tls, connections, shutdown).await?,
     }
     Ok(())
 }
@@ -129,9 +158,9 @@ fn read_tls(files: &Tls) -> Result<ServerTlsConfig, Failure> {
     }
 }
 
-async fn bind(addresses: &[Address]) -> Result<Vec<TcpListener>, Failure> {
-    if !addresses.is_empty() {
-        return Ok(server::bind(addresses).await?);
+async fn bind(places: &[Place]) -> Result<Vec<Listener>, Failure> {
+    if !places.is_empty() {
+        return Ok(server::bind(places).await?);
     }
     let bound = server::bind_defaults().await?;
     for address in bound.without_ipv6 {
@@ -150,14 +179,14 @@ mod tests {
 
     #[test]
     fn addresses_replace_the_defaults_in_order() {
-        let address = |text: &str| text.parse::<Address>().expect("an address");
+        let place = |text: &str| text.parse::<Place>().expect("an address");
         let table = [
             (vec![], vec![]),
-            (vec!["--listen", "a:1"], vec![address("a:1")]),
-            (vec!["--listen=a:1", "--listen", "[::1]:0"], vec![address("a:1"), address("[::1]:0")]),
+            (vec!["--listen", "a:1"], vec![place("a:1")]),
+            (vec!["--listen=a:1", "--listen", "[::1]:0"], vec![place("a:1"), place("[::1]:0")]),
         ];
         for (texts, expected) in table {
-            let expected = Serve { addresses: expected, ..Serve::default() };
+            let expected = Serve { places: expected, ..Serve::default() };
             assert_eq!(parse_texts(&texts), Ok(Command::Serve(expected)), "{texts:?}");
         }
     }

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -9,18 +11,24 @@ use crate::library::Library;
 const PROTOCOL: u32 = 2;
 
 /// The optional parts of a call that it understands.
-pub(super) const FEATURES: [&str; 10] = [
+const FEATURES: [&str; 13] = [
     "bidi",
     "cancel",
     "client-streaming",
     "close",
     "gzip",
+    "ipv6",
+    "keepalive",
     "raw",
     "size-limit",
     "slow",
     "test-service",
     "tls",
+    "unix",
 ];
+
+/// What tonic does not do by itself: to take the first of several addresses that answers.
+const FEATURES_OF_LAYERS: [&str; 1] = ["addresses"];
 
 /// How many calls this client takes at once. Each is a small task; this is as
 /// many as any server is asked to serve on one connection.
@@ -58,8 +66,21 @@ pub(super) struct Call {
     /// How long to wait before each response message is asked for.
     pub(super) read_delay_ms: Option<u32>,
     pub(super) tls: Option<Tls>,
+    pub(super) channel: Option<Channel>,
     #[serde(default)]
     pub(super) raw: bool,
+}
+
+/// How its channel is made.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Channel {
+    pub(super) addresses: Vec<String>,
+    pub(super) keepalive_time_ms: Option<u32>,
+    pub(super) keepalive_timeout_ms: Option<u32>,
+    /// Other fields, none of which this client understands.
+    #[serde(flatten)]
+    pub(super) others: HashMap<String, Value>,
 }
 
 /// The paths of PEM files, and the name that the server has in its own.
@@ -85,17 +106,21 @@ pub(super) struct Hello {
     protocol: u32,
     implementation: &'static str,
     version: &'static str,
-    features: [&'static str; FEATURES.len()],
+    features: Vec<&'static str>,
     max_in_flight: usize,
 }
 
 impl Hello {
-    pub(super) const fn of(library: Library) -> Self {
+    pub(super) fn of(library: Library) -> Self {
+        let of_layers: &[&str] = match library {
+            Library::Layered => &FEATURES_OF_LAYERS,
+            Library::Plain => &[],
+        };
         Self {
             protocol: PROTOCOL,
             implementation: library.implementation(),
             version: library.version(),
-            features: FEATURES,
+            features: [of_layers, &FEATURES].concat(),
             max_in_flight: MAX_IN_FLIGHT,
         }
     }

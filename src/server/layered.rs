@@ -1,13 +1,15 @@
 use std::future::Future;
-use std::io;
+use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio_stream::{Stream, StreamExt as _};
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::UnixListenerStream;
 use tonic::service::{LayerExt as _, Routes};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
 use tower::Layer;
 
+use super::connections::Connections;
+use super::listen::Listener;
 use super::plain::{fibonacci, health, outliers, reflection};
 use super::serve::{self, ServeError};
 use crate::directions::Directed;
@@ -40,44 +42,62 @@ const MAX_PENDING_RESETS: usize = MAX_CONCURRENT_STREAMS as usize;
 ///
 /// [`ServeError`]: no error of a client or of its connection is among them.
 pub async fn run(
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     tls: Option<ServerTlsConfig>,
+    connections: Connections,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let held = Held::default();
     let routes = routes(&held).await?;
     serve::until(shutdown, listeners, |listener, stop| {
-        let mut server = Server::builder();
+        let mut server = connections.told(Server::builder());
         if let Some(tls) = &tls {
             server = server.tls_config(tls.clone())?;
         }
-        Ok(server
+        let watched =
+            Watched { is_encrypted: tls.is_some(), ping_interval: connections.ping_interval };
+        let router = server
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
             .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
             .layer(layers(held.clone()))
-            .add_routes(routes.clone())
-            .serve_with_incoming_shutdown(incoming(listener, tls.is_some()), stop.comes()))
+            .add_routes(routes.clone());
+        Ok(async move {
+            match listener {
+                // Small messages leave at once: Nagle's algorithm would hold the second of
+                // two until the first was acknowledged.
+                Listener::Tcp(listener) => {
+                    let accepted = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    let incoming = accepted.map(move |stream| stream.map(|one| watched.of(one)));
+                    router.serve_with_incoming_shutdown(incoming, stop.comes()).await
+                }
+                Listener::Unix(listener, _file) => {
+                    let accepted = UnixListenerStream::new(listener);
+                    let incoming = accepted.map(move |stream| stream.map(|one| watched.of(one)));
+                    router.serve_with_incoming_shutdown(incoming, stop.comes()).await
+                }
+            }
+        })
     })
     .await
 }
 
-/// Small messages leave at once: Nagle's algorithm would hold the second of two
-/// until the first was acknowledged.
-///
-/// Only what is not encrypted can be watched, for PINGs and for how it begins: the
-/// library makes the TLS.
-fn incoming(
-    listener: TcpListener,
+/// How connections are watched, for PINGs and for how they begin. Only what is not encrypted
+/// can be: the library makes the TLS.
+#[derive(Clone, Copy)]
+struct Watched {
     is_encrypted: bool,
-) -> impl Stream<Item = io::Result<Greeted<PingLimit<TcpStream>>>> {
-    let watched = move |stream| match is_encrypted {
-        true => Greeted::encrypted(PingLimit::none(stream)),
-        false => Greeted::new(PingLimit::new(stream)),
-    };
-    let accepted = TcpIncoming::from(listener).with_nodelay(Some(true));
-    accepted.map(move |stream| stream.map(watched))
+    ping_interval: Option<Duration>,
+}
+
+impl Watched {
+    fn of<S>(self, stream: S) -> Greeted<PingLimit<S>> {
+        match self.is_encrypted {
+            true => Greeted::encrypted(PingLimit::none(stream)),
+            false => Greeted::new(PingLimit::new(stream, self.ping_interval)),
+        }
+    }
 }
 
 /// What stands around every service, from the outermost on.

@@ -1,10 +1,11 @@
-use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use thiserror::Error;
-use tokio::net::{TcpListener, lookup_host};
+use tokio::net::{TcpListener, UnixListener, lookup_host};
 
-use crate::address::Address;
+use crate::address::{Address, Place};
 use crate::words::reason;
 
 /// The article's port and the tutorial's, so that the programs of both find
@@ -20,7 +21,7 @@ pub enum ListenError {
         "cannot listen on {0}: address already in use; \
          stop the program that has it, or name another with --listen"
     )]
-    Taken(Address),
+    Taken(Place),
     /// The host is a name that nobody knows.
     #[error("cannot listen on {0}: unknown host; name another with --listen")]
     UnknownHost(Address),
@@ -28,17 +29,51 @@ pub enum ListenError {
     #[error("cannot listen on {address}: {}; name another with --listen", reason(source))]
     Refused {
         /// The address that was asked for.
-        address: Address,
+        address: Place,
         /// What the operating system said.
         source: io::Error,
     },
+}
+
+/// A place where the server listens.
+#[derive(Debug)]
+pub enum Listener {
+    /// At a port.
+    Tcp(TcpListener),
+    /// At a Unix socket.
+    Unix(UnixListener, SocketFile),
+}
+
+/// The file of a Unix socket, which goes with its listener.
+#[derive(Debug)]
+pub struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Who has taken it away already has done no harm.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Listener {
+    /// Where it listens, by number.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn address(&self) -> io::Result<String> {
+        match self {
+            Self::Tcp(listener) => Ok(listener.local_addr()?.to_string()),
+            Self::Unix(_, SocketFile(path)) => Ok(Place::unix_name(path)),
+        }
+    }
 }
 
 /// What [`bind_defaults`] found.
 #[derive(Debug)]
 pub struct Bound {
     /// A listener for each address that could be bound, in order.
-    pub listeners: Vec<TcpListener>,
+    pub listeners: Vec<Listener>,
     /// The addresses left out, because the machine has no IPv6.
     pub without_ipv6: Vec<Address>,
 }
@@ -48,10 +83,13 @@ pub struct Bound {
 /// # Errors
 ///
 /// [`ListenError`] for the first address that cannot be bound.
-pub async fn bind(addresses: &[Address]) -> Result<Vec<TcpListener>, ListenError> {
-    let mut listeners = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        listeners.push(bind_one(address).await?);
+pub async fn bind(places: &[Place]) -> Result<Vec<Listener>, ListenError> {
+    let mut listeners = Vec::with_capacity(places.len());
+    for place in places {
+        listeners.push(match place {
+            Place::Tcp(address) => Listener::Tcp(bind_one(address).await?),
+            Place::Unix(path) => bind_socket(path)?,
+        });
     }
     Ok(listeners)
 }
@@ -65,7 +103,8 @@ pub async fn bind(addresses: &[Address]) -> Result<Vec<TcpListener>, ListenError
 pub async fn bind_defaults() -> Result<Bound, ListenError> {
     let has_ipv6 = TcpListener::bind("[::1]:0").await.is_ok();
     let (addresses, without_ipv6) = default_addresses(has_ipv6);
-    Ok(Bound { listeners: bind(&addresses).await?, without_ipv6 })
+    let places: Vec<Place> = addresses.into_iter().map(Place::Tcp).collect();
+    Ok(Bound { listeners: bind(&places).await?, without_ipv6 })
 }
 
 /// Those to listen on, and those left out.
@@ -81,9 +120,20 @@ fn default_addresses(has_ipv6: bool) -> (Vec<Address>, Vec<Address>) {
 async fn bind_one(address: &Address) -> Result<TcpListener, ListenError> {
     let found = look_up(address).await?;
     TcpListener::bind(found).await.map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => ListenError::Taken(address.clone()),
-        _ => ListenError::Refused { address: address.clone(), source },
+        io::ErrorKind::AddrInUse => ListenError::Taken(Place::Tcp(address.clone())),
+        _ => ListenError::Refused { address: Place::Tcp(address.clone()), source },
     })
+}
+
+/// A file that is there already is another server's, or what one has left: who starts this one
+/// knows.
+fn bind_socket(path: &Path) -> Result<Listener, ListenError> {
+    let place = || Place::Unix(path.to_owned());
+    let listener = UnixListener::bind(path).map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ListenError::Taken(place()),
+        _ => ListenError::Refused { address: place(), source },
+    })?;
+    Ok(Listener::Unix(listener, SocketFile(path.to_owned())))
 }
 
 /// The first IPv4 address of the host, or else its first address.
@@ -99,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn a_taken_port_is_noticed() {
         let first = bind(&["127.0.0.1:0".parse().expect("an address")]).await.expect("a free port");
-        let taken = first[0].local_addr().expect("an address").to_string();
+        let taken = first[0].address().expect("an address");
 
         let error =
             bind(&[taken.parse().expect("an address")]).await.expect_err("the port is taken");

@@ -1,12 +1,14 @@
 use std::future::Future;
 
-use tokio::net::TcpListener;
+use tokio_stream::wrappers::UnixListenerStream;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::service::{LayerExt as _, Routes};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
 use tonic_health::pb::health_server::{Health, HealthServer};
 
+use super::connections::Connections;
+use super::listen::Listener;
 use super::serve::{self, ServeError};
 use crate::directions::Directed;
 use crate::layers::middleware::Around;
@@ -24,18 +26,30 @@ use crate::services::{self, Echo, Fibonacci, Outliers, Test, TestServer};
 ///
 /// [`ServeError`]: no error of a client or of its connection is among them.
 pub async fn run(
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     tls: Option<ServerTlsConfig>,
+    connections: Connections,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let routes = routes().await?;
     serve::until(shutdown, listeners, |listener, stop| {
-        let mut server = Server::builder();
+        let mut server = connections.told(Server::builder());
         if let Some(tls) = &tls {
             server = server.tls_config(tls.clone())?;
         }
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        Ok(server.add_routes(routes.clone()).serve_with_incoming_shutdown(incoming, stop.comes()))
+        let router = server.add_routes(routes.clone());
+        Ok(async move {
+            match listener {
+                Listener::Tcp(listener) => {
+                    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    router.serve_with_incoming_shutdown(incoming, stop.comes()).await
+                }
+                Listener::Unix(listener, _file) => {
+                    let incoming = UnixListenerStream::new(listener);
+                    router.serve_with_incoming_shutdown(incoming, stop.comes()).await
+                }
+            }
+        })
     })
     .await
 }

@@ -2,11 +2,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
 use tonic::transport;
+
+use super::listen::Listener;
 
 /// How long calls that are in flight may go on once the server was told to
 /// stop. Every answer of these services takes milliseconds; longer than this
@@ -30,8 +31,8 @@ pub enum ServeError {
 /// The connections that are left after that end with the runtime.
 pub(super) async fn until<S>(
     shutdown: impl Future<Output = ()>,
-    listeners: Vec<TcpListener>,
-    serve: impl Fn(TcpListener, StopOrder) -> Result<S, ServeError>,
+    listeners: Vec<Listener>,
+    serve: impl Fn(Listener, StopOrder) -> Result<S, ServeError>,
 ) -> Result<(), ServeError>
 where
     S: Future<Output = Result<(), transport::Error>> + Send + 'static,

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tonic::transport::ServerTlsConfig;
 
-use crate::server;
+use crate::server::{self, Connections, Listener};
 
 /// Long enough for a busy machine; no test comes near unless something hangs.
 const HANG_LIMIT: Duration = Duration::from_secs(60);
@@ -28,7 +28,8 @@ pub(crate) async fn within_limit<T>(test: impl Future<Output = T>) -> T {
 /// Starts a server that lives as long as the test, and names its address.
 pub(crate) async fn start_server(tls: Option<ServerTlsConfig>) -> String {
     let (listener, address) = listen().await;
-    tokio::spawn(server::run(vec![listener], tls, future::pending()));
+    let listeners = vec![Listener::Tcp(listener)];
+    tokio::spawn(server::run(listeners, tls, Connections::default(), future::pending()));
     address
 }
 

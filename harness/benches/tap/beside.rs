@@ -9,9 +9,9 @@ use std::{
 use crosswire::{
     address::Address,
     child::Log,
-    driver::{Client, ClientEvent, Errand, Server, Setting},
+    driver::{Client, ClientEvent, Errand, Manner, Server, Setting},
     judge::{Beliefs, Strictness, Verdict, judge},
-    manifest::Limits,
+    manifest::{Limits, Over},
     mark::CALL_ENTRY,
     observe::{Answer, Observation, Outcome, Wire},
     suite::Case,
@@ -43,6 +43,9 @@ pub(super) struct Beside {
     next_id: u64,
 }
 
+/// As its command has it serve.
+const PLAINLY: Manner<'_> = Manner { over: Over::Ipv4, words: &[], is_encrypted: false };
+
 impl Beside {
     pub(super) async fn start(bench: &Bench) -> Result<Self> {
         let setting = |name: &str| -> Result<Setting<'_>> {
@@ -50,7 +53,7 @@ impl Beside {
             let (folder, guard) = (bench.peer.folder.as_path(), Arc::clone(&bench.guard));
             Ok(Setting { folder, log, guard, limits: Limits::default() })
         };
-        let server = Server::start(bench.server(), &[], setting("server.log")?).await?;
+        let server = Server::start(bench.server(), PLAINLY, setting("server.log")?).await?;
         let client = Client::start(bench.client(), setting("client.log")?).await?;
         let address = server.address.clone().ok_or("the server has no address")?;
         Ok(Self {
@@ -117,7 +120,7 @@ impl Beside {
         self.next_id += 1;
         let value = id.to_string();
         let mark = is_marked.then_some((CALL_ENTRY, value.as_str()));
-        let errand = Errand { id, case: &self.case, target, mark, tls: None };
+        let errand = Errand { id, case: &self.case, target, mark, tls: None, channel: None };
         self.client.call(errand, &self.case.calls[0]);
     }
 

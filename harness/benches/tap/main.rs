@@ -9,6 +9,7 @@ mod forwarder;
 mod table;
 
 use std::{
+    collections::BTreeMap,
     error::Error,
     path::{Path, PathBuf},
     sync::Arc,
@@ -151,7 +152,12 @@ fn peer(root: PathBuf) -> Result<Peer> {
         services: None,
         suites: None,
         unsupported: Vec::new(),
-        server: Some(ServerSpec { start, tls: Vec::new(), mutual_tls: Vec::new() }),
+        server: Some(ServerSpec {
+            start,
+            tls: Vec::new(),
+            mutual_tls: Vec::new(),
+            settings: BTreeMap::new(),
+        }),
         client: Some(ClientSpec::Command { cmd: command("client", &["drive"])? }),
         folder: root,
         is_reference: false,

@@ -20,6 +20,7 @@ use crosswire_http2::{
     hpack::HeaderDecoder,
     write,
 };
+use interop::server::{self, Connections, Listener};
 use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
     fuzz_target,
@@ -107,7 +108,9 @@ static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
-        let ended = runtime.block_on(interop::server::run(vec![listener], None, future::pending()));
+        let listeners = vec![Listener::Tcp(listener)];
+        let connections = Connections::default();
+        let ended = runtime.block_on(server::run(listeners, None, connections, future::pending()));
         panic!("the server has ended: {ended:?}");
     });
     address

@@ -66,6 +66,13 @@ pub enum ClientEvent {
         /// Its words.
         why: String,
     },
+    /// The program in its place could not be started.
+    NotStarted {
+        /// The call's.
+        id: u64,
+        /// Why not.
+        why: String,
+    },
     /// It broke the protocol.
     Malformed {
         /// The id in its line, if there is one.

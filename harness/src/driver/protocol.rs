@@ -1,6 +1,6 @@
 //! The lines of the peer protocol, as `docs/peer-protocol.md` defines them.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -10,8 +10,9 @@ use crate::{
     child::MAX_LINE_BYTES,
     feature::{ClientFeature, known_client_features},
     identity::Identity,
+    input::duration,
     observe::{Answer, Held},
-    suite::{Call, CallOptions, CallStep, Case, Code, RequestMessage},
+    suite::{Call, CallOptions, CallStep, Case, Channel, Code, RequestMessage, ServiceConfig},
     text::{printable, shorten},
 };
 
@@ -204,6 +205,8 @@ struct CallLine<'a> {
     options: &'a CallOptions,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<&'a ClientTls>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a ClientChannel>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     raw: bool,
 }
@@ -226,6 +229,50 @@ pub struct Errand<'a> {
     pub mark: Option<(&'a str, &'a str)>,
     /// How the client encrypts the connection, if it does.
     pub tls: Option<&'a ClientTls>,
+    /// How it makes its channel, if not in the ordinary way.
+    pub channel: Option<&'a ClientChannel>,
+}
+
+/// How a client makes its channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClientChannel {
+    /// What the target stands for, in this order; itself alone, if empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_config: Option<ServiceConfig>,
+    #[serde(
+        rename = "keepalive_time_ms",
+        serialize_with = "duration::milliseconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    keepalive_time: Option<Duration>,
+    #[serde(
+        rename = "keepalive_timeout_ms",
+        serialize_with = "duration::milliseconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    keepalive_timeout: Option<Duration>,
+}
+
+impl ClientChannel {
+    /// As a case asks for it, with the addresses of its tap; `None` if it is the ordinary one.
+    pub fn of(channel: &Channel, addresses: impl FnOnce() -> Vec<String>) -> Option<Self> {
+        let made = Self {
+            addresses: if channel.addresses.is_empty() { Vec::new() } else { addresses() },
+            service_config: channel.service_config.clone(),
+            keepalive_time: channel.keepalive_time,
+            keepalive_timeout: channel.keepalive_timeout,
+        };
+        // What it connects over, the target says.
+        let ordinary = Self {
+            addresses: Vec::new(),
+            service_config: None,
+            keepalive_time: None,
+            keepalive_timeout: None,
+        };
+        (made != ordinary).then_some(made)
+    }
 }
 
 /// How a client encrypts a connection.
@@ -259,6 +306,7 @@ pub(super) fn call_line(errand: Errand<'_>, call: &Call, takes_steps: bool) -> S
         timeout_ms: u64::try_from(call.timeout.as_millis()).unwrap_or(u64::MAX),
         options: &options,
         tls: errand.tls,
+        channel: errand.channel,
         raw: call.raw,
     }))
 }

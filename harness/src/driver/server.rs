@@ -16,8 +16,9 @@ use super::{
 use crate::{
     address::{Address, Stream},
     child::{Child, Line, Lines, Log, MemoryMark, Pipes, StopRequest, Stopped},
+    guard::Guard,
     identity::Identity,
-    manifest::ServerStart,
+    manifest::{Over, ServerStart},
     observe::{Death, Gone, Words},
     text,
 };
@@ -38,6 +39,17 @@ const SPEAKS_FIRST_LIMIT: Duration = Duration::from_secs(1);
 /// How long a server that no longer accepts may take to be reaped, so that the
 /// report can say how it ended.
 const DYING_LIMIT: Duration = Duration::from_secs(2);
+
+/// How a server is to serve.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a> {
+    /// Where it listens, if its command leaves that open.
+    pub over: Over,
+    /// What follows its command's own words; their placeholders are filled in.
+    pub words: &'a [String],
+    /// Whether those have it serve TLS.
+    pub is_encrypted: bool,
+}
 
 /// A server that is ready.
 #[derive(Debug)]
@@ -63,43 +75,46 @@ struct Running {
 }
 
 impl Server {
-    /// Starts a server and waits until it is ready. The words for TLS follow its
-    /// command's own; their placeholders are filled in.
+    /// Starts a server and waits until it is ready.
     ///
     /// # Errors
     /// It could not be started, ended first, or took too long.
     pub async fn start(
         start: &ServerStart,
-        tls: &[String],
+        manner: Manner<'_>,
         setting: Setting<'_>,
     ) -> Result<Self, StartError> {
         match start {
             ServerStart::Announces { cmd } => {
                 let socket = setting.guard.new_socket();
                 let socket = socket.to_string_lossy();
-                let placeholders =
-                    [("{listen}", "127.0.0.1:0"), ("{port}", "0"), ("{socket}", &socket)];
-                let cmd = fill(cmd, tls, &placeholders);
+                let listen = match manner.over {
+                    Over::Ipv4 => "127.0.0.1:0".to_owned(),
+                    Over::Ipv6 => "[::1]:0".to_owned(),
+                    Over::Unix => format!("unix:{socket}"),
+                };
+                let placeholders = [("{listen}", &*listen), ("{port}", "0"), ("{socket}", &socket)];
+                let cmd = fill(cmd, manner.words, &placeholders);
                 let mut started = Started::spawn(&cmd, &setting)?;
                 let limit = setting.limits.start;
                 let ready = started.ready_line(limit).await?;
                 let identity = ready.identity();
                 let address = loopback::announced(&ready.address, setting.guard.folder())
                     .map_err(|why| StartError::Announcement { why })?;
-                Ok(Self { identity, ..started.ready(address, tls, setting.log) })
+                Ok(Self { identity, ..started.ready(address, manner, setting.log) })
             }
             ServerStart::AcceptsOnFreePort { cmd } => {
-                let address = free_address()
+                let address = free_address(manner.over, &setting.guard)
                     .await
                     .map_err(|source| StartError::Spawn { program: cmd[0].clone(), source })?;
-                Self::accepting(cmd, address, tls, setting).await
+                Self::accepting(cmd, address, manner, setting).await
             }
             ServerStart::AcceptsAt { cmd, address } => {
                 let address = find(address).await?;
                 if connect(&address).await.is_ok() {
                     return Err(StartError::AddressTaken { address: address.to_string() });
                 }
-                Self::accepting(cmd, address, tls, setting).await
+                Self::accepting(cmd, address, manner, setting).await
             }
             ServerStart::Scripted => Ok(Self::elsewhere(None)),
             ServerStart::RunsAt { address } => {
@@ -118,15 +133,15 @@ impl Server {
     async fn accepting(
         cmd: &[String],
         address: Address,
-        tls: &[String],
+        manner: Manner<'_>,
         setting: Setting<'_>,
     ) -> Result<Self, StartError> {
         let listen = address.to_string();
         let port = listen.rsplit_once(':').map_or("", |(_, port)| port);
-        let cmd = fill(cmd, tls, &[("{listen}", &listen), ("{port}", port)]);
+        let cmd = fill(cmd, manner.words, &[("{listen}", &listen), ("{port}", port)]);
         let mut started = Started::spawn(&cmd, &setting)?;
         started.accepts(&address, setting.limits.start).await?;
-        Ok(started.ready(address, tls, setting.log))
+        Ok(started.ready(address, manner, setting.log))
     }
 
     /// One that is no process of this run's, without TLS.
@@ -268,7 +283,7 @@ impl Started {
         }
     }
 
-    fn ready(self, address: Address, tls: &[String], log: Log) -> Server {
+    fn ready(self, address: Address, manner: Manner<'_>, log: Log) -> Server {
         let Self { child, stdin, mut stdout, .. } = self;
         // Drained to the end, so that a server that prints never blocks.
         tokio::spawn(async move {
@@ -281,7 +296,7 @@ impl Started {
             address: Some(address),
             identity: None,
             process: Some(Running { child, stdin }),
-            speaks_first: tls.is_empty(),
+            speaks_first: !manner.is_encrypted,
         }
     }
 
@@ -295,19 +310,24 @@ impl Started {
     }
 }
 
-/// A command with what stands for its placeholders, and the words for TLS after it.
-fn fill(cmd: &[String], tls: &[String], placeholders: &[(&str, &str)]) -> Vec<String> {
+/// A command with what stands for its placeholders, and more words after it.
+fn fill(cmd: &[String], words: &[String], placeholders: &[(&str, &str)]) -> Vec<String> {
     let filled = |word: &String| {
         let fill = |word: String, (name, value): &(&str, &str)| word.replace(name, value);
         placeholders.iter().fold(word.clone(), fill)
     };
-    cmd.iter().map(filled).chain(tls.iter().cloned()).collect()
+    cmd.iter().map(filled).chain(words.iter().cloned()).collect()
 }
 
 /// A loopback address with a port that was free a moment ago. Somebody may take
 /// it meanwhile; a server that announces itself has no such gap.
-async fn free_address() -> io::Result<Address> {
-    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.into())
+async fn free_address(over: Over, guard: &Guard) -> io::Result<Address> {
+    let host = match over {
+        Over::Ipv4 => "127.0.0.1",
+        Over::Ipv6 => "::1",
+        Over::Unix => return Ok(guard.new_socket().as_path().into()),
+    };
+    Ok(TcpListener::bind((host, 0)).await?.local_addr()?.into())
 }
 
 async fn find(address: &str) -> Result<Address, StartError> {

@@ -1,7 +1,7 @@
 //! Durations as they are written (`"500ms"`), told (in milliseconds) and shown, for the
 //! fields of structs that serde reads and writes.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
@@ -31,6 +31,19 @@ pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S:
 /// It is there, and no duration.
 pub fn if_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     deserialize(deserializer).map(Some)
+}
+
+/// Durations by name.
+///
+/// # Errors
+/// A name is none, or what stands there is no duration.
+pub fn of_each<'de, D: Deserializer<'de>, K: Deserialize<'de> + Ord>(
+    deserializer: D,
+) -> Result<BTreeMap<K, Duration>, D::Error> {
+    let texts = BTreeMap::<K, String>::deserialize(deserializer)?;
+    let read =
+        |(name, text): (K, String)| Ok((name, parse_duration(&text).map_err(D::Error::custom)?));
+    texts.into_iter().map(read).collect()
 }
 
 /// In whole milliseconds, as the peer protocol has them.

@@ -141,7 +141,8 @@ fn offers_gzip(transcript: &Transcript) -> bool {
 /// allows the code. Clients may refuse a call for limits and states of their own.
 fn may_end_unseen(case: &Case, call: &Call, answer: &Answer) -> bool {
     let is_script = case.scripted() == Some(Role::Server);
-    let is_hindered = case.tls.is_some() || case.fault.is_some() || is_script;
+    let is_hindered =
+        case.tls.is_some() || case.fault.is_some() || case.channel.may_fail() || is_script;
     match answer.code {
         Code::OK => false,
         _ if !answer.messages.is_empty() => false,
@@ -282,7 +283,9 @@ fn debtor(
         | Seen::RequestUncompressed
         | Seen::ClientResets
         | Seen::SameConnection
-        | Seen::NewConnection => Some(Side::Client),
+        | Seen::NewConnection
+        | Seen::AnotherAddress
+        | Seen::SameAddress => Some(Side::Client),
         Seen::PingAnswered => {
             let asked = case.fault.as_ref().map(|fault| fault.of);
             asked.map(|of| other(of).into())
@@ -300,6 +303,7 @@ fn is_seen(
     let Some(last) = last else { return false };
     let has_flag = |role, flag| last.messages(role).any(|(_, message)| message.flag == flag);
     let is_same = || before.is_some_and(|b| b.connection.number == last.connection.number);
+    let is_there = || before.is_some_and(|b| b.connection.address == last.connection.address);
     match seen {
         Seen::RequestCompressed => has_flag(Role::Client, 1),
         Seen::RequestUncompressed => has_flag(Role::Client, 0),
@@ -309,6 +313,8 @@ fn is_seen(
         Seen::ServerEnds => server_has_ended(last),
         Seen::SameConnection => is_same() || before.is_some_and(|b| had_ended(b, last, wire)),
         Seen::NewConnection => before.is_some() && !is_same(),
+        Seen::AnotherAddress => before.is_some() && !is_there(),
+        Seen::SameAddress => is_there(),
         Seen::PingAnswered => last.events().any(|event| match event.what {
             What::Pong { data, is_due } => is_due && data == PING_DATA,
             _ => false,

@@ -1,10 +1,15 @@
 //! A peer of a manifest: what it is, and how each of its roles is built and started.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::serving::{ServerSetting, Serving};
 use crate::{feature::ServerFeature, identity::Identity, pattern::Pattern};
 
 /// One implementation under test.
@@ -76,6 +81,7 @@ impl Peer {
                 start: ServerStart::Scripted,
                 tls: Vec::new(),
                 mutual_tls: Vec::new(),
+                settings: BTreeMap::new(),
             }),
             client: Some(ClientSpec::Scripted),
             folder: PathBuf::new(),
@@ -174,13 +180,15 @@ pub struct ServerSpec {
     /// The words that it gains beside those to ask clients for certificates, with
     /// `{client_ca}`.
     pub mutual_tls: Vec<String>,
+    /// The words that it gains for each thing that it can be told of connections, with `{ms}`.
+    pub settings: BTreeMap<ServerSetting, Vec<String>>,
 }
 
 /// How a server is started and becomes ready.
 #[derive(Debug)]
 pub enum ServerStart {
     /// It announces itself with a ready line. `{listen}` in the command becomes
-    /// `127.0.0.1:0`, and `{socket}` a free path for a Unix socket.
+    /// `127.0.0.1:0`, or what a case asks for, and `{socket}` a free path for a Unix socket.
     Announces {
         /// The program and its arguments.
         cmd: Vec<String>,
@@ -211,13 +219,18 @@ pub enum ServerStart {
 impl ServerSpec {
     /// What the manifest lacks to start the server so.
     #[must_use]
-    pub const fn lacks(&self, serving: Serving) -> Option<&'static str> {
-        match serving {
-            Serving::Tls { .. } if self.tls.is_empty() => Some("`server.tls`"),
-            Serving::Tls { mutual: true, .. } if self.mutual_tls.is_empty() => {
-                Some("`server.mutual_tls`")
+    pub fn lacks(&self, serving: &Serving) -> Option<String> {
+        let missing = |setting: &&ServerSetting| !self.settings.contains_key(*setting);
+        match serving.tls {
+            Some(_) if self.tls.is_empty() => Some("`server.tls`".to_owned()),
+            Some(tls) if tls.mutual && self.mutual_tls.is_empty() => {
+                Some("`server.mutual_tls`".to_owned())
             }
-            _ => None,
+            _ if matches!(self.start, ServerStart::Scripted) => None,
+            _ => {
+                let setting = serving.settings.keys().find(missing)?;
+                Some(format!("`server.settings.{}`", setting.name()))
+            }
         }
     }
 }
@@ -232,6 +245,9 @@ struct RawServer {
     tls: Vec<String>,
     #[serde(default)]
     mutual_tls: Vec<String>,
+    /// The words that the command gains for each, with `{ms}` for the time.
+    #[serde(default)]
+    settings: BTreeMap<ServerSetting, Vec<String>>,
 }
 
 #[derive(Deserialize, JsonSchema, Clone, Copy)]
@@ -257,8 +273,16 @@ impl TryFrom<RawServer> for ServerSpec {
         if raw.tls.is_empty() && !raw.mutual_tls.is_empty() {
             return Err("`mutual_tls` without `tls`, whose words it follows".to_owned());
         }
+        if raw.cmd.is_none() && !raw.settings.is_empty() {
+            return Err("`settings` without `cmd`: nothing is started".to_owned());
+        }
+        let without_time = |words: &Vec<String>| !words.iter().any(|word| word.contains("{ms}"));
+        if let Some((setting, _)) = raw.settings.iter().find(|(_, words)| without_time(words)) {
+            let name = setting.name();
+            return Err(format!("`settings.{name}` needs `{{ms}}`, which the time stands for"));
+        }
         let start = ServerStart::of(raw.cmd, raw.ready, raw.address)?;
-        Ok(Self { start, tls: raw.tls, mutual_tls: raw.mutual_tls })
+        Ok(Self { start, tls: raw.tls, mutual_tls: raw.mutual_tls, settings: raw.settings })
     }
 }
 
@@ -291,32 +315,6 @@ impl ServerStart {
             (Some(cmd), _, None) => Ok(Self::Announces { cmd }),
         }
     }
-}
-
-/// Whether a server speaks TLS, and how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Serving {
-    /// Without TLS.
-    #[default]
-    Plaintext,
-    /// With TLS.
-    Tls {
-        /// The certificate that it shows.
-        certificate: ServerCertificate,
-        /// Whether it asks clients for theirs.
-        mutual: bool,
-    },
-}
-
-/// A server's certificate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ServerCertificate {
-    /// Signed by the CA that clients should trust.
-    #[default]
-    Signed,
-    /// The same, out of date.
-    Expired,
 }
 
 /// How to start a peer's client.

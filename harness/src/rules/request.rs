@@ -7,7 +7,9 @@ use crosswire_http2::{
     hpack::Field,
 };
 
-use super::{Breach, Exchange, malformed::is_malformed_http2, metadata::field_breach, micros};
+use super::{
+    Breach, Exchange, malformed::is_malformed_http2, metadata::field_breach, micros, text,
+};
 use crate::{
     role::Role,
     suite::Code,
@@ -20,6 +22,9 @@ const MOST_TIMES: u32 = 2;
 
 /// How much longer it may be all the same: whoever writes whole seconds rounds up.
 const MOST_ROUNDED: Duration = Duration::from_secs(1);
+
+/// What a call has that a policy makes again: how often it was made before.
+const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
 
 /// How many times shorter it may be, if the client has waited for `MOST_WAITED` and
 /// more before it sent the request.
@@ -210,13 +215,41 @@ pub(super) fn is_not_repeated(exchange: &Exchange<'_>) -> Vec<Breach> {
         let code = earlier.reset(Role::Server).map(|(_, code)| code);
         code == Some(error::REFUSED_STREAM) && earlier.messages(Role::Server).next().is_none()
     };
+    // To a policy, trailers alone are no response that has begun.
+    let may_go_on = |earlier: &Transcript| {
+        let mut blocks = earlier.blocks(Role::Server);
+        exchange.call.is_retried && blocks.next().is_some_and(|first| first.ends_stream)
+    };
     let has_response = |earlier: &Transcript| {
-        earlier.is_whole && earlier.blocks(Role::Server).any(has_begun) && !is_refused(earlier)
+        let has_begun = earlier.is_whole && earlier.blocks(Role::Server).any(has_begun);
+        has_begun && !is_refused(earlier) && !may_go_on(earlier)
     };
     if !exchange.earlier.iter().any(has_response) {
         return Vec::new();
     }
     vec![Breach::of(request.event, "call-repeated")]
+}
+
+/// A call that a policy makes again says how often it was made before, transparent retries
+/// aside: those that no server has run.
+pub(super) fn attempts_are_counted(exchange: &Exchange<'_>) -> Vec<Breach> {
+    let Some(request) = exchange.request().filter(|_| exchange.call.is_retried) else {
+        return Vec::new();
+    };
+    let was_run = |earlier: &&Transcript| {
+        let mut blocks = earlier.blocks(Role::Server);
+        blocks.any(|block| block.value("grpc-status").is_some())
+    };
+    let before = exchange.earlier.iter().filter(was_run).count();
+    let expected = (before > 0).then(|| before.to_string());
+    // What ended without a status may have been run, or not.
+    let is_certain = exchange.earlier.iter().all(|earlier| earlier.is_whole && was_run(&earlier));
+    let said = request.value(PREVIOUS_ATTEMPTS);
+    if !is_certain || said == expected.as_deref().map(str::as_bytes) {
+        return Vec::new();
+    }
+    let breach = Breach::quoting(request.event, said.unwrap_or_default(), "attempts-miscounted");
+    vec![breach.expecting(expected).but_got(said.map(text))]
 }
 
 /// A client that cancels, or whose deadline passes, sends RST_STREAM(CANCEL),

@@ -22,10 +22,10 @@ use super::{
 };
 use crate::{
     child::{Log, Stopped},
-    driver::{Client, Server, Setting, StartError},
+    driver::{Client, Manner, Server, Setting, StartError},
     event::{Event, Times},
     known::Party,
-    manifest::{Peer, ServerCertificate, Serving},
+    manifest::{Peer, Serving},
     observe::{Gone, Observation, Outcome},
     plan::{Cell, Trial},
     role::Role,
@@ -59,7 +59,7 @@ pub(super) struct Part {
 }
 
 /// What tells the parts of a cell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct PartKind {
     /// Each way of serving needs a server of its own.
     serving: Serving,
@@ -123,12 +123,9 @@ pub(super) async fn run(cell: &Cell, index: usize, part: Part, shared: &Shared, 
 
 impl PartKind {
     /// The name of the log of one of its processes.
-    fn log(self, role: Role, round: &Round) -> String {
+    fn log(&self, role: Role, round: &Round) -> String {
         let mut name = role.to_string();
-        if let Serving::Tls { certificate, mutual } = self.serving {
-            name += if mutual { ".mutual-tls" } else { ".tls" };
-            name += if certificate == ServerCertificate::Expired { "-expired" } else { "" };
-        }
+        name += &self.serving.suffix();
         name += if self.is_alone { ".alone" } else { "" };
         name += if self.is_long { ".long" } else { "" };
         if round.number > 0 {
@@ -285,11 +282,14 @@ impl<'a> PartRun<'a> {
             }
             let spec = self.cell.server_spec();
             let certificates = self.context.settings.certificates.as_deref();
-            let tls = certificates
-                .map(|certificates| server_words(spec, self.kind.serving, certificates))
-                .unwrap_or_default();
+            let words = server_words(spec, &self.kind.serving, certificates);
+            let manner = Manner {
+                over: self.kind.serving.over,
+                words: &words,
+                is_encrypted: self.kind.serving.tls.is_some(),
+            };
             let server =
-                Server::start(&spec.start, &tls, setting(&self.cell.server, server_log)).await?;
+                Server::start(&spec.start, manner, setting(&self.cell.server, server_log)).await?;
             Tapped::new(server).map_err(|source| StartError::NotWatched { source })
         };
         let start_client =

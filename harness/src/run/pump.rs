@@ -197,7 +197,7 @@ impl<'a> Pump<'a> {
     async fn start(&mut self, trial: TrialId, observe: &mut impl FnMut(Observed)) {
         let case = &self.cell.trials[trial.0].case;
         let certificates = self.context.settings.certificates.as_deref();
-        match self.tapped.watch(case, certificates).await {
+        match self.tapped.watch(case, certificates, &self.context.settings.guard).await {
             Ok(watched) => {
                 self.watched.insert(trial, watched);
             }
@@ -232,7 +232,14 @@ impl<'a> Pump<'a> {
         let value = id.0.to_string();
         let mark = (!case.is_pristine).then_some((CALL_ENTRY, value.as_str()));
         let target = watched.target();
-        let errand = Errand { id: id.0, case, target: &target, mark, tls: watched.tls.as_ref() };
+        let errand = Errand {
+            id: id.0,
+            case,
+            target: &target,
+            mark,
+            tls: watched.tls.as_ref(),
+            channel: watched.channel.as_ref(),
+        };
         if case.reconnects && call > 0 {
             self.client.closer().close(&target);
         }

@@ -1,9 +1,12 @@
-//! TLS as a case asks for it, made of the run's certificates.
+//! TLS as a case asks for it, made of the run's certificates; and the words that have a server
+//! serve as a case asks for it.
+
+use std::time::Duration;
 
 use crate::{
     certificates::{Certificates, Identity},
     driver::ClientTls,
-    manifest::{ServerCertificate, ServerSpec, Serving},
+    manifest::{ServerCertificate, ServerSpec, ServerTls, Serving},
     suite::{ClientCertificate, Tls, TlsTap, Trust},
     tap,
 };
@@ -14,10 +17,21 @@ const SERVER_NAME: &str = "localhost";
 /// What a server's command gains to serve so.
 pub(super) fn server_words(
     spec: &ServerSpec,
-    serving: Serving,
-    certificates: &Certificates,
+    serving: &Serving,
+    certificates: Option<&Certificates>,
 ) -> Vec<String> {
-    let Serving::Tls { certificate, mutual } = serving else { return Vec::new() };
+    let words = |(setting, time): (_, &Duration)| {
+        let words = spec.settings.get(setting).into_iter().flatten();
+        let ms = time.as_millis().to_string();
+        words.map(move |word| word.replace("{ms}", &ms))
+    };
+    let of_tls = serving.tls.zip(certificates);
+    let of_tls = of_tls.map(|(tls, certificates)| tls_words(spec, tls, certificates));
+    of_tls.unwrap_or_default().into_iter().chain(serving.settings.iter().flat_map(words)).collect()
+}
+
+fn tls_words(spec: &ServerSpec, tls: ServerTls, certificates: &Certificates) -> Vec<String> {
+    let ServerTls { certificate, mutual } = tls;
     let Identity { certificate, key } = server_identity(certificate, certificates);
     let filled = |word: &String| {
         word.replace("{cert}", &certificate.display().to_string())

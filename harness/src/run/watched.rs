@@ -11,12 +11,14 @@ use super::{
 use crate::{
     address::Address,
     certificates::Certificates,
-    driver::{ClientTls, Server},
+    driver::{ClientChannel, ClientTls, Server},
+    guard::Guard,
+    manifest::Over,
     observe::{Lost, Wire},
     role::Role,
     script::ScriptedServer,
     suite::{Case, TIME_AFTER_DEADLINE},
-    tap::{Behaviour, Key, Tap},
+    tap::{Behaviour, Entrance, Key, Tap},
     wire::transcript::Transcript,
 };
 
@@ -66,6 +68,7 @@ impl Tapped {
         &self,
         case: &Case,
         certificates: Option<&Certificates>,
+        guard: &Guard,
     ) -> io::Result<Watched> {
         let tls = case.tls.as_ref().zip(certificates);
         let scripted = self.scripted_server(case).await?.map(Arc::new);
@@ -75,12 +78,19 @@ impl Tapped {
             let behaviour = Behaviour {
                 fault: case.fault.clone(),
                 tls: tls.map(|(tls, certificates)| tap_tls(tls, certificates)),
+                entrance: Entrance {
+                    over: case.channel.over,
+                    places: case.channel.addresses.clone(),
+                    socket: (case.channel.over == Over::Unix).then(|| guard.new_socket()),
+                },
             };
             let address = own_server.or_else(shared_server).ok_or_else(no_server)?;
             Arc::new(Tap::start(&address, behaviour)?)
         } else {
             self.tap.clone().ok_or_else(no_server)?
         };
+        let tap_addresses = || tap.addresses().iter().map(Address::to_string).collect();
+        let channel = ClientChannel::of(&case.channel, tap_addresses);
         Ok(Watched {
             is_own: case.has_own_connection(),
             lossy_ends_before: tap.lossy_ends(),
@@ -88,6 +98,7 @@ impl Tapped {
             scripted,
             is_pristine: case.is_pristine,
             tls: tls.map(|(tls, certificates)| client_tls(tls, certificates)),
+            channel,
             calls: Vec::new(),
         })
     }
@@ -107,6 +118,8 @@ pub(super) struct Watched {
     pub(super) is_own: bool,
     pub(super) is_pristine: bool,
     pub(super) tls: Option<ClientTls>,
+    /// How the client is to make its channel, if not in the ordinary way.
+    pub(super) channel: Option<ClientChannel>,
     /// The ids of the calls that were made.
     pub(super) calls: Vec<u64>,
     /// What the tap's [`Tap::lossy_ends`] was before them.
@@ -161,7 +174,7 @@ impl Watched {
             }
         }
         if !self.is_own {
-            wire.lost = Lost::of(self.tap.address().port(), &wire.calls);
+            wire.lost = Lost::of(self.tap.address().port().unwrap_or_default(), &wire.calls);
         }
         if self.is_own {
             wire.asides = self.tap.asides().await;

@@ -39,6 +39,8 @@ pub struct Call {
     pub raw: bool,
     /// Whether the client makes it by its own mind: what it was to ask is not known.
     pub is_own: bool,
+    /// Whether its channel has a retry policy, by which it may be made again after an answer.
+    pub is_retried: bool,
     /// The call's deadline.
     pub timeout: Duration,
     /// How long it is left alone after the answer before, in a sequential case.
@@ -136,10 +138,10 @@ impl Call {
     /// A call of one request, with nothing out of the ordinary.
     #[must_use]
     pub fn new(method: Method, request: Vec<u8>, timeout: Duration, expect: Expect) -> Self {
-        let (raw, is_own) = (false, false);
+        let (raw, is_own, is_retried) = (false, false, false);
         let (pause, options) = (Duration::ZERO, CallOptions::default());
         let send = vec![CallStep::Message(RequestMessage::new(request)), CallStep::HalfClose];
-        Self { method, send, raw, is_own, timeout, pause, options, expect }
+        Self { method, send, raw, is_own, is_retried, timeout, pause, options, expect }
     }
 
     /// Its request, if all that the client does is to send one and end with it.
@@ -256,7 +258,7 @@ impl Call {
 impl Serialize for Call {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Taken apart, so that no field is forgotten. `raw` is seen in the request.
-        let Self { method, send, raw, is_own, timeout, pause, options, expect } = self;
+        let Self { method, send, raw, is_own, timeout, pause, options, expect, .. } = self;
         if *is_own {
             return json!({ "timeout": text::duration(*timeout) }).serialize(serializer);
         }

@@ -1,12 +1,13 @@
 //! A case, checked and ready to be run.
 
-use std::{fmt::Display, ops::Not, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, ops::Not, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     call::Call,
+    channel::Channel,
     fault::{Fault, RawFault},
     program::ProgramRun,
     script::Script,
@@ -15,8 +16,9 @@ use super::{
 use crate::{
     feature::{ClientFeature, ServerFeature},
     input::{Place, duration},
-    manifest::Serving,
+    manifest::{Over, ServerSetting, ServerTls, Serving},
     role::Role,
+    text,
 };
 
 /// A file of cases.
@@ -102,6 +104,18 @@ pub struct Case {
     /// How the connection is encrypted, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// How the client comes to the server.
+    #[serde(default, skip_serializing_if = "Channel::is_ordinary")]
+    pub channel: Channel,
+    /// What the server's library is told of its connections.
+    #[serde(
+        default,
+        deserialize_with = "duration::of_each",
+        serialize_with = "shown_settings",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    #[schemars(with = "BTreeMap<ServerSetting, String>")]
+    pub server_settings: BTreeMap<ServerSetting, Duration>,
     /// What the harness does in the place of one side, in a scripted case. A scripted
     /// client makes no call; the case's one call says of which method it is.
     #[serde(
@@ -142,6 +156,8 @@ impl Case {
             server_memory_bytes: None,
             fault: None,
             tls: None,
+            channel: Channel::default(),
+            server_settings: BTreeMap::new(),
             script: None,
             program: None,
             calls,
@@ -163,11 +179,12 @@ impl Case {
 
     /// Whether its trials have a connection that no other trial uses.
     #[must_use]
-    pub const fn has_own_connection(&self) -> bool {
+    pub fn has_own_connection(&self) -> bool {
         self.is_pristine
             || self.is_sequential
             || self.fault.is_some()
             || self.tls.is_some()
+            || !self.channel.is_ordinary()
             || self.script.is_some()
             || !self.linger.is_zero()
     }
@@ -207,10 +224,12 @@ impl Case {
     /// How the server must be started for it.
     #[must_use]
     pub fn serving(&self) -> Serving {
-        self.tls.as_ref().map_or(Serving::Plaintext, |tls| Serving::Tls {
-            certificate: tls.server,
-            mutual: tls.mutual,
-        })
+        let tls = self.tls.as_ref();
+        Serving {
+            over: self.channel.over,
+            tls: tls.map(|tls| ServerTls { certificate: tls.server, mutual: tls.mutual }),
+            settings: self.server_settings.clone(),
+        }
     }
 
     /// The features that the client must have announced.
@@ -224,13 +243,18 @@ impl Case {
             needs(ServerFeature::SizeLimit).then_some(ClientFeature::SizeLimit),
             needs(ServerFeature::TestService).then_some(ClientFeature::TestService),
         ];
-        of_case.into_iter().flatten().chain(of_calls)
+        of_case.into_iter().flatten().chain(self.channel.client_features()).chain(of_calls)
     }
 
     /// The features that the manifest must list for the server. What a script can, it can.
     pub fn server_features(&self) -> impl Iterator<Item = ServerFeature> {
         let is_peer = self.scripted() != Some(Role::Server);
-        let of_case = self.needs.iter().filter(move |_| is_peer).cloned();
+        let of_over = match self.channel.over {
+            Over::Ipv4 => None,
+            Over::Ipv6 => Some(ServerFeature::Ipv6),
+            Over::Unix => Some(ServerFeature::Unix),
+        };
+        let of_case = self.needs.iter().cloned().chain(of_over).filter(move |_| is_peer);
         of_case.chain(self.calls.iter().flat_map(Call::server_features))
     }
 }
@@ -245,4 +269,11 @@ fn shown_script<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     script.as_deref().serialize(serializer)
+}
+
+fn shown_settings<S: Serializer>(
+    settings: &BTreeMap<ServerSetting, Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(settings.iter().map(|(name, time)| (name, text::duration(*time))))
 }

@@ -136,6 +136,10 @@ pub enum Seen {
     SameConnection,
     /// Another connection than the call before.
     NewConnection,
+    /// Another address of the target than the call before.
+    AnotherAddress,
+    /// The same address of the target as the call before.
+    SameAddress,
     /// The answer to the PING of the case's fault.
     PingAnswered,
 }
@@ -153,6 +157,8 @@ impl Seen {
             Self::ServerEnds => "server-ends",
             Self::SameConnection => "same-connection",
             Self::NewConnection => "new-connection",
+            Self::AnotherAddress => "another-address",
+            Self::SameAddress => "same-address",
             Self::PingAnswered => "ping-answered",
         }
     }

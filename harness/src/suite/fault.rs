@@ -21,6 +21,10 @@ pub struct Fault {
     pub of: Role,
     /// From where on.
     pub at: Position,
+    /// How long nobody listens where the connection came from, once it is cut.
+    pub away: Option<Duration>,
+    /// At which of the target's addresses; the first connection at any, without it.
+    pub address: Option<usize>,
 }
 
 /// What happens to one direction of a connection.
@@ -153,6 +157,13 @@ impl fmt::Display for Fault {
             }
             Position::End => write!(formatter, ", after the end of the {of}'s stream"),
             Position::Trailers => write!(formatter, ", in the trailers"),
+        }?;
+        if let Some(address) = self.address {
+            write!(formatter, ", at address {address}")?;
+        }
+        match self.away {
+            Some(away) => write!(formatter, ", and nobody listens there for {}", duration(away)),
+            None => Ok(()),
         }
     }
 }
@@ -182,6 +193,8 @@ pub(super) struct RawFault {
     after_messages: Option<u32>,
     after_end: Option<Set>,
     in_trailers: Option<Set>,
+    away: Option<String>,
+    address: Option<usize>,
 }
 
 /// `true`; whoever does not want it leaves it out.
@@ -221,6 +234,8 @@ impl TryFrom<RawFault> for Fault {
             return Err("`in_trailers`, but a request has no trailers".to_owned());
         }
         let last_stream = raw.last_stream;
+        let away = raw.away.as_deref().map(parse_duration).transpose();
+        let (away, address) = (away.map_err(|why| format!("away: {why}"))?, raw.address);
         let action = action(raw, of)?;
         if last_stream.is_some() && !matches!(action, Action::GoAway { .. }) {
             return Err("`last_stream` belongs to `goaway`".to_owned());
@@ -228,7 +243,12 @@ impl TryFrom<RawFault> for Fault {
         if matches!(action, Action::Settings(_)) && at != Position::Start {
             return Err("`settings` go with the first SETTINGS; they have no position".to_owned());
         }
-        Ok(Self { action, of, at })
+        if away.is_some() && !matches!(action, Action::Cut(_)) {
+            return Err(
+                "`away` belongs to `cut`: who listens no more keeps no connection".to_owned()
+            );
+        }
+        Ok(Self { action, of, at, away, address })
     }
 }
 
@@ -308,7 +328,8 @@ mod tests {
     fn every_action_and_position_is_read() {
         use Action::*;
         use Position::*;
-        let of_server = |action, at| Ok(Fault { action, of: Role::Server, at });
+        let of_server =
+            |action, at| Ok(Fault { action, of: Role::Server, at, away: None, address: None });
         let ms = Duration::from_millis;
         for (text, expected) in [
             ("delay = '100ms'", of_server(Delay(ms(100)), Start)),
@@ -338,6 +359,8 @@ mod tests {
                     action: GoAway { code: ErrorCode(0), last: LastStream::None },
                     of: Role::Client,
                     at: Start,
+                    away: None,
+                    address: None,
                 }),
             ),
             (

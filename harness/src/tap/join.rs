@@ -30,6 +30,11 @@ impl Line {
                 Some(fault) => fault::join(fault, down, up).await,
             }
         };
+        if let Outcome::Cut(_) = outcome
+            && let Some(away) = fault.and_then(|fault| fault.away)
+        {
+            self.leave(away).await;
+        }
         match outcome {
             Outcome::Finished => {}
             Outcome::Cut(Cut::Close) => {

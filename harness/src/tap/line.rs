@@ -3,18 +3,22 @@
 use std::{
     convert::Infallible,
     io::{self, ErrorKind},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
+    sync::{mpsc, oneshot},
 };
 use tokio_rustls::rustls;
 use tokio_util::either::Either;
 
-use super::queue::{Item, Sender};
+use super::{
+    forward::Leave,
+    queue::{Item, Sender},
+};
 use crate::{
     address::Stream,
     role::Role,
@@ -34,6 +38,8 @@ pub(super) struct Line {
     pub(super) number: u64,
     pub(super) start: Instant,
     pub(super) watch: Sender,
+    /// Whom to ask that nobody listens for a while where this connection came from.
+    pub(super) leave: mpsc::UnboundedSender<Leave>,
 }
 
 /// One end of a connection.
@@ -145,6 +151,15 @@ impl Line {
         self.watch.send(Item::Noted { connection: self.number, from, text, at });
     }
 
+    /// Nobody listens for so long where this connection came from, from now on.
+    pub(super) async fn leave(&self, away: Duration) {
+        let (done, is_done) = oneshot::channel();
+        // Who does not accept any more, at the tap's end, does not listen either.
+        if self.leave.send((away, done)).is_ok() {
+            let _ = is_done.await;
+        }
+    }
+
     /// The tap ends the connection.
     pub(super) fn cut(&self, closing: Closing) {
         let at = self.start.elapsed();
@@ -242,7 +257,7 @@ impl<W: AsyncWrite + Unpin> Outlet<'_, W> {
     /// once they are sent, their answer may pass, and it must not come before them in
     /// the transcript. Reading the copy is another thread's work.
     pub(super) fn show(&self, bytes: Bytes) {
-        let Line { number, start, watch } = self.line;
+        let Line { number, start, watch, .. } = self.line;
         watch.passed(*number, self.from, bytes, start.elapsed());
     }
 

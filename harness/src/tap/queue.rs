@@ -25,8 +25,8 @@ const MAX_WAITING_BYTES: usize = 64 << 20;
 /// Something for the watching thread.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// A client has connected.
-    Opened { connection: u64 },
+    /// A client has connected, at one of the target's addresses.
+    Opened { connection: u64, address: usize },
     /// Bytes are about to be passed on.
     Passed { connection: u64, from: Role, bytes: Bytes, at: Duration },
     /// Frames of the tap's own are about to be sent in the name of a side.

@@ -2,7 +2,7 @@
 
 mod tls;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crosswire_http2::frame::{PREFACE, flag};
 use tokio::{
@@ -28,7 +28,7 @@ fn run<F: Future>(test: F) -> F::Output {
 async fn connected() -> (Tap, TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tap = Tap::start(&listener.local_addr().unwrap().into(), Behaviour::default()).unwrap();
-    let client = TcpStream::connect(tap.address()).await.unwrap();
+    let client = TcpStream::connect(tap.address().to_string()).await.unwrap();
     let (server, _) = listener.accept().await.unwrap();
     client.set_nodelay(true).unwrap();
     (tap, client, server)
@@ -148,7 +148,7 @@ fn a_server_that_is_not_there_hangs_up() {
         let address = socket.local_addr().unwrap().into();
         let tap = Tap::start(&address, Behaviour::default()).unwrap();
         // The hanging up may come while the client still connects.
-        let client = TcpStream::connect(tap.address()).await;
+        let client = TcpStream::connect(tap.address().to_string()).await;
         let hangs_up = match client {
             Ok(mut client) => client.read_u8().await.is_err(),
             Err(_) => true,
@@ -262,7 +262,8 @@ fn a_reader_that_does_not_come_to_a_question_is_not_waited_for() {
     run(async {
         let (watch, _unread) = queue::queue(queue::of_process());
         let tap = Tap {
-            address: ([127, 0, 0, 1], 1).into(),
+            addresses: vec![SocketAddr::from(([127, 0, 0, 1], 1)).into()],
+            _closed: Vec::new(),
             watch,
             lossy_ends: Arc::default(),
             _running: mpsc::channel(1).0,

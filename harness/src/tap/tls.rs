@@ -10,7 +10,6 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, split},
-    net::TcpStream,
     time::timeout,
 };
 use tokio_rustls::{
@@ -131,9 +130,9 @@ impl Terminator {
     pub(super) async fn shake_hands(
         &self,
         line: &Line,
-        client: TcpStream,
+        client: Stream,
         server: Stream,
-    ) -> Option<(server::TlsStream<TcpStream>, client::TlsStream<Stream>)> {
+    ) -> Option<(server::TlsStream<Stream>, client::TlsStream<Stream>)> {
         let accept = LazyConfigAcceptor::new(Acceptor::default(), client);
         let started = within_limit(accept).await;
         let started = started.map_err(|error| fails(line, Role::Client, &error)).ok()?;
@@ -206,7 +205,7 @@ fn invalid(problem: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::
     io::Error::new(ErrorKind::InvalidInput, problem)
 }
 
-impl Socket for server::TlsStream<TcpStream> {
+impl Socket for server::TlsStream<Stream> {
     fn halves(
         &mut self,
     ) -> (impl AsyncRead + Unpin + Send + '_, impl AsyncWrite + Unpin + Send + '_) {

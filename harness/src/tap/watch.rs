@@ -102,14 +102,15 @@ struct Question {
 impl Watch {
     fn handle(&mut self, item: Item) {
         match item {
-            Item::Opened { connection } if self.is_opaque => {
+            Item::Opened { connection, .. } if self.is_opaque => {
                 if self.ciphertexts.len() < MAX_CIPHERTEXTS {
                     self.ciphertexts.insert(connection, Ciphertext::new(connection));
                 }
             }
-            Item::Opened { connection } => {
+            Item::Opened { connection, address } => {
                 let budget = Arc::clone(&self.budget);
-                self.connections.insert(connection, Connection::within(budget, connection));
+                let opened = Connection::within(budget, connection).at(address);
+                self.connections.insert(connection, opened);
             }
             Item::Passed { connection, from, bytes, at } => {
                 if let Some(ciphertext) = self.ciphertexts.get_mut(&connection) {
@@ -296,7 +297,7 @@ mod tests {
 
     fn watching() -> Watch {
         let mut watch = Watch::default();
-        watch.handle(Item::Opened { connection: 0 });
+        watch.handle(Item::Opened { connection: 0, address: 0 });
         watch.passed(Role::Client, &[PREFACE.as_slice(), &settings(&[])].concat());
         watch.passed(Role::Server, &[settings(&[]), settings_ack()].concat());
         watch.passed(Role::Client, &settings_ack());

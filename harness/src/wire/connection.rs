@@ -93,6 +93,13 @@ impl Connection {
         }
     }
 
+    /// The same, made at this one of the target's addresses.
+    #[must_use]
+    pub fn at(mut self, address: usize) -> Self {
+        self.facts.address = address;
+        self
+    }
+
     /// Takes the next bytes of one side, which passed at this time.
     pub fn bytes(&mut self, from: Role, bytes: &[u8], at: Duration) {
         if self.is_lost {

@@ -212,6 +212,8 @@ pub enum Closing {
 pub struct ConnectionFacts {
     /// Its number, counted from 0 for each tap.
     pub number: u64,
+    /// At which of the target's addresses it was made.
+    pub address: usize,
     /// The type of each side's first frame.
     pub first_frame: Pair<Option<u8>>,
     /// Whether each side takes `-bin` values that are not base64 (gRFC G1).

@@ -16,9 +16,9 @@ use std::{
 
 use crosswire::{
     child::Log,
-    driver::{Server, Setting},
+    driver::{Manner, Server, Setting},
     guard::Guard,
-    manifest::{Limits, Manifest, Peer, ServerStart},
+    manifest::{Limits, Manifest, Over, Peer, ServerStart},
 };
 
 use attack::{ATTACKS, Attack};
@@ -113,7 +113,8 @@ async fn attacked(root: &Path, start: &ServerStart, attack: Option<&'static Atta
         guard: Arc::new(Guard::alone()),
         limits: Limits::default(),
     };
-    let server = Server::start(start, &[], setting).await.unwrap();
+    let manner = Manner { over: Over::Ipv4, words: &[], is_encrypted: false };
+    let server = Server::start(start, manner, setting).await.unwrap();
     let address = server.address.clone().unwrap().to_string();
     // What it needs for its first call is no attack's doing.
     Bystander::call(&mut None, &address).unwrap();

@@ -56,13 +56,14 @@ enum Farewell {
 }
 
 impl<S> PingLimit<S> {
-    /// A plaintext connection, whose frames can be read.
-    pub fn new(stream: S) -> Self {
+    /// A plaintext connection, whose frames can be read, and whose client may ping as often as
+    /// this.
+    pub fn new(stream: S, permitted: Option<Duration>) -> Self {
         let watch = Watch {
             received: Frames::after(frames::PREFACE_BYTES),
             sent: Frames::after(0),
             last_stream: 0,
-            permitted: PERMITTED,
+            permitted: permitted.unwrap_or(PERMITTED),
             last_permitted: None,
             strikes: 0,
             farewell: Farewell::None,
@@ -233,7 +234,7 @@ mod tests {
     async fn connection() -> (DuplexStream, PingLimit<DuplexStream>) {
         let (mut client, server) = duplex(4096);
         client.write_all(&[b'x'; frames::PREFACE_BYTES]).await.expect("room");
-        (client, PingLimit::new(server))
+        (client, PingLimit::new(server, None))
     }
 
     async fn reads(server: &mut PingLimit<DuplexStream>) -> usize {

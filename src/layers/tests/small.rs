@@ -12,7 +12,7 @@ use tonic::codegen::http::Request as HttpRequest;
 use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
 
-use crate::client::open_channel;
+use crate::client::{Connecting, open_channel};
 use crate::pb::testing::{ResponseParameters, StreamingOutputCallRequest};
 use crate::testing::Step::{Data, Headers, LastHeaders};
 use crate::testing::{RawServer, start_server, within_limit};
@@ -36,7 +36,7 @@ async fn a_client_may_be_slow_to_read_them() {
     steps.push(LastHeaders(pairs(&[("grpc-status", "0")])));
     let server = RawServer::start(vec![steps]).await;
     let call = async {
-        let channel = open_channel(&server.address.parse().expect("an address"), None);
+        let channel = open_channel(&Connecting::to(server.address.parse().expect("an address")));
         let mut client = Grpc::new(channel.expect("no TLS"));
         client.ready().await?;
         let path = "/a.B/C".parse().expect("a path");

@@ -63,7 +63,7 @@ impl Program {
                 Ok(death) => ClientEvent::Ran { id, death },
                 Err(error) => {
                     let why = format!("`{}` could not be started: {error}", cmd[0]);
-                    ClientEvent::Refused { id, why }
+                    ClientEvent::NotStarted { id, why }
                 }
             }
         });

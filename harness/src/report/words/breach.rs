@@ -35,6 +35,11 @@ pub fn breach(breach: &Breach) -> String {
             let (frame, stream) = (of(got, "frame"), of(got, "stream"));
             format!("{frame} on stream {stream}, which this side had ended")
         }
+        "attempts-miscounted" => {
+            let said = if got.is_null() { "none".to_owned() } else { bare(got) };
+            let expected = if expected.is_null() { "none".to_owned() } else { bare(expected) };
+            format!("grpc-previous-rpc-attempts: {said}, where it was made so often: {expected}")
+        }
         "details-of-another-code" => format!(
             "code {} in grpc-status-details-bin beside grpc-status {}",
             bare(got),

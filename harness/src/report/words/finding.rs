@@ -186,6 +186,8 @@ fn unseen(expected: &Value) -> &str {
         "server-ends" => "the server ending the stream",
         "same-connection" => "the connection of the call before",
         "new-connection" => "a new connection",
+        "another-address" => "another address than the call before",
+        "same-address" => "the address of the call before",
         "ping-answered" => "the answer to the tap's PING",
         other => other,
     }

@@ -270,6 +270,7 @@ impl<'a> Flights<'a> {
             ClientEvent::Played { id, played } => (id, Err(Outcome::Played(played))),
             ClientEvent::Ran { id, death } => (id, Err(Outcome::Ran(death))),
             ClientEvent::Refused { id, why } => (id, Err(Outcome::Refused { why })),
+            ClientEvent::NotStarted { id, why } => (id, Err(Outcome::Blocked { why })),
             ClientEvent::Malformed { id: Some(id), misstep } => {
                 (id, Err(Outcome::malformed(misstep)))
             }
@@ -454,7 +455,8 @@ impl<'a> Flights<'a> {
             ClientEvent::Answered { id, .. }
             | ClientEvent::Played { id, .. }
             | ClientEvent::Ran { id, .. }
-            | ClientEvent::Refused { id, .. } => match self.given(CallId(*id)) {
+            | ClientEvent::Refused { id, .. }
+            | ClientEvent::NotStarted { id, .. } => match self.given(CallId(*id)) {
                 Some(call) if call.is_answered => (Some(call.trial), Misstep::AnsweredTwice(*id)),
                 Some(_) => return None,
                 None => (None, Misstep::UnknownCall(*id)),

@@ -38,7 +38,8 @@ pub(super) fn read_call(
     let (send, raw) = read_send(written, &method)?;
     check_metadata(&options.metadata).within("metadata")?;
     let expect = expect.within("expect")?;
-    Ok(Call { method, send, raw, is_own: false, timeout, pause, options, expect })
+    let (is_own, is_retried) = (false, false);
+    Ok(Call { method, send, raw, is_own, is_retried, timeout, pause, options, expect })
 }
 
 /// Whether a call has such a field.

@@ -163,6 +163,8 @@ impl CaseReader<'_> {
             self.write_out_classes(call, &case.rule).within(index).within("calls")?;
         }
         case.calls = self.read_calls(table, calls)?;
+        let is_retried = case.channel.retries();
+        case.calls.iter_mut().for_each(|call| call.is_retried = is_retried);
         check_together(&case)?;
         let script = script.map(|script| {
             let call = case.calls.first().ok_or("`calls` is empty")?;
@@ -269,6 +271,8 @@ fn check_scripted(case: &Case, has_calls: bool, role: Role) -> Result<(), Proble
         ("fault", case.fault.is_some()),
         ("tls", case.tls.is_some()),
         ("pristine", case.is_pristine),
+        ("channel", !case.channel.is_ordinary() && role == Role::Client),
+        ("server_settings", !case.server_settings.is_empty() && role == Role::Server),
         ("calls", has_calls && role == Role::Client),
     ];
     match fields.iter().find(|(_, is_given)| *is_given) {
@@ -289,8 +293,10 @@ fn check_together(case: &Case) -> Result<(), Problem> {
         |seen: fn(&Seen) -> bool| calls.iter().any(|call| call.expect.seen.iter().any(seen));
     let pings = case.fault.as_ref().is_some_and(|fault| fault.action == Action::Ping);
     let is_read = case.tls.as_ref().is_none_or(|tls| tls.tap == TlsTap::Ends);
-    let is_about_the_call_before =
-        |seen: &Seen| matches!(seen, Seen::SameConnection | Seen::NewConnection);
+    let is_about_the_call_before = |seen: &Seen| {
+        use Seen::{AnotherAddress, NewConnection, SameAddress, SameConnection};
+        matches!(seen, SameConnection | NewConnection | AnotherAddress | SameAddress)
+    };
     let problems = [
         (
             case.is_pristine && calls.len() > 1,
@@ -337,6 +343,7 @@ fn check_together(case: &Case) -> Result<(), Problem> {
     if let Some((_, field, problem)) = problems.iter().find(|(is_there, ..)| *is_there) {
         return Err(Problem::of_field(field, *problem));
     }
+    case.channel.check().map_err(|problem| Problem::of_field("channel", problem))?;
     if case.linger > MAX_LINGER {
         return Err(format!("{} at most", text::duration(MAX_LINGER))).within("linger");
     }

@@ -95,7 +95,7 @@ impl Meeting {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().into();
         let tap = Tap::start(&address, behaviour).unwrap();
-        let target = tap.address();
+        let target = tap.address().to_string();
         let name = ServerName::try_from("localhost").unwrap();
         let (client, server) = tokio::join!(
             async { client.connect(name, TcpStream::connect(target).await?).await },
@@ -279,7 +279,7 @@ fn what_is_no_tls_is_noted() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().into();
         let tap = Tap::start(&address, behaviour).unwrap();
-        let mut client = TcpStream::connect(tap.address()).await.unwrap();
+        let mut client = TcpStream::connect(tap.address().to_string()).await.unwrap();
         client.write_all(&greeting()).await.unwrap();
         let mut alert = Vec::new();
         // The alert, and then the end in one way or another.
@@ -330,7 +330,7 @@ fn faults_strike_between_two_ends_of_tls() {
             let tls = Some(Tls::Ends(ends(&files)));
             let client = client(&files.ca(), None, &["h2"]);
             let server = server(&files.server(), None, &["h2"]);
-            let behaviour = Behaviour { fault: fault(text), tls };
+            let behaviour = Behaviour { fault: fault(text), tls, ..Behaviour::default() };
             let meeting = Meeting::new(behaviour, client, server).await;
             let (mut client, mut server) = (meeting.client.unwrap(), meeting.server.unwrap());
             send(&mut client, &[greeting(), request(1, "7")].concat(), &mut server).await;
@@ -362,7 +362,11 @@ fn faults_strike_in_tls_that_passes_unread() {
     run(async {
         let files = Certificates::make(&std::env::temp_dir()).unwrap();
         let behaviour =
-            Behaviour { fault: fault("cut = 'close'\nafter_bytes = 100"), tls: Some(Tls::Opaque) };
+            Behaviour {
+                fault: fault("cut = 'close'\nafter_bytes = 100"),
+                tls: Some(Tls::Opaque),
+                ..Behaviour::default()
+            };
         let client = client(&files.ca(), None, &["h2"]);
         let server = server(&files.server(), None, &["h2"]);
         let meeting = Meeting::new(behaviour, client, server).await;
@@ -379,8 +383,12 @@ fn what_cannot_be_done_is_said_at_once() {
         let missing = files.folder().join("missing.pem");
         let right = ends(&files);
         let text = "a fault that reads frames, on TLS that passes unread; have the tap end it";
-        let frames = Behaviour { fault: fault("ping = true"), tls: Some(Tls::Opaque) };
-        let with = |ends: Ends| Behaviour { fault: None, tls: Some(Tls::Ends(ends)) };
+        let frames = Behaviour {
+            fault: fault("ping = true"),
+            tls: Some(Tls::Opaque),
+            ..Behaviour::default()
+        };
+        let with = |ends: Ends| Behaviour { tls: Some(Tls::Ends(ends)), ..Behaviour::default() };
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into();
         for (behaviour, expected) in [
             (frames, text),

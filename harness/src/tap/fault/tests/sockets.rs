@@ -44,7 +44,7 @@ impl Pair {
         let behaviour = Behaviour { fault: Some(fault(text)), ..Behaviour::default() };
         let address = listener.local_addr().unwrap().into();
         let tap = Tap::start(&address, behaviour).unwrap();
-        let client = TcpStream::connect(tap.address()).await.unwrap();
+        let client = TcpStream::connect(tap.address().to_string()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         Self { tap, listener, client, server }
     }
@@ -233,7 +233,7 @@ fn a_later_connection_passes_unharmed() {
         pair.request(1).await;
         pair.server.write_all(&response()[1]).await.unwrap();
         assert!(pair.client.read_to_end(&mut Vec::new()).await.is_err());
-        pair.client = TcpStream::connect(pair.tap.address()).await.unwrap();
+        pair.client = TcpStream::connect(pair.tap.address().to_string()).await.unwrap();
         pair.server = pair.listener.accept().await.unwrap().0;
         pair.greet().await;
         pair.request(1).await;
