@@ -1,10 +1,16 @@
 """The one way in which the client opens channels."""
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import grpc
 
 from certificates import authorities, identity
+
+UNIX = "unix:"
+
+# The only service config where none is given.
+NO_SERVICE_CONFIG = "{}"
 
 
 @dataclass(frozen=True)
@@ -21,18 +27,36 @@ class Tls:
     key: str | None = None
 
 
-def open_channel(server: str, tls: Tls | None = None) -> grpc.Channel:
-    """Opens a channel to HOST:PORT: one HTTP/2 connection, made on first use.
+@dataclass(frozen=True)
+class ChannelOptions:
+    """What a channel may have beside its server and TLS; without them grpcio's defaults hold."""
+
+    # What the server resolves to, in this order, each HOST:PORT with an IP address for
+    # its host; if there is none, it is the server itself.
+    addresses: tuple[str, ...] = ()
+    # gRPC's service config, as JSON.
+    service_config: str = NO_SERVICE_CONFIG
+    # After how long without anything received a PING is sent, whether or not calls run.
+    keepalive_time_ms: int | None = None
+    # How long its answer may take, before the connection is given up.
+    keepalive_timeout_ms: int | None = None
+
+
+# Those of a channel that is not told otherwise.
+ORDINARY = ChannelOptions()
+
+
+def open_channel(
+    server: str, tls: Tls | None = None, channel_options: ChannelOptions = ORDINARY
+) -> grpc.Channel:
+    """Opens a channel to HOST:PORT or unix:PATH: an HTTP/2 connection, made on first use.
 
     It is plaintext without `tls`. Raises `CertificateError` if a file of `tls`
     cannot be used; a handshake that fails is UNAVAILABLE for the calls.
     """
-    server_name = None if tls is None else tls.server_name
-    options = [
+    arguments = [
         # Loopback calls must not travel through the proxy that http_proxy names.
         ("grpc.enable_http_proxy", 0),
-        # Its host is also what is sent as SNI, and what a certificate is verified for.
-        ("grpc.default_authority", server_name or server),
         # Channels with the same options would share a connection, and one that is
         # closed would leave it open for the others.
         ("grpc.use_local_subchannel_pool", 1),
@@ -42,12 +66,37 @@ def open_channel(server: str, tls: Tls | None = None) -> grpc.Channel:
         ("grpc.http2.bdp_probe", 0),
         # What a resolver says must not make calls be sent more than once. Calls that
         # the server has not seen are sent again, as in every gRPC.
-        ("grpc.service_config", "{}"),
+        ("grpc.service_config", channel_options.service_config),
         ("grpc.service_config_disable_resolution", 1),
+        *authority(server, tls),
+        *keepalive(channel_options),
     ]
+    reached = resolved(channel_options.addresses) if channel_options.addresses else target(server)
     if tls is None:
-        return grpc.insecure_channel(target(server), options=options)
-    return grpc.secure_channel(target(server), credentials(tls), options=options)
+        return grpc.insecure_channel(reached, options=arguments)
+    return grpc.secure_channel(reached, credentials(tls), options=arguments)
+
+
+def authority(server: str, tls: Tls | None) -> list[tuple[str, str]]:
+    """What is sent as :authority, and its host as SNI, which a certificate is verified for."""
+    if tls is not None and tls.server_name:
+        return [("grpc.default_authority", tls.server_name)]
+    # A path is no authority: grpcio says localhost for it.
+    return [] if server.startswith(UNIX) else [("grpc.default_authority", server)]
+
+
+def keepalive(channel_options: ChannelOptions) -> list[tuple[str, int]]:
+    arguments = []
+    if channel_options.keepalive_time_ms is not None:
+        arguments += [
+            ("grpc.keepalive_time_ms", channel_options.keepalive_time_ms),
+            ("grpc.keepalive_permit_without_calls", 1),
+            # By default only a few go out between one frame of data and the next.
+            ("grpc.http2.max_pings_without_data", 0),
+        ]
+    if channel_options.keepalive_timeout_ms is not None:
+        arguments.append(("grpc.keepalive_timeout_ms", channel_options.keepalive_timeout_ms))
+    return arguments
 
 
 def credentials(tls: Tls) -> grpc.ChannelCredentials:
@@ -61,11 +110,26 @@ def target(server: str) -> str:
     """What grpcio connects to: the first of the target's addresses that answers.
 
     `localhost` is not looked up. Many a hosts file lists only one of its two
-    addresses, and the server may listen on the other. A target has addresses of
-    one kind, so 127.0.0.1 is written as IPv6 maps it; grpcio maps it back where
-    there is no IPv6.
+    addresses, and the server may listen on the other.
     """
+    if server.startswith(UNIX):
+        return UNIX + quote(server.removeprefix(UNIX))
     host, _, port = server.rpartition(":")
     if host != "localhost":
         return server
-    return f"ipv6:[::ffff:127.0.0.1]:{port},[::1]:{port}"
+    return resolved((f"127.0.0.1:{port}", f"[::1]:{port}"))
+
+
+def resolved(addresses: tuple[str, ...]) -> str:
+    """What grpcio takes for these addresses, in this order, without a look-up.
+
+    A target has addresses of one kind: beside IPv6, IPv4 is written as IPv6 maps it.
+    grpcio maps it back where there is no IPv6.
+    """
+    if not any(address.startswith("[") for address in addresses):
+        return "ipv4:" + ",".join(addresses)
+    mapped = []
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        mapped.append(address if host.startswith("[") else f"[::ffff:{host}]:{port}")
+    return "ipv6:" + ",".join(mapped)

@@ -30,16 +30,21 @@ HELLO = {
         "implementation": "grpcio",
         "version": grpc.__version__,
         "features": [
+            "addresses",
             "bidi",
             "cancel",
             "client-streaming",
             "close",
             "gzip",
+            "ipv6",
+            "keepalive",
             "raw",
+            "service-config",
             "size-limit",
             "slow",
             "test-service",
             "tls",
+            "unix",
         ],
         "max_in_flight": MAXIMUM_IN_FLIGHT,
     }
@@ -94,7 +99,7 @@ class Driver:
     def start(self, identifier: int, fields: dict[str, Any]) -> None:
         with self._answering_failures(identifier):
             call = Call.from_json(fields)
-            connection = self._connections.to(call.target, call.tls)
+            connection = self._connections.to(call.target, call.tls, call.channel_options)
             self._calls_in_flight.submit(self._finish, identifier, call, connection)
 
     def close(self, target: str) -> None:

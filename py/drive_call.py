@@ -11,7 +11,8 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from channel import Tls
+from channel import ChannelOptions, Tls
+from drive_channel import channel_from_json
 from drive_connection import Connection
 from drive_methods import METHODS, Method
 from drive_requests import OneRequest, Requests
@@ -30,6 +31,7 @@ class Call:
     target: str
     # None: plaintext.
     tls: Tls | None
+    channel_options: ChannelOptions
     method: str
     steps: list[Step]
     timeout_seconds: float | None
@@ -45,6 +47,7 @@ class Call:
         return cls(
             target=fields["target"],
             tls=None if tls is None else tls_from_json(tls),
+            channel_options=channel_from_json(fields.get("channel")),
             method=fields["method"],
             steps=steps_from_json(fields["send"]),
             timeout_seconds=seconds(fields.get("timeout_ms")),

@@ -1,10 +1,10 @@
-"""The connections of the client's calls: one for each server, and each way of TLS to it."""
+"""The channels of the client's calls: one for each server, and each way to reach it."""
 
 from threading import Event
 
 import grpc
 
-from channel import Tls, open_channel
+from channel import ORDINARY, ChannelOptions, Tls, open_channel
 from drive_methods import SERVICES
 
 # A server on loopback that listens is connected to within milliseconds.
@@ -19,13 +19,13 @@ SETTLED = {
 
 
 class Connection:
-    """A channel, which is one HTTP/2 connection, with the stubs that call through it.
+    """A channel, which is one HTTP/2 connection unless it is told otherwise, with its stubs.
 
     Raises `CertificateError` if a file of `tls` cannot be used.
     """
 
-    def __init__(self, target: str, tls: Tls | None):
-        self.channel = open_channel(target, tls)
+    def __init__(self, target: str, tls: Tls | None, channel_options: ChannelOptions = ORDINARY):
+        self.channel = open_channel(target, tls, channel_options)
         self.is_closed = False
         self.stubs = {stub: stub(self.channel) for stub in SERVICES}
 
@@ -57,14 +57,14 @@ class Connections:
     """The connections that are open. Not to be used by several threads at once."""
 
     def __init__(self) -> None:
-        self._open: dict[str, dict[Tls | None, Connection]] = {}
+        self._open: dict[str, dict[tuple[Tls | None, ChannelOptions], Connection]] = {}
 
-    def to(self, target: str, tls: Tls | None) -> Connection:
+    def to(self, target: str, tls: Tls | None, channel_options: ChannelOptions) -> Connection:
         """The connection to the target, which is made on first use."""
         variants = self._open.setdefault(target, {})
-        if tls not in variants:
-            variants[tls] = Connection(target, tls)
-        return variants[tls]
+        if (tls, channel_options) not in variants:
+            variants[tls, channel_options] = Connection(target, tls, channel_options)
+        return variants[tls, channel_options]
 
     def close(self, target: str) -> None:
         """Closes all that there are to the target, and forgets them."""
