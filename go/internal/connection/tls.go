@@ -23,19 +23,18 @@ type TLS struct {
 	Certificate, Key string
 }
 
-// NewTLS returns a connection to HOST:PORT as New does, but over TLS. An error
-// says which file cannot be used. A handshake that fails is an error of the
-// calls, UNAVAILABLE.
-func NewTLS(address string, options TLS, dialOptions ...grpc.DialOption) (*grpc.ClientConn, error) {
-	config, err := options.config()
+// NewTLS returns a connection as NewWith does, but over TLS. An error says which
+// file cannot be used. A handshake that fails is an error of the calls, UNAVAILABLE.
+func NewTLS(address string, security TLS, options Options, dialOptions ...grpc.DialOption) (*grpc.ClientConn, error) {
+	config, err := security.config()
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
-	if options.ServerName != "" {
+	if security.ServerName != "" {
 		// grpc-go sends the authority's host as SNI, and verifies it.
-		dialOptions = append(dialOptions, grpc.WithAuthority(options.ServerName))
+		dialOptions = append(dialOptions, grpc.WithAuthority(security.ServerName))
 	}
-	return connect(address, credentials.NewTLS(config), dialOptions)
+	return connect(address, credentials.NewTLS(config), options, dialOptions)
 }
 
 func (t TLS) config() (*tls.Config, error) {

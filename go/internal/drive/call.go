@@ -60,7 +60,7 @@ func (d *driver) prepare(asked *call) (*preparedCall, error) {
 	default:
 		return nil, fmt.Errorf("no compression %q", asked.Compression)
 	}
-	conn, err := d.connections.get(routeOf(asked))
+	conn, err := d.connections.get(asked)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -15,13 +16,16 @@ type route struct {
 	// secured says that it is TLS, as tls has it.
 	secured bool
 	tls     connection.TLS
+	// options are connection.Options as a text, for these cannot be compared.
+	options string
 }
 
-func routeOf(asked *call) route {
-	if asked.TLS == nil {
-		return route{target: asked.Target}
+func routeOf(asked *call, options connection.Options) route {
+	wanted := route{target: asked.Target, options: fmt.Sprintf("%#v", options)}
+	if asked.TLS != nil {
+		wanted.secured, wanted.tls = true, connection.TLS(*asked.TLS)
 	}
-	return route{asked.Target, true, connection.TLS(*asked.TLS)}
+	return wanted
 }
 
 // connections has one connection for each route. The reading loop alone touches
@@ -31,12 +35,17 @@ type connections struct {
 	closing sync.WaitGroup
 }
 
-// get returns the route's connection, which it makes the first time.
-func (c *connections) get(wanted route) (*grpc.ClientConn, error) {
+// get returns the connection of the call's route, which it makes the first time.
+func (c *connections) get(asked *call) (*grpc.ClientConn, error) {
+	options, err := readChannel(asked.Channel)
+	if err != nil {
+		return nil, err
+	}
+	wanted := routeOf(asked, options)
 	if conn, known := c.open[wanted]; known {
 		return conn, nil
 	}
-	conn, err := dial(wanted)
+	conn, err := dial(wanted, options)
 	if err != nil {
 		return nil, err
 	}
@@ -44,12 +53,12 @@ func (c *connections) get(wanted route) (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
-func dial(wanted route) (*grpc.ClientConn, error) {
+func dial(wanted route, options connection.Options) (*grpc.ClientConn, error) {
 	watched := grpc.WithStatsHandler(watcher{})
 	if wanted.secured {
-		return connection.NewTLS(wanted.target, wanted.tls, watched)
+		return connection.NewTLS(wanted.target, wanted.tls, options, watched)
 	}
-	return connection.New(wanted.target, watched)
+	return connection.NewWith(wanted.target, options, watched)
 }
 
 // close forgets every connection to the target, and closes them, which ends the

@@ -22,7 +22,8 @@ var introduction = hello{
 	Implementation: "grpc-go",
 	Version:        grpc.Version,
 	Features: []string{
-		"bidi", "cancel", "client-streaming", "close", "gzip", "raw", "size-limit", "slow", "test-service", "tls",
+		"addresses", "bidi", "cancel", "client-streaming", "close", "gzip", "ipv6", "keepalive", "raw", "service-config",
+		"size-limit", "slow", "test-service", "tls", "unix",
 	},
 	MaxInFlight: 256,
 }

@@ -89,7 +89,8 @@ func TestHello(t *testing.T) {
 		t.Fatalf("drive: %v", err)
 	}
 	want := fmt.Sprintf(`{"hello":{"protocol":2,"implementation":"grpc-go","version":%q,`+
-		`"features":["bidi","cancel","client-streaming","close","gzip","raw","size-limit","slow","test-service","tls"],`+
+		`"features":["addresses","bidi","cancel","client-streaming","close","gzip","ipv6","keepalive","raw","service-config",`+
+		`"size-limit","slow","test-service","tls","unix"],`+
 		`"max_in_flight":256}}`+"\n", grpc.Version)
 	if stdout.String() != want {
 		t.Errorf("answer = %s, want %s", stdout.String(), want)

@@ -33,7 +33,9 @@ type call struct {
 	Target string      `json:"target"`
 	TLS    *tlsOptions `json:"tls"`
 	Method string      `json:"method"`
-	// Send is read by itself, so that steps which make no sense can be answered.
+	// Channel and Send are read by themselves, so that what makes no sense in them can
+	// be answered.
+	Channel         json.RawMessage `json:"channel"`
 	Send            json.RawMessage `json:"send"`
 	TimeoutMillis   *int64          `json:"timeout_ms"`
 	Metadata        []pair          `json:"metadata"`

@@ -19,7 +19,7 @@ func detect(t *testing.T, address string, security *connection.TLS) codes.Code {
 	t.Helper()
 	conn, err := connection.New(address)
 	if security != nil {
-		conn, err = connection.NewTLS(address, *security)
+		conn, err = connection.NewTLS(address, *security, connection.Options{})
 	}
 	if err != nil {
 		t.Fatalf("connect: %v", err)
