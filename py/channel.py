@@ -81,7 +81,7 @@ def authority(server: str, tls: Tls | None) -> list[tuple[str, str]]:
     """What is sent as :authority, and its host as SNI, which a certificate is verified for."""
     if tls is not None and tls.server_name:
         return [("grpc.default_authority", tls.server_name)]
-    # A path is no authority: grpcio says localhost for it.
+    # What stands for a path is grpcio's to say: it is no host and port.
     return [] if server.startswith(UNIX) else [("grpc.default_authority", server)]
 
 
@@ -95,6 +95,8 @@ def keepalive(channel_options: ChannelOptions) -> list[tuple[str, int]]:
             ("grpc.http2.max_pings_without_data", 0),
         ]
     if channel_options.keepalive_timeout_ms is not None:
+        # grpcio waits a minute all the same: grpc.http2.ping_timeout_ms is what it goes by
+        # (github.com/grpc/grpc/pull/39239).
         arguments.append(("grpc.keepalive_timeout_ms", channel_options.keepalive_timeout_ms))
     return arguments
 

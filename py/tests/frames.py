@@ -7,32 +7,42 @@ from contextlib import contextmanager
 
 from conftest import LIMIT_SECONDS
 
-NAMES = {0: "DATA", 1: "HEADERS", 3: "RST_STREAM"}
+NAMES = {0: "DATA", 1: "HEADERS", 3: "RST_STREAM", 6: "PING"}
 EMPTY_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+PING_ANSWER = bytes([0, 0, 8, 6, 1, 0, 0, 0, 0])
 
-# The name and the length of each frame of a call.
+# The name and the length of each frame.
 Frames = list[tuple[str, int]]
 
 
 @contextmanager
-def frames_of_first_call() -> Iterator[tuple[str, Future[Frames]]]:
-    """The server's address, and the frames of its first call up to the reset."""
+def frames_until(*awaited: str) -> Iterator[tuple[str, Future[Frames]]]:
+    """The server's address, and the frames of its first client.
+
+    They end with the awaited ones, which come in this order, with others between them.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as reader:
         listener.settimeout(LIMIT_SECONDS)
-        frames = reader.submit(frames_until_reset, listener)
+        frames = reader.submit(read_until, awaited, listener)
         yield f"127.0.0.1:{listener.getsockname()[1]}", frames
 
 
-def frames_until_reset(listener: socket.socket) -> Frames:
+def read_until(awaited: tuple[str, ...], listener: socket.socket) -> Frames:
     connection, _ = listener.accept()
+    left = list(awaited)
     with connection, connection.makefile("rb") as incoming:
         connection.settimeout(LIMIT_SECONDS)
         connection.sendall(EMPTY_SETTINGS)
         incoming.read(len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
         seen = []
-        while (not seen or seen[-1][0] != "RST_STREAM") and (header := incoming.read(9)):
+        while left and (header := incoming.read(9)):
             length = int.from_bytes(header[:3])
-            incoming.read(length)
-            if int.from_bytes(header[5:]) == 1 and header[3] in NAMES:
-                seen.append((NAMES[header[3]], length))
+            payload = incoming.read(length)
+            name = NAMES.get(header[3])
+            if name is not None:
+                seen.append((name, length))
+            if name == "PING":
+                connection.sendall(PING_ANSWER + payload)
+            if name == left[0]:
+                del left[0]
         return seen

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from conftest import LIMIT_SECONDS
 
@@ -13,11 +14,15 @@ READ_SIZE = 65536
 class Relay:
     """Forwards each connection that is made to it, one thread for each direction."""
 
-    def __init__(self, server: str):
+    def __init__(self, server: str, path: Path | None = None):
         host, _, port = server.rpartition(":")
         self._server = host, int(port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        if path is None:
+            self._listener = socket.create_server(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        else:
+            self._listener = socket.create_server(str(path), family=socket.AF_UNIX)
+            self.address = f"unix:{path}"
         # How many connections a client has made, and how many it has ended.
         self.opened = threading.Semaphore(0)
         self.ended = threading.Semaphore(0)
@@ -71,8 +76,9 @@ def received(connection: socket.socket) -> Iterator[bytes]:
 
 
 @contextmanager
-def relay_to(server: str) -> Iterator[Relay]:
-    relay = Relay(server)
+def relay_to(server: str, path: Path | None = None) -> Iterator[Relay]:
+    """Listens on a free port, or on the path."""
+    relay = Relay(server, path)
     threading.Thread(target=relay.accept, daemon=True).start()
     try:
         yield relay

@@ -1,5 +1,6 @@
 """A server that does what a test needs, in the test's own process."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,14 +11,14 @@ CALLS_IN_FLIGHT = 200
 
 
 @contextmanager
-def scripted_server(handler: grpc.RpcMethodHandler) -> Iterator[str]:
-    """Answers every method with the handler."""
+def scripted_server(handler: grpc.RpcMethodHandler, listen: str = "127.0.0.1:0") -> Iterator[str]:
+    """Answers every method with the handler; is at the address, and its port if that is 0."""
     server = grpc.server(ThreadPoolExecutor(CALLS_IN_FLIGHT))
     server.add_generic_rpc_handlers([Script(handler)])
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(listen)
     server.start()
     try:
-        yield f"127.0.0.1:{port}"
+        yield re.sub(":[0-9]+$", f":{port}", listen)
     finally:
         server.stop(None).wait()
 

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from conftest import LIMIT_SECONDS, run_program
 from driving import OK, detect, drive, elements, encoded, once, sequence, stream
-from frames import frames_of_first_call
+from frames import frames_until
 from scripted import CALLS_IN_FLIGHT, scripted_server, unary
 
 from fibonacci_pb2 import SequenceElement, SequenceResponse
@@ -165,7 +165,7 @@ def test_cancel(count: int):
 
 
 def test_cancel_after_no_message_still_sends_the_call():
-    with frames_of_first_call() as (target, frames):
+    with frames_until("RST_STREAM") as (target, frames):
         (answer,) = drive(target, {**stream(9), "cancel_after_messages": 0})
         assert [name for name, _ in frames.result()] == ["HEADERS", "DATA", "RST_STREAM"]
     assert answer["result"]["messages"] == []

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from conftest import LIMIT_SECONDS
 from driving import OK, drive, encoded
-from frames import frames_of_first_call
+from frames import frames_until
 from relay import relay_to
 from scripted import scripted_server
 
@@ -149,7 +149,7 @@ def test_sending_waits_for_the_server():
 
 
 def test_cancellation_comes_after_the_messages():
-    with frames_of_first_call() as (target, frames):
+    with frames_until("RST_STREAM") as (target, frames):
         (answer,) = drive(target, {"method": DUPLEX, "send": [gather(10_000, times=6), CANCEL]})
         seen = frames.result()
     assert sum(length for name, length in seen if name == "DATA") > 60_000
