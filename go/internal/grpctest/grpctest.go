@@ -10,8 +10,9 @@ import (
 	"google.golang.org/grpc"
 )
 
-// A Server is a gRPC server that listens on a free port of 127.0.0.1.
+// A Server is a gRPC server that listens on a free port of 127.0.0.1, or elsewhere.
 type Server struct {
+	// Address is HOST:PORT or unix:PATH.
 	Address string
 	// Accepted counts the connections so far.
 	Accepted atomic.Int64
@@ -26,11 +27,36 @@ const manyConnections = 1000
 // Start serves until the test is over, and then cuts what is left.
 func Start(t *testing.T, grpcServer *grpc.Server) *Server {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return StartOn(t, grpcServer, Listen(t, "tcp", "127.0.0.1:0"))
+}
+
+// Listen listens for a server.
+func Listen(t *testing.T, network, address string) net.Listener {
+	t.Helper()
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatalf("listen: %v", err)
 	}
+	return listener
+}
+
+// ListenIPv6 listens on a free port of [::1]. Where there is none the test is skipped.
+func ListenIPv6(t *testing.T) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skipf("this machine has no IPv6: %v", err)
+	}
+	return listener
+}
+
+// StartOn serves as Start does, on the listener.
+func StartOn(t *testing.T, grpcServer *grpc.Server, listener net.Listener) *Server {
+	t.Helper()
 	server := &Server{Address: listener.Addr().String(), Left: make(chan struct{}, manyConnections)}
+	if listener.Addr().Network() == "unix" {
+		server.Address = "unix:" + server.Address
+	}
 	served := make(chan error, 1)
 	go func() { served <- grpcServer.Serve(watchedListener{listener, server}) }()
 	t.Cleanup(func() {
