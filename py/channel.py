@@ -6,8 +6,7 @@ from urllib.parse import quote
 import grpc
 
 from certificates import authorities, identity
-
-UNIX = "unix:"
+from values import UNIX
 
 # The only service config where none is given.
 NO_SERVICE_CONFIG = "{}"

@@ -11,7 +11,7 @@ from directions import DirectionsInterceptor
 from listening import listen_on
 from services import TEST_SERVICE_NAME, add_services
 from stopping import watch_for_stop
-from values import Address
+from values import Address, UnixAddress
 
 # A handler holds its thread for as long as its call lasts, a stream that nobody
 # reads included, and a call beyond this number waits. 256 calls is what one
@@ -37,11 +37,15 @@ OPTIONS = [
 ]
 
 
-def serve(addresses: list[Address], credentials: grpc.ServerCredentials | None) -> None:
+def serve(
+    addresses: list[Address | UnixAddress],
+    credentials: grpc.ServerCredentials | None,
+    lifetimes: list[tuple[str, int]],
+) -> None:
     """Serves on the addresses, or on the default ones if there are none, until told to stop.
 
-    With credentials they speak TLS. Prints one ready line for each once all are
-    bound. Raises `CommandError` if one cannot be bound.
+    With credentials they speak TLS. The lifetimes are arguments for grpcio. Prints one
+    ready line for each once all are bound. Raises `CommandError` if one cannot be bound.
     """
     log_to_stderr()
     stop_requests = watch_for_stop()
@@ -49,7 +53,7 @@ def serve(addresses: list[Address], credentials: grpc.ServerCredentials | None) 
         ThreadPoolExecutor(MAXIMUM_CALLS),
         # The test service sends its own initial metadata, which none can be added to.
         interceptors=[DirectionsInterceptor(undirected_service=TEST_SERVICE_NAME)],
-        options=OPTIONS,
+        options=[*OPTIONS, *lifetimes],
     )
     add_services(server)
     bound = listen_on(server, addresses, credentials)

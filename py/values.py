@@ -25,6 +25,9 @@ ADDRESS = re.compile(
 
 INT64_MINIMUM, INT64_MAXIMUM = -(2**63), 2**63 - 1
 PORT_MAXIMUM = 2**16 - 1
+DAY_MS = 86_400_000
+
+UNIX = "unix:"
 
 
 def number(text: str) -> float:
@@ -37,12 +40,28 @@ def number(text: str) -> float:
 
 
 def count(text: str) -> int:
+    value = whole(text)
+    if value is None:
+        raise CommandError(f"{quote(text)} is not a count; give a whole number, such as 10")
+    return value
+
+
+def milliseconds(option: str, text: str) -> int:
+    """A time that the option was given, which is a day at most."""
+    value = whole(text)
+    if value is None or not 1 <= value <= DAY_MS:
+        words = f"is no number of milliseconds from 1 to {DAY_MS}"
+        raise CommandError(f"{option}: {quote(text)} {words}")
+    return value
+
+
+def whole(text: str) -> int | None:
+    """The int64 that the text is, if it is one."""
     match = COUNT.fullmatch(text)
-    if match:
-        value = int(match["sign"] + match["digits"])
-        if INT64_MINIMUM <= value <= INT64_MAXIMUM:
-            return value
-    raise CommandError(f"{quote(text)} is not a count; give a whole number, such as 10")
+    if match is None:
+        return None
+    value = int(match["sign"] + match["digits"])
+    return value if INT64_MINIMUM <= value <= INT64_MAXIMUM else None
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,26 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class UnixAddress:
+    """unix:PATH; the path is absolute."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{UNIX}{self.path}"
+
+
+def listening_addresses(option: str, texts: list[str], example: str) -> list[Address | UnixAddress]:
+    """What a server may listen on: Unix sockets, too."""
+    return [
+        UnixAddress(text.removeprefix(UNIX))
+        if text.startswith(f"{UNIX}/")
+        else address(option, text, example)
+        for text in texts
+    ]
 
 
 def addresses(option: str, texts: list[str], example: str) -> list[Address]:

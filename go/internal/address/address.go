@@ -1,4 +1,4 @@
-// Package address reads the HOST:PORT texts of the command line.
+// Package address reads the addresses of the command line.
 package address
 
 import (
@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 var form = regexp.MustCompile(`^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]+)$`)
@@ -29,4 +30,19 @@ func Parse(text string) (address string, ok bool) {
 		return "", false
 	}
 	return net.JoinHostPort(ipv6+name, strconv.FormatUint(port, 10)), true
+}
+
+// UnixPath returns the path of unix:PATH. It is not ok unless that is absolute.
+func UnixPath(text string) (path string, ok bool) {
+	path, ok = strings.CutPrefix(text, "unix:")
+	return path, ok && strings.HasPrefix(path, "/")
+}
+
+// ParseListening returns what a server may listen on: an address as Parse does, or
+// unix:PATH as it is.
+func ParseListening(text string) (address string, ok bool) {
+	if _, isUnix := UnixPath(text); isUnix {
+		return text, true
+	}
+	return Parse(text)
 }

@@ -33,3 +33,26 @@ func TestParseRefuses(t *testing.T) {
 		})
 	}
 }
+
+func TestParseListening(t *testing.T) {
+	cases := []struct {
+		text, want string
+		ok         bool
+	}{
+		{"unix:/a/b c.sock", "unix:/a/b c.sock", true},
+		{"unix:/", "unix:/", true},
+		{"unix:080", "unix:80", true},
+		{"[::1]:0", "[::1]:0", true},
+		{"unix:", "", false},
+		{"unix:a.sock", "", false},
+		{"unix:@a", "", false},
+		{"Unix:/a", "", false},
+	}
+	for _, test := range cases {
+		t.Run(test.text, func(t *testing.T) {
+			if got, ok := ParseListening(test.text); got != test.want || ok != test.ok {
+				t.Errorf("ParseListening(%q) = %q, %t, want %q, %t", test.text, got, ok, test.want, test.ok)
+			}
+		})
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"crosswire/go/internal/address"
 	"crosswire/go/internal/commandline"
 	"crosswire/go/internal/connection"
 	"crosswire/go/internal/statusname"
@@ -21,7 +22,7 @@ const answerLimit = 10 * time.Second
 // chooseTarget returns the value of --addr, or the command's default. Of several
 // it is the last: who repeats an option corrects it.
 func chooseTarget(parsed commandline.Arguments, byDefault string) (string, error) {
-	given, err := parsed.Addresses("--addr", "localhost:9999")
+	given, err := parsed.Addresses("--addr", "localhost:9999", address.Parse)
 	if err != nil || len(given) == 0 {
 		return byDefault, err
 	}

@@ -2,9 +2,10 @@ package commandline
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
-	"crosswire/go/internal/address"
 	"crosswire/go/internal/printable"
 )
 
@@ -83,15 +84,32 @@ func (a Arguments) Last(name string) (value string, given bool) {
 	return "", false
 }
 
-// Addresses returns every value that was given to the option, in order, or a
-// UsageError with the example unless each is an address.
-func (a Arguments) Addresses(name, example string) ([]string, error) {
+// maxMillis is a day.
+const maxMillis = 86_400_000
+
+// Millis returns the time that was given to the option in milliseconds, or zero if
+// none was, or a UsageError unless it is a whole number of them up to a day.
+func (a Arguments) Millis(name string) (time.Duration, error) {
+	text, given := a.Last(name)
+	if !given {
+		return 0, nil
+	}
+	count, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || count < 1 || count > maxMillis {
+		return 0, Usagef("%s: %s is no number of milliseconds from 1 to %d", name, printable.Quote(text), maxMillis)
+	}
+	return time.Duration(count) * time.Millisecond, nil
+}
+
+// Addresses returns every value that was given to the option, in order, as parse
+// returns it, or a UsageError with the example unless it takes each.
+func (a Arguments) Addresses(name, example string, parse func(text string) (address string, ok bool)) ([]string, error) {
 	var addresses []string
 	for _, given := range a.options {
 		if given.name != name {
 			continue
 		}
-		parsed, ok := address.Parse(given.value)
+		parsed, ok := parse(given.value)
 		if !ok {
 			return nil, Usagef("%s %s: not an address; give HOST:PORT, such as %s",
 				name, printable.Quote(given.value), example)

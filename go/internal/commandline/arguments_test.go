@@ -3,6 +3,9 @@ package commandline
 import (
 	"slices"
 	"testing"
+	"time"
+
+	"crosswire/go/internal/address"
 )
 
 var program = Program{Name: "client", Flags: []string{"--dummy"}, Valued: []string{"--addr"}}
@@ -32,7 +35,7 @@ func TestParse(t *testing.T) {
 			if !slices.Equal(got.Values, test.values) {
 				t.Errorf("values = %q, want %q", got.Values, test.values)
 			}
-			if addresses, err := got.Addresses("--addr", "c:3"); err != nil || !slices.Equal(addresses, test.addresses) {
+			if addresses, err := got.Addresses("--addr", "c:3", address.Parse); err != nil || !slices.Equal(addresses, test.addresses) {
 				t.Errorf("addresses = %q, %v, want %q", addresses, err, test.addresses)
 			}
 			if dummy := got.Has("--dummy"); dummy != test.dummy {
@@ -69,8 +72,46 @@ func TestAddressesRefuses(t *testing.T) {
 		t.Fatalf("parse: %v", err)
 	}
 	const want = `--addr "a=b": not an address; give HOST:PORT, such as c:3`
-	if got, err := parsed.Addresses("--addr", "c:3"); err == nil || err.Error() != want {
+	if got, err := parsed.Addresses("--addr", "c:3", address.Parse); err == nil || err.Error() != want {
 		t.Errorf("Addresses() = %q, %v, want error %q", got, err, want)
+	}
+}
+
+func TestMillis(t *testing.T) {
+	cases := []struct {
+		text string
+		want time.Duration
+	}{
+		{"1", time.Millisecond}, {"+0010", 10 * time.Millisecond}, {"86400000", 24 * time.Hour},
+	}
+	for _, test := range cases {
+		t.Run(test.text, func(t *testing.T) {
+			parsed, err := program.parse([]string{"--addr", test.text})
+			if err != nil {
+				t.Fatalf("parse: %v", err)
+			}
+			if got, err := parsed.Millis("--addr"); err != nil || got != test.want {
+				t.Errorf("Millis() = %v, %v, want %v", got, err, test.want)
+			}
+		})
+	}
+	if got, err := (Arguments{}).Millis("--addr"); err != nil || got != 0 {
+		t.Errorf("Millis() of nothing = %v, %v, want none", got, err)
+	}
+}
+
+func TestMillisRefuses(t *testing.T) {
+	for _, text := range []string{"", "x", "0", "-1", "1.5", "1e3", " 1", "86400001", "99999999999999999999"} {
+		t.Run(text, func(t *testing.T) {
+			parsed, err := program.parse([]string{"--addr=" + text})
+			if err != nil {
+				t.Fatalf("parse: %v", err)
+			}
+			want := `--addr: "` + text + `" is no number of milliseconds from 1 to 86400000`
+			if got, err := parsed.Millis("--addr"); err == nil || err.Error() != want {
+				t.Errorf("Millis() = %v, %v, want error %q", got, err, want)
+			}
+		})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"crosswire/go/internal/address"
 	"crosswire/go/internal/commandline"
 )
 
@@ -34,9 +35,7 @@ func listen(addresses []string, bind func(string) (net.Listener, error), logger 
 			continue
 		}
 		if err != nil {
-			for _, open := range listeners {
-				open.Close()
-			}
+			closeAll(listeners)
 			return nil, refusal(address, err)
 		}
 		listeners = append(listeners, listener)
@@ -44,12 +43,21 @@ func listen(addresses []string, bind func(string) (net.Listener, error), logger 
 	return listeners, nil
 }
 
+func closeAll(listeners []net.Listener) {
+	for _, listener := range listeners {
+		listener.Close()
+	}
+}
+
 var errUnknownHost = errors.New("unknown host")
 
-// bind listens on the first IPv4 address of the host, or else on its first
-// address.
-func bind(address string) (net.Listener, error) {
-	resolved, err := net.ResolveTCPAddr("tcp", address)
+// bind listens on the Unix socket, or on the first IPv4 address of the host, or else
+// on its first address.
+func bind(wanted string) (net.Listener, error) {
+	if path, isUnix := address.UnixPath(wanted); isUnix {
+		return bindUnix(path)
+	}
+	resolved, err := net.ResolveTCPAddr("tcp", wanted)
 	if err != nil {
 		return nil, errUnknownHost
 	}
@@ -59,6 +67,18 @@ func bind(address string) (net.Listener, error) {
 		network = "tcp4"
 	}
 	return net.ListenTCP(network, resolved)
+}
+
+// unixPathLimit is how long the path of a Unix socket may be: a zero follows it.
+const unixPathLimit = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// bindUnix listens on a socket that it makes, and whose end removes the file.
+func bindUnix(path string) (net.Listener, error) {
+	if len(path) > unixPathLimit {
+		// It would be an invalid argument.
+		return nil, syscall.ENAMETOOLONG
+	}
+	return net.Listen("unix", path)
 }
 
 // lacksFamily says whether listening failed because the machine has no address
@@ -88,9 +108,18 @@ func announce(listeners []net.Listener, stdout io.Writer) error {
 	}
 	lines := json.NewEncoder(stdout)
 	for _, listener := range listeners {
-		if err := lines.Encode(line{ready{listener.Addr().String(), "grpc-go", grpc.Version}}); err != nil {
+		if err := lines.Encode(line{ready{addressOf(listener), "grpc-go", grpc.Version}}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// addressOf returns HOST:PORT or unix:PATH.
+func addressOf(listener net.Listener) string {
+	bound := listener.Addr()
+	if bound.Network() == "unix" {
+		return "unix:" + bound.String()
+	}
+	return bound.String()
 }

@@ -8,17 +8,24 @@ import (
 	"log"
 	"os"
 
+	"crosswire/go/internal/address"
 	"crosswire/go/internal/commandline"
 	"crosswire/go/internal/service"
 )
 
-const help = `Usage: server [--listen HOST:PORT]...
+const help = `Usage: server [--listen ADDRESS]...
 
 Serves pb.Outliers and FibonacciService, with health checking and reflection.
 
 Options:
-  --listen HOST:PORT    Address to listen on; may be given more than once; port 0 takes a free one
+  --listen ADDRESS      HOST:PORT or unix:PATH to listen on; may be given more than once; port 0 takes a free one
                         [default: 127.0.0.1:9999 [::1]:9999 127.0.0.1:50051 [::1]:50051]
+  --max-age MS          Let no connection take calls that is older than this, in milliseconds
+  --max-age-grace MS    Close it so long after that, whatever runs on it
+  --max-idle MS         Let no connection stay that has been without a call for so long
+  --keepalive MS        Send a PING on a connection that has been silent for so long
+  --keepalive-wait MS   Close it if no answer comes within this
+  --ping-interval MS    Take a client's PINGs as often as this, also while no call runs
   --tls-cert FILE       Serve TLS with this certificate chain (PEM); needs --tls-key
   --tls-key FILE        The certificate's private key (PEM)
   --tls-client-ca FILE  Ask every client for a certificate that this CA has signed (PEM)
@@ -28,7 +35,7 @@ Options:
 var program = commandline.Program{
 	Name:   "server",
 	Help:   help,
-	Valued: []string{"--listen", certificateOption, keyOption, clientCAOption},
+	Valued: append([]string{"--listen", certificateOption, keyOption, clientCAOption}, lifetimeOptions...),
 }
 
 // Run does what the arguments ask for until ctx is done, and returns the exit
@@ -43,7 +50,11 @@ func run(ctx context.Context, parsed commandline.Arguments, stdin *os.File, stdo
 	if err := parsed.AllowNoValues(); err != nil {
 		return err
 	}
-	addresses, err := parsed.Addresses("--listen", "127.0.0.1:9999")
+	addresses, err := parsed.Addresses("--listen", "127.0.0.1:9999", address.ParseListening)
+	if err != nil {
+		return err
+	}
+	options, err := lifetimes(parsed)
 	if err != nil {
 		return err
 	}
@@ -55,10 +66,12 @@ func run(ctx context.Context, parsed commandline.Arguments, stdin *os.File, stdo
 	if err != nil {
 		return err
 	}
+	// Whatever ends it, no Unix socket stays behind.
+	defer closeAll(listeners)
 	if err := announce(listeners, stdout); err != nil {
 		return err
 	}
 	ctx, cancel := stopWhenPipeEnds(ctx, stdin)
 	defer cancel()
-	return serve(ctx, service.NewServer(secure...), listeners)
+	return serve(ctx, service.NewServer(append(options, secure...)...), listeners)
 }
