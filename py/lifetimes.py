@@ -16,6 +16,8 @@ ARGUMENTS = {
         # By default only a few go out between one frame of data and the next.
         (WITHOUT_CALLS, ("grpc.http2.max_pings_without_data", 0)),
     ),
+    # grpcio waits a minute all the same: grpc.http2.ping_timeout_ms is what it goes by
+    # (github.com/grpc/grpc/pull/39239).
     "--keepalive-wait": ("grpc.keepalive_timeout_ms", ()),
     "--ping-interval": ("grpc.http2.min_ping_interval_without_data_ms", (WITHOUT_CALLS,)),
 }

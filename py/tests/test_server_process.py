@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import pytest
@@ -20,6 +21,7 @@ from outliers_pb2_grpc import OutliersStub
 from values import Address
 
 NO_ADDRESS = '--listen "abc": not an address; give HOST:PORT, such as 127.0.0.1:9999'
+NO_TIME = "is no number of milliseconds from 1 to 86400000"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,10 @@ NO_ADDRESS = '--listen "abc": not an address; give HOST:PORT, such as 127.0.0.1:
         (["--tls-client-ca", "x"], "--tls-client-ca needs --tls-cert and --tls-key"),
         (["--tls-cert", "x", "--tls-client-ca", "x"], "--tls-cert and --tls-key go together"),
         (["--tls-cert", "x", "--listen", "abc"], NO_ADDRESS),
+        (["--listen", "unix:abc"], NO_ADDRESS.replace("abc", "unix:abc")),
+        (["--tls-cert", "x", "--max-age", "x"], f'--max-age: "x" {NO_TIME}'),
+        (["--keepalive-wait=0"], f'--keepalive-wait: "0" {NO_TIME}'),
+        (["--ping-interval"], "--ping-interval needs a value; see server --help"),
         (["a\nb"], 'unexpected argument "a\\nb"; see server --help'),
         (
             ["--listen", "a..b:80"],
@@ -52,7 +58,7 @@ def test_usage_errors(arguments: list[str], error: str):
 def test_help():
     process = run_program("server.py", "--help")
     assert (process.returncode, process.stderr) == (0, "")
-    assert process.stdout.startswith("Usage: server [--listen HOST:PORT]...\n")
+    assert process.stdout.startswith("Usage: server [--listen ADDRESS]...\n")
 
 
 def test_taken_port():
@@ -70,6 +76,41 @@ def test_port_taken_by_another_server(addresses: list[str]):
     process = run_program("server.py", "--listen", addresses[0])
     assert process.returncode == 2
     assert "address already in use" in process.stderr
+
+
+def test_unix_socket(folder: Path):
+    socket_file = folder / "a b%25.sock"
+    with running_server(f"unix:{socket_file}", "127.0.0.1:0") as process:
+        assert process.addresses[0] == f"unix:{socket_file}"
+        for address in process.addresses:
+            answer(address)
+    assert not socket_file.exists()
+
+
+def test_unix_socket_that_cannot_be_had(folder: Path):
+    file = folder / "file"
+    file.touch()
+    with running_server(f"unix:{folder}/taken.sock") as process:
+        table = [
+            (file, "address already in use; stop the program that has it, or name"),
+            (
+                folder / "taken.sock",
+                "address already in use; stop the program that has it, or name",
+            ),
+            (folder / "absent" / "x.sock", "no such file or directory; name"),
+            (folder / ("x" * 108), "file name too long; name"),
+        ]
+        for path, words in table:
+            refused = run_program(
+                "server.py", "--listen", f"unix:{folder}/own.sock", "--listen", f"unix:{path}"
+            )
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert refused.stderr == (
+                f"server: cannot listen on unix:{path}: {words} another with --listen\n"
+            )
+            assert not (folder / "own.sock").exists()
+        answer(process.addresses[0])
+    assert file.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from command_line import CommandError
-from values import address, count, number
+from values import address, count, listening_addresses, milliseconds, number
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,33 @@ def test_count(text: str, value: int):
 def test_not_a_count(text: str):
     with pytest.raises(CommandError, match="is not a count; give a whole number, such as 10"):
         count(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("+0010", 10), ("86400000", 86_400_000)])
+def test_milliseconds(text: str, value: int):
+    assert milliseconds("--max-age", text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "0", "-1", "1.5", "1e3", " 1", "86400001", "9" * 5000], ids=lambda t: t[:20]
+)
+def test_not_milliseconds(text: str):
+    with pytest.raises(CommandError) as failure:
+        milliseconds("--max-age", text)
+    words = "is no number of milliseconds from 1 to 86400000"
+    assert str(failure.value) == f'--max-age: "{text}" {words}'
+
+
+def test_unix_addresses():
+    texts = ["unix:/a/b c.sock", "unix:080", "[::1]:0"]
+    found = listening_addresses("--listen", texts, "127.0.0.1:9999")
+    assert [str(address) for address in found] == ["unix:/a/b c.sock", "unix:80", "[::1]:0"]
+
+
+@pytest.mark.parametrize("text", ["unix:", "unix:a.sock", "unix:@a", "Unix:/a"])
+def test_not_a_unix_address(text: str):
+    with pytest.raises(CommandError, match="not an address; give HOST:PORT, such as 127"):
+        listening_addresses("--listen", [text], "127.0.0.1:9999")
 
 
 @pytest.mark.parametrize(
