@@ -5,15 +5,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"crosswire/go/internal/connection"
@@ -130,11 +134,31 @@ func TestRunRefuses(t *testing.T) {
 		t.Fatalf("listen: %v", err)
 	}
 	defer taken.Close()
+	folder := t.TempDir()
+	takenSocket, err := net.Listen("unix", filepath.Join(folder, "taken.sock"))
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	defer takenSocket.Close()
+	long := filepath.Join(folder, strings.Repeat("x", 108))
 	cases := []struct {
 		name      string
 		arguments []string
 		want      string
 	}{
+		{"a socket that is taken", []string{"--listen", "unix:" + takenSocket.Addr().String()}, fmt.Sprintf(
+			"cannot listen on unix:%s: address already in use; stop the program that has it, or name another with --listen",
+			takenSocket.Addr())},
+		{"a socket in a folder that is not there", []string{"--listen", "unix:/absent/x.sock"},
+			"cannot listen on unix:/absent/x.sock: no such file or directory; name another with --listen"},
+		{"a socket with a long path", []string{"--listen", "unix:" + long},
+			"cannot listen on unix:" + long + ": file name too long; name another with --listen"},
+		{"a socket with a relative path", []string{"--listen", "unix:x.sock"},
+			`--listen "unix:x.sock": not an address; give HOST:PORT, such as 127.0.0.1:9999`},
+		{"no number of milliseconds", []string{"--tls-cert", "x", "--max-age", "x"},
+			`--max-age: "x" is no number of milliseconds from 1 to 86400000`},
+		{"no milliseconds", []string{"--ping-interval=0"},
+			`--ping-interval: "0" is no number of milliseconds from 1 to 86400000`},
 		{"a port that is taken", []string{"--listen", taken.Addr().String()}, fmt.Sprintf(
 			"cannot listen on %s: address already in use; stop the program that has it, or name another with --listen", taken.Addr())},
 		{"an address of another machine", []string{"--listen", "192.0.2.1:0"},
@@ -157,6 +181,30 @@ func TestRunRefuses(t *testing.T) {
 					test.arguments, code, stdout.String(), stderr.String(), want)
 			}
 		})
+	}
+}
+
+func TestUnixSocketsAreRemovedInTheEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b%25.sock")
+	stdin, holder := pipe(t)
+	server := start(t, context.Background(), stdin, "--listen", "unix:"+path)
+	if got := detect(t, "unix:"+path, nil); got != codes.OK {
+		t.Errorf("Detect = %v, want OK", got)
+	}
+	holder.Close()
+	server.checkStopped(t)
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file after the end: %v, want none", err)
+	}
+}
+
+func TestUnixSocketsAreRemovedIfAnotherAddressCannotBeHad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server.sock")
+	stdin, _ := pipe(t)
+	var stdout, stderr strings.Builder
+	Run(context.Background(), []string{"--listen", "unix:" + path, "--listen", "192.0.2.1:0"}, stdin, &stdout, &stderr)
+	if _, err := os.Stat(path); stderr.Len() == 0 || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("stderr %q, the file: %v, want an error and none", stderr.String(), err)
 	}
 }
 
