@@ -17,17 +17,22 @@ const HELLO = {
   implementation: "grpc-js",
   version,
   features: [
+    "addresses",
     "bidi",
     "cancel",
     "client-streaming",
     "close",
     "gzip",
+    "ipv6",
+    "keepalive",
     "mixed-compression",
     "raw",
+    "service-config",
     "size-limit",
     "slow",
     "test-service",
     "tls",
+    "unix",
   ],
   max_in_flight: 256,
 };
@@ -71,7 +76,8 @@ function parse(line) {
 // A call without an answer would look like a server that hangs.
 async function answer(call) {
   try {
-    const result = await makeCall(call, connections.to(call.target, call.tls));
+    const connection = connections.to(call.target, call.tls, call.channel);
+    const result = await makeCall(call, connection);
     write({ result: { id: call.id, ...result } });
   } catch (error) {
     const why =

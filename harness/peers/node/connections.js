@@ -1,9 +1,10 @@
-// The connections of the client's calls: one for each server, and each way of TLS to it.
+// The connections of the client's calls: one for each server, and each way to reach it.
 
 import { readFileSync } from "node:fs";
 
 import grpc from "@grpc/grpc-js";
 
+import { canonical, channelOf } from "./channel-options.js";
 import { packageDefinition } from "./protos.js";
 
 const {
@@ -33,12 +34,12 @@ export class Connections {
   #open = new Map();
 
   /** The connection to the target, which is made on first use. */
-  to(target, tls) {
+  to(target, tls, channel) {
     const variants = this.#open.get(target) ?? new Map();
     this.#open.set(target, variants);
-    const key = JSON.stringify(tls ?? null);
+    const key = canonical([tls, channel]);
     if (!variants.has(key)) {
-      variants.set(key, new Connection(target, tls));
+      variants.set(key, new Connection(channelOf(target, tls, channel), tls));
     }
     return variants.get(key);
   }
@@ -51,14 +52,14 @@ export class Connections {
 }
 
 /**
- * A channel, which is one HTTP/2 connection, and beside it, once a request is to be
- * compressed, another one: in grpc-js compression is an option of the channel.
+ * A channel, which is one HTTP/2 connection unless it is told otherwise, and beside it, once a
+ * request is to be compressed, another one: in grpc-js compression is an option of the channel.
  */
 class Connection {
   #open;
   #channels = new Map();
 
-  constructor(target, tls) {
+  constructor({ target, options }, tls) {
     const credentials =
       tls === undefined
         ? grpc.credentials.createInsecure()
@@ -67,15 +68,10 @@ class Connection {
             read(tls.key),
             read(tls.certificate),
           );
-    const name = tls?.server_name;
-    const names = name && {
-      "grpc.ssl_target_name_override": name,
-      "grpc.default_authority": name,
-    };
     this.#open = (compression) =>
       new Channel(target, credentials, {
         ...OPTIONS,
-        ...names,
+        ...options,
         ...compression,
       });
   }
