@@ -20,7 +20,7 @@ export function channelOf(target, tls, fields) {
       `channel: ${unknown} is no field of this client`,
     );
   }
-  const { addresses } = asked;
+  const addresses = asked.addresses?.length ? asked.addresses : undefined;
   return {
     target: addresses ? resolved(addresses) : target,
     options: {
