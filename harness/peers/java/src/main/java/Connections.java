@@ -13,18 +13,21 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** The channels that are open, one for each target and way of TLS. For one thread alone. */
+/** The channels that are open, one for each target and way to reach it. For one thread alone. */
 final class Connections {
   /** To close takes no time, unless the server does not read; then the process's end does it. */
   private static final long CLOSE_SECONDS = 1;
 
-  private record Route(String target, JsonObject tls) {}
+  private record Route(String target, JsonObject tls, JsonObject options) {}
 
   private final Map<Route, ManagedChannel> open = new HashMap<>();
 
-  /** The channel to the target, which is made on first use; without TLS if that is null. */
-  ManagedChannel to(String target, JsonObject tls) throws IOException {
-    Route route = new Route(target, tls);
+  /**
+   * The channel to the target, which is made on first use; without TLS, and without options, if
+   * that is null.
+   */
+  ManagedChannel to(String target, JsonObject tls, JsonObject options) throws IOException {
+    Route route = new Route(target, tls, options == null ? new JsonObject() : options);
     ManagedChannel channel = open.get(route);
     if (channel == null) {
       channel = connect(route);
@@ -56,18 +59,20 @@ final class Connections {
   }
 
   private static ManagedChannel connect(Route route) throws IOException {
-    if (route.tls() == null) {
-      return Grpc.newChannelBuilder(route.target(), InsecureChannelCredentials.create()).build();
-    }
+    ChannelOptions options = new ChannelOptions(route.target(), route.options());
     ManagedChannelBuilder<?> builder =
-        Grpc.newChannelBuilder(route.target(), credentials(route.tls()));
-    if (route.tls().has("server_name")) {
+        Grpc.newChannelBuilder(options.target(), credentials(route.tls()));
+    options.apply(builder);
+    if (route.tls() != null && route.tls().has("server_name")) {
       builder.overrideAuthority(route.tls().get("server_name").getAsString());
     }
     return builder.build();
   }
 
   private static ChannelCredentials credentials(JsonObject tls) throws IOException {
+    if (tls == null) {
+      return InsecureChannelCredentials.create();
+    }
     TlsChannelCredentials.Builder credentials =
         TlsChannelCredentials.newBuilder().trustManager(file(tls, "ca"));
     if (tls.has("certificate")) {

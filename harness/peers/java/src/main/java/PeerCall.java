@@ -21,17 +21,22 @@ import java.util.function.Function;
 final class PeerCall {
   static final List<String> FEATURES =
       List.of(
+          "addresses",
           "bidi",
           "cancel",
           "client-streaming",
           "close",
           "gzip",
+          "ipv6",
+          "keepalive",
           "mixed-compression",
           "raw",
+          "service-config",
           "size-limit",
           "slow",
           "test-service",
-          "tls");
+          "tls",
+          "unix");
 
   // A step that waits holds its thread.
   private static final Executor SENDERS =

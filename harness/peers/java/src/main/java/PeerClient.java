@@ -96,7 +96,10 @@ final class PeerClient {
   private CompletableFuture<JsonObject> make(JsonObject asked) {
     try {
       ManagedChannel channel =
-          connections.to(asked.get("target").getAsString(), asked.getAsJsonObject("tls"));
+          connections.to(
+              asked.get("target").getAsString(),
+              asked.getAsJsonObject("tls"),
+              asked.getAsJsonObject("channel"));
       return new PeerCall(asked).make(channel);
     } catch (IOException | RuntimeException error) {
       return CompletableFuture.failedFuture(error);
