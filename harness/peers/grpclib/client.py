@@ -16,7 +16,17 @@ from call import make
 from status_details import VerbatimDetails
 from steps import UnsupportedError
 
-FEATURES = ["bidi", "cancel", "client-streaming", "close", "raw", "slow", "test-service"]
+FEATURES = [
+    "bidi",
+    "cancel",
+    "client-streaming",
+    "close",
+    "ipv6",
+    "raw",
+    "slow",
+    "test-service",
+    "unix",
+]
 # grpclib before 0.4.6 cannot be told which name the server must prove.
 if hasattr(Configuration, "ssl_target_name_override"):
     FEATURES.append("tls")
@@ -90,19 +100,24 @@ async def answer(call: dict[str, Any], channels: dict[str, dict[str, Channel]]) 
 
 
 def open_channel(target: str, tls: dict[str, str] | None) -> Channel:
-    host, _, port = target.rpartition(":")
     configuration = Configuration()
     context = None
     if tls is not None:
         configuration = Configuration(ssl_target_name_override=tls.get("server_name"))
         context = client_tls(tls)
     return Channel(
-        host.removeprefix("[").removesuffix("]"),
-        int(port),
+        **place(target),
         ssl=context,
         config=configuration,
         status_details_codec=VerbatimDetails(),
     )
+
+
+def place(target: str) -> dict[str, Any]:
+    if target.startswith("unix:"):
+        return {"path": target.removeprefix("unix:")}
+    host, _, port = target.rpartition(":")
+    return {"host": host.removeprefix("[").removesuffix("]"), "port": int(port)}
 
 
 def client_tls(tls: dict[str, str]) -> ssl.SSLContext:
