@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 )
 
 // A route is what calls have in common that share a connection.
@@ -50,32 +51,36 @@ func (d *driver) close(target string) {
 }
 
 func newConnection(wanted route) (*connection, error) {
+	network, address, authority := "tcp", wanted.target, wanted.target
+	if path, isUnix := strings.CutPrefix(wanted.target, "unix:"); isUnix {
+		network, address, authority = "unix", path, "localhost"
+	}
 	protocols := new(http.Protocols)
+	// The URL is for :authority, and the server's certificate; it is found at the target
+	// whatever that says.
+	transport := &http.Transport{
+		Protocols: protocols,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}
 	if !wanted.secured {
 		protocols.SetUnencryptedHTTP2(true)
-		transport := &http.Transport{Protocols: protocols}
-		return &connection{&http.Client{Transport: transport}, "http://" + wanted.target + "/"}, nil
+		return &connection{&http.Client{Transport: transport}, "http://" + authority + "/"}, nil
 	}
 
-	config, err := wanted.tls.config()
-	if err != nil {
-		return nil, err
-	}
 	protocols.SetHTTP2(true)
-	transport := &http.Transport{Protocols: protocols, TLSClientConfig: config}
-	host, port, err := net.SplitHostPort(wanted.target)
-	if err != nil {
+	var err error
+	if transport.TLSClientConfig, err = wanted.tls.config(); err != nil {
 		return nil, err
 	}
 	if wanted.tls.ServerName != "" {
-		host = wanted.tls.ServerName
-		// The URL has the server's name, for :authority and its certificate; it is found at
-		// the target all the same.
-		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, wanted.target)
+		authority = wanted.tls.ServerName
+		if _, port, err := net.SplitHostPort(wanted.target); err == nil && network == "tcp" {
+			authority = net.JoinHostPort(authority, port)
 		}
 	}
-	return &connection{&http.Client{Transport: transport}, "https://" + net.JoinHostPort(host, port) + "/"}, nil
+	return &connection{&http.Client{Transport: transport}, "https://" + authority + "/"}, nil
 }
 
 func (s security) config() (*tls.Config, error) {

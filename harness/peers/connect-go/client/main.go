@@ -71,7 +71,8 @@ func (d *driver) obey(line []byte) {
 			Implementation: "connect-go",
 			Version:        connect.Version,
 			Features: []string{
-				"bidi", "cancel", "client-streaming", "close", "gzip", "raw", "size-limit", "slow", "test-service", "tls",
+				"bidi", "cancel", "client-streaming", "close", "gzip", "ipv6", "raw", "size-limit", "slow", "test-service",
+				"tls", "unix",
 			},
 			MaxInFlight: 256,
 		}})
