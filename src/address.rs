@@ -94,8 +94,8 @@ impl FromStr for Place {
         match text.strip_prefix(UNIX) {
             // The form with an empty authority: `unix:///path`.
             Some(path) => match path.strip_prefix("//").unwrap_or(path) {
-                "" => Err(NotAnAddress),
-                path => Ok(Self::Unix(path.into())),
+                path if path.starts_with('/') => Ok(Self::Unix(path.into())),
+                _ => Err(NotAnAddress),
             },
             None => text.parse().map(Self::Tcp),
         }
@@ -167,13 +167,12 @@ mod tests {
         for (text, shown) in [
             ("unix:/tmp/a.sock", "unix:/tmp/a.sock"),
             ("unix:///tmp/a.sock", "unix:/tmp/a.sock"),
-            ("unix:relative", "unix:relative"),
             ("unix.example:80", "unix.example:80"),
             ("[::1]:80", "[::1]:80"),
         ] {
             assert_eq!(text.parse::<Place>().expect(text).to_string(), shown);
         }
-        for text in ["unix:", "unix://", "unixsocket"] {
+        for text in ["unix:", "unix://", "unix:relative", "unixsocket"] {
             assert_eq!(text.parse::<Place>(), Err(NotAnAddress), "{text:?}");
         }
     }

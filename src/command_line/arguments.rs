@@ -121,9 +121,7 @@ impl Arguments {
         option: &'static str,
     ) -> Result<Option<Duration>, UsageError> {
         let read = |text: &str| {
-            let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-            let number =
-                text.parse().ok().filter(|number| is_number && MILLISECONDS.contains(number));
+            let number = text.parse().ok().filter(|number| MILLISECONDS.contains(number));
             let not_a_time = || UsageError::NotATime { option, text: text.to_owned() };
             number.map(Duration::from_millis).ok_or_else(not_a_time)
         };

@@ -120,7 +120,7 @@ pub enum UsageError {
     UnexpectedArgument { argument: String, program: &'static str },
     #[error("{option} {}: not an address; give HOST:PORT, such as {example}", quote(text))]
     NotAnAddress { option: &'static str, text: String, example: &'static str },
-    #[error("{option} {}: not a time; give milliseconds, from 1 to 86400000", quote(text))]
+    #[error("{option}: {} is no number of milliseconds from 1 to 86400000", quote(text))]
     NotATime { option: &'static str, text: String },
     #[error("{} is not a number; give decimal numbers, such as 1 2.5 -3e4", quote(.0))]
     NotANumber(String),

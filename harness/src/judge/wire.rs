@@ -248,9 +248,10 @@ fn unseen(case: &Case, answers: &[Answer], wire: &Wire) -> Vec<Finding> {
             continue;
         }
         let before = index.checked_sub(1).and_then(|before| wire.calls.get(before)?.last());
+        let is_ended = before.is_some_and(|before| has_server_ended(before, wire));
         let last = transcripts.last();
         for seen in call.expect.seen.iter().filter(|seen| !is_seen(**seen, last, before, wire)) {
-            let (side, what) = debtor(*seen, case, call, last);
+            let (side, what) = debtor(*seen, case, call, last, is_ended);
             let mut finding = Finding::new(Kind::Unseen, what, Value::Null).in_call(index);
             finding.side = side;
             findings.push(finding);
@@ -268,6 +269,7 @@ fn debtor(
     case: &Case,
     call: &Call,
     request: Option<&Transcript>,
+    is_ended: bool,
 ) -> (Option<Side>, &'static str) {
     let side = match seen {
         // Nobody can answer what was never asked.
@@ -275,6 +277,8 @@ fn debtor(
         Seen::ResponseCompressed if !request.is_some_and(offers_gzip) => {
             return (Some(Side::Client), "offer-of-gzip");
         }
+        // Whose connections have an end of their own, it has to end them.
+        Seen::NewConnection if !case.server_settings.is_empty() && !is_ended => Some(Side::Server),
         Seen::ClientResets if request.is_some_and(|seen| has_ended_too_soon(call, seen)) => None,
         Seen::ResponseCompressed | Seen::ResponseUncompressed | Seen::ServerEnds => {
             Some(Side::Server)
@@ -332,6 +336,11 @@ fn has_ended_too_soon(call: &Call, seen: &Transcript) -> bool {
 
 fn server_has_ended(call: &Transcript) -> bool {
     call.end(Role::Server).is_some() || call.reset(Role::Server).is_some()
+}
+
+/// Whether the server, or both sides, have ended a call's connection by now.
+fn has_server_ended(call: &Transcript, wire: &Wire) -> bool {
+    wire.ended.iter().any(|ended| ended.connection == call.connection.number)
 }
 
 /// Whether a side had ended a call's connection, as either may at any time, by when the

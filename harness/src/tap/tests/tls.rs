@@ -361,12 +361,11 @@ fn faults_strike_between_two_ends_of_tls() {
 fn faults_strike_in_tls_that_passes_unread() {
     run(async {
         let files = Certificates::make(&std::env::temp_dir()).unwrap();
-        let behaviour =
-            Behaviour {
-                fault: fault("cut = 'close'\nafter_bytes = 100"),
-                tls: Some(Tls::Opaque),
-                ..Behaviour::default()
-            };
+        let behaviour = Behaviour {
+            fault: fault("cut = 'close'\nafter_bytes = 100"),
+            tls: Some(Tls::Opaque),
+            ..Behaviour::default()
+        };
         let client = client(&files.ca(), None, &["h2"]);
         let server = server(&files.server(), None, &["h2"]);
         let meeting = Meeting::new(behaviour, client, server).await;
