@@ -128,17 +128,28 @@ pub async fn run(
     events: UnboundedSender<Event>,
     stop: watch::Receiver<bool>,
 ) {
-    let jobs = if settings.round.is_alone { 1 } else { settings.jobs.max(1) };
-    let jobs = Arc::new(Semaphore::new(jobs));
+    let is_alone = settings.round.is_alone;
+    let jobs = Arc::new(Semaphore::new(if is_alone { 1 } else { settings.jobs.max(1) }));
+    // What mostly waits takes no job from what needs one, unless it is to have no company.
+    let waits = if is_alone { Arc::clone(&jobs) } else { Arc::new(Semaphore::new(MOST_WAITING)) };
     let context = Context { settings: Arc::new(settings), events, stop };
     let lag = context.settings.lag.clone();
     tokio::select! {
-        () = run_cells(plan, jobs, context) => {}
+        () = run_cells(plan, Jobs { jobs, waits }, context) => {}
         () = lag.beat() => {}
     }
 }
 
-async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
+/// How many parts that mostly wait run at once, beside the jobs: each has its processes.
+const MOST_WAITING: usize = 6;
+
+/// What a part needs before it runs.
+struct Jobs {
+    jobs: Arc<Semaphore>,
+    waits: Arc<Semaphore>,
+}
+
+async fn run_cells(plan: Arc<Plan>, jobs: Jobs, context: Context) {
     let round = context.settings.round.clone();
     let blocked = match round.number {
         0 => prepare_peers(&plan, &context).await,
@@ -178,7 +189,8 @@ async fn run_cells(plan: Arc<Plan>, jobs: Arc<Semaphore>, context: Context) {
     waiting.sort_by_key(|(_, part, ..)| !part.is_long());
     let mut running = JoinSet::new();
     for (index, part, shared, address) in waiting {
-        let (plan, jobs, context) = (Arc::clone(&plan), Arc::clone(&jobs), context.clone());
+        let jobs = Arc::clone(if part.waits() { &jobs.waits } else { &jobs.jobs });
+        let (plan, context) = (Arc::clone(&plan), context.clone());
         running.spawn(async move {
             let _address = match &address {
                 Some(address) => Some(address.lock().await),

@@ -31,6 +31,14 @@ pub enum Over {
     Unix,
 }
 
+impl Over {
+    /// Whether it is what nobody asks for by name.
+    #[must_use]
+    pub const fn is_ordinary(&self) -> bool {
+        matches!(self, Self::Ipv4)
+    }
+}
+
 impl fmt::Display for Over {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {

@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -36,6 +37,10 @@ use crate::{
 /// After so many incidents without an answer between them, the rest of the cell
 /// is given up: each costs a start, and a hang costs its timeout too.
 const MOST_INCIDENTS_IN_A_ROW: usize = 10;
+
+/// From how long on a case waits so long, by its own words, that others are better not kept
+/// from a core by it.
+const LONG_WAIT: Duration = Duration::from_secs(8);
 
 /// What the parts of a cell have in common.
 pub(super) struct Shared {
@@ -67,12 +72,19 @@ struct PartKind {
     is_alone: bool,
     /// What takes long by its own words keeps nothing else from its end.
     is_long: bool,
+    /// What mostly waits needs no core meanwhile, and keeps no other cell from one.
+    waits: bool,
 }
 
 impl Part {
     /// Whether it takes so long that it begins before all others: the run ends no sooner.
     pub(super) const fn is_long(&self) -> bool {
         self.kind.is_long
+    }
+
+    /// Whether it mostly waits, and can do so beside whatever else runs.
+    pub(super) const fn waits(&self) -> bool {
+        self.kind.waits
     }
 }
 
@@ -86,6 +98,7 @@ pub(super) fn parts(cell: &Cell, position: usize, round: &Round) -> Vec<Part> {
                 serving: case.serving(),
                 is_alone: case.is_alone,
                 is_long: case.is_of_own_pair,
+                waits: !case.is_alone && !case.is_of_own_pair && case.least_wait() >= LONG_WAIT,
             };
             parts.entry(kind).or_default().push_back(TrialId(index));
         }
@@ -128,6 +141,7 @@ impl PartKind {
         name += &self.serving.suffix();
         name += if self.is_alone { ".alone" } else { "" };
         name += if self.is_long { ".long" } else { "" };
+        name += if self.waits { ".waits" } else { "" };
         if round.number > 0 {
             name += &format!(".again-{}", round.number);
         }

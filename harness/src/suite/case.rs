@@ -107,6 +107,9 @@ pub struct Case {
     /// How the client comes to the server.
     #[serde(default, skip_serializing_if = "Channel::is_ordinary")]
     pub channel: Channel,
+    /// Over what the server is reached by the tap.
+    #[serde(default, skip_serializing_if = "Over::is_ordinary")]
+    pub server_over: Over,
     /// What the server's library is told of its connections.
     #[serde(
         default,
@@ -157,6 +160,7 @@ impl Case {
             fault: None,
             tls: None,
             channel: Channel::default(),
+            server_over: Over::default(),
             server_settings: BTreeMap::new(),
             script: None,
             program: None,
@@ -218,7 +222,8 @@ impl Case {
             false => each.max().unwrap_or_default(),
         };
         let of_script = self.script.as_ref().map(|script| script.pauses()).unwrap_or_default();
-        of_calls.max(of_script) + self.linger
+        let of_keepalive = self.channel.keepalive_time.unwrap_or_default();
+        of_calls.max(of_script).max(of_keepalive) + self.linger
     }
 
     /// How the server must be started for it.
@@ -226,7 +231,7 @@ impl Case {
     pub fn serving(&self) -> Serving {
         let tls = self.tls.as_ref();
         Serving {
-            over: self.channel.over,
+            over: self.server_over,
             tls: tls.map(|tls| ServerTls { certificate: tls.server, mutual: tls.mutual }),
             settings: self.server_settings.clone(),
         }
@@ -249,7 +254,7 @@ impl Case {
     /// The features that the manifest must list for the server. What a script can, it can.
     pub fn server_features(&self) -> impl Iterator<Item = ServerFeature> {
         let is_peer = self.scripted() != Some(Role::Server);
-        let of_over = match self.channel.over {
+        let of_over = match self.server_over {
             Over::Ipv4 => None,
             Over::Ipv6 => Some(ServerFeature::Ipv6),
             Over::Unix => Some(ServerFeature::Unix),

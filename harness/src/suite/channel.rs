@@ -13,7 +13,7 @@ use crate::{feature::ClientFeature, input::duration, manifest::Over};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Channel {
-    /// Over what the client connects to the tap, and the tap to the server.
+    /// Over what the client connects.
     pub over: Over,
     /// What the name of the target stands for, in this order, if not for one address.
     pub addresses: Vec<Place>,

@@ -272,6 +272,7 @@ fn check_scripted(case: &Case, has_calls: bool, role: Role) -> Result<(), Proble
         ("tls", case.tls.is_some()),
         ("pristine", case.is_pristine),
         ("channel", !case.channel.is_ordinary() && role == Role::Client),
+        ("server_over", !case.server_over.is_ordinary() && role == Role::Server),
         ("server_settings", !case.server_settings.is_empty() && role == Role::Server),
         ("calls", has_calls && role == Role::Client),
     ];

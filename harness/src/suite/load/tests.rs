@@ -390,7 +390,7 @@ fn no_field_is_left_out_when_a_case_is_shown() {
          sequential = true\nlinger = \"1s\"\nserver_memory_bytes = 1\n\
          fault = {{ ping = true }}\ntls = {{ tap = \"ends\" }}\n\
          own_pair = true\nreconnect = true\n\
-         channel = {{ over = \"ipv6\" }}\nserver_settings = {{ max-age = \"1s\" }}\n\
+         channel = {{ over = \"ipv6\" }}\nserver_over = \"unix\"\nserver_settings = {{ max-age = \"1s\" }}\n\
          method = \"t.S/Unary\"\nrequest = {{ x = 1 }}\ntimeout = \"3s\"\npause = \"2s\"\n\
          metadata = [[\"k\", \"v\"]]\ncompression = \"gzip\"\ncancel_after_messages = 1\n\
          read_delay = \"5ms\"\n\
