@@ -329,6 +329,43 @@ fn a_deviation_deep_in_a_message_is_quoted_alone() {
     assert_eq!(found[0].breach.bytes, &b"\x10\0"[..]);
 }
 
+/// What a policy makes again after trailers alone says how often; after headers, nothing is.
+#[test]
+fn a_retry_policy_makes_a_call_again_and_counts() {
+    let retried = Call { is_retried: true, ..get_sequence() };
+    let refusal = [RESPONSE, &[("grpc-status", "14")]].concat();
+    let again =
+        |number: &'static str| [REQUEST, &[("grpc-previous-rpc-attempts", number)]].concat();
+    for (name, second, call, expected) in [
+        ("counted", again("1"), &retried, &[][..]),
+        (
+            "miscounted",
+            again("2"),
+            &retried,
+            &["WIRE-47 client: grpc-previous-rpc-attempts: 2, where it was made so often: 1"],
+        ),
+        (
+            "not counted",
+            REQUEST.to_vec(),
+            &retried,
+            &["WIRE-47 client: grpc-previous-rpc-attempts: none, where it was made so often: 1"],
+        ),
+        ("without a policy", again("1"), &get_sequence(), &["WIRE-10 client: the call again"]),
+    ] {
+        let mut wire = Wire::new();
+        wire.request(1, REQUEST).server(&headers(1, flag::END_STREAM, &refusal));
+        wire.request(3, &second).response(3);
+        let found = check(&wire.calls(), call, None);
+        let found: Vec<String> = found.iter().map(in_words).collect();
+        assert_violations(name, &found, expected);
+    }
+    let mut begun = Wire::new();
+    begun.request(1, REQUEST).server(&headers(1, 0, RESPONSE)).server(&reset(1, 2));
+    begun.request(3, &again("1")).response(3);
+    let found: Vec<String> = check(&begun.calls(), &retried, None).iter().map(in_words).collect();
+    assert_violations("begun", &found, &["WIRE-10 client: the call again"]);
+}
+
 #[test]
 fn a_call_is_not_made_again_once_a_response_has_begun() {
     let mut wire = Wire::new();

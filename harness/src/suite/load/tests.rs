@@ -5,6 +5,7 @@ use prost_reflect::prost::Message as _;
 use super::*;
 use crate::suite::{CaseHead, Code};
 
+mod channel;
 mod index;
 mod script;
 mod send;

@@ -16,7 +16,8 @@ use tokio::{
 use super::{LIMIT, fault, greeting, response};
 use crate::{
     role::Role,
-    tap::{Behaviour, Key, Seen, Tap},
+    suite::AddressPlace,
+    tap::{Behaviour, Entrance, Key, Seen, Tap},
     wire::{
         sample::*,
         transcript::{Closing, Event, Transcript, What},
@@ -222,6 +223,58 @@ fn a_cut_at_the_start_lets_nothing_pass() {
         let (_tap, mut server, mut client) = Pair::of(Role::Server, "cut = 'close'").await;
         assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
         assert_eq!(server.read(&mut [0]).await.unwrap(), 0);
+    });
+}
+
+/// Who is away refuses, before the client can see that the connection has ended, and is at the
+/// same place again afterwards.
+#[test]
+fn nobody_listens_while_the_server_is_away() {
+    run(async {
+        let mut pair = Pair::new("cut = 'close'\nafter_headers = true\naway = '300ms'").await;
+        let target = pair.tap.address().to_string();
+        pair.greet().await;
+        pair.request(1).await;
+        pair.server.write_all(&response()[1]).await.unwrap();
+        pair.client.read_to_end(&mut Vec::new()).await.unwrap();
+        let refused = TcpStream::connect(&target).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        while TcpStream::connect(&target).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        pair.listener.accept().await.unwrap();
+    });
+}
+
+/// Each address is told from the others, one refuses, and a fault is at its own.
+#[test]
+fn a_target_may_have_several_addresses() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let entrance = Entrance {
+            places: vec![AddressPlace::Nobody, AddressPlace::Server, AddressPlace::Server],
+            ..Entrance::default()
+        };
+        let behaviour = Behaviour {
+            fault: Some(fault("cut = 'close'\naddress = 2")),
+            entrance,
+            ..Behaviour::default()
+        };
+        let address = listener.local_addr().unwrap().into();
+        let tap = Tap::start(&address, behaviour).unwrap();
+        let [nobody, first, second] = tap.addresses() else { panic!("{tap:?}") };
+        assert!(nobody.connect().await.is_err());
+        let mut pairs = Vec::new();
+        for address in [first, second] {
+            let client = TcpStream::connect(address.to_string()).await.unwrap();
+            pairs.push((client, listener.accept().await.unwrap().0));
+        }
+        assert_eq!(pairs[1].0.read(&mut [0]).await.unwrap(), 0);
+        let (client, server) = &mut pairs[0];
+        let call = [greeting(Role::Client), headers(1, 0, REQUEST)].concat();
+        exchange(client, &call, server).await;
+        let seen = tap.take(Key::Pristine, Duration::ZERO).await;
+        assert_eq!(seen.transcripts[0].connection.address, 1);
     });
 }
 
