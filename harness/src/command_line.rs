@@ -91,6 +91,10 @@ pub struct RunArgs {
     /// Fail at once if a program that a peer requires is missing
     #[arg(long)]
     pub require_all: bool,
+    /// Encrypt every connection that a case leaves plain, scripts included; the tap ends TLS,
+    /// reads what is between, and starts it anew
+    #[arg(long)]
+    pub tls: bool,
     /// Let a broken SHOULD of the wire fail its trial, as a broken MUST does
     #[arg(long)]
     pub strict: bool,

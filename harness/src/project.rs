@@ -84,6 +84,15 @@ impl Project {
         Ok(Self { manifest, contract, suites, known, built_in: known::built_in()? })
     }
 
+    /// Encrypts the cases that are plain, but for those of programs.
+    pub fn encrypt(&mut self) {
+        for case in self.suites.iter_mut().flat_map(|suite| &mut suite.cases) {
+            if let Some(encrypted) = case.over_tls() {
+                *case = Arc::new(encrypted);
+            }
+        }
+    }
+
     /// What is known of every case, in the order of the suites' file names and within each
     /// file.
     #[must_use]

@@ -62,7 +62,10 @@ pub(super) fn run(
     arguments: &RunArgs,
     guard: Guard,
 ) -> Result<Exit, CommandError> {
-    let (project, selection) = selected(manifest, &arguments.select)?;
+    let (mut project, selection) = selected(manifest, &arguments.select)?;
+    if arguments.tls {
+        project.encrypt();
+    }
     let project = &project;
     let stale = project.stale_entries();
     if !stale.is_empty() {
@@ -240,8 +243,10 @@ fn rerun(manifest: Option<&Path>, arguments: &RunArgs) -> Rerun {
             command.push_str(&format!(" --{option} {}", shell_word(&path.display().to_string())));
         }
     }
-    if arguments.strict {
-        command.push_str(" --strict");
+    for (option, is_given) in [("tls", arguments.tls), ("strict", arguments.strict)] {
+        if is_given {
+            command.push_str(&format!(" --{option}"));
+        }
     }
     let filter = arguments.select.filter.as_ref();
     let selection = filter.map(|filter| format!(" -E {}", shell_word(filter)));

@@ -222,11 +222,11 @@ impl ServerSpec {
     pub fn lacks(&self, serving: &Serving) -> Option<String> {
         let missing = |setting: &&ServerSetting| !self.settings.contains_key(*setting);
         match serving.tls {
+            _ if matches!(self.start, ServerStart::Scripted) => None,
             Some(_) if self.tls.is_empty() => Some("`server.tls`".to_owned()),
             Some(tls) if tls.mutual && self.mutual_tls.is_empty() => {
                 Some("`server.mutual_tls`".to_owned())
             }
-            _ if matches!(self.start, ServerStart::Scripted) => None,
             _ => {
                 let setting = serving.settings.keys().find(missing)?;
                 Some(format!("`server.settings.{}`", setting.name()))

@@ -7,6 +7,7 @@ use crate::{
     certificates::{Certificates, Identity},
     driver::ClientTls,
     manifest::{ServerCertificate, ServerSpec, ServerTls, Serving},
+    role::Role,
     suite::{ClientCertificate, Tls, TlsTap, Trust},
     tap,
 };
@@ -59,7 +60,7 @@ pub(super) fn client_tls(tls: &Tls, certificates: &Certificates) -> ClientTls {
 
 /// What the tap does with the connection. Where it ends TLS, it shows each side what
 /// the other would have shown.
-pub(super) fn tap_tls(tls: &Tls, certificates: &Certificates) -> tap::Tls {
+pub(super) fn tap_tls(tls: &Tls, scripted: Option<Role>, certificates: &Certificates) -> tap::Tls {
     if tls.tap == TlsTap::Passes {
         return tap::Tls::Opaque;
     }
@@ -72,6 +73,7 @@ pub(super) fn tap_tls(tls: &Tls, certificates: &Certificates) -> tap::Tls {
         server_ca: certificates.ca(),
         server_name: SERVER_NAME.to_owned(),
         client_certificate: own.map(|own| (own.certificate, own.key)),
+        plain: scripted,
     })
 }
 

@@ -77,7 +77,7 @@ impl Tapped {
         let tap = if case.has_own_connection() {
             let behaviour = Behaviour {
                 fault: case.fault.clone(),
-                tls: tls.map(|(tls, certificates)| tap_tls(tls, certificates)),
+                tls: tls.map(|(tls, certificates)| tap_tls(tls, case.scripted(), certificates)),
                 entrance: Entrance {
                     over: case.channel.over,
                     places: case.channel.addresses.clone(),

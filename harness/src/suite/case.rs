@@ -11,7 +11,7 @@ use super::{
     fault::{Fault, RawFault},
     program::ProgramRun,
     script::Script,
-    tls::Tls,
+    tls::{Tls, TlsTap},
 };
 use crate::{
     feature::{ClientFeature, ServerFeature},
@@ -168,6 +168,15 @@ impl Case {
         }
     }
 
+    /// The same, encrypted, with the tap between; `None` if it is already, or is for a program,
+    /// whose words are its own.
+    #[must_use]
+    pub fn over_tls(&self) -> Option<Self> {
+        let is_plain = self.tls.is_none() && self.program.is_none();
+        let tls = Tls { tap: TlsTap::Ends, ..Tls::default() };
+        is_plain.then(|| Self { tls: Some(tls), ..self.clone() })
+    }
+
     /// What the index has of it.
     #[must_use]
     pub fn head(&self) -> CaseHead {
@@ -240,9 +249,10 @@ impl Case {
     /// The features that the client must have announced.
     pub fn client_features(&self) -> impl Iterator<Item = ClientFeature> {
         let of_calls = self.calls.iter().flat_map(Call::client_features);
-        let needs = |need| self.scripted() != Some(Role::Client) && self.needs.contains(&need);
+        let is_script = self.scripted() == Some(Role::Client);
+        let needs = |need| !is_script && self.needs.contains(&need);
         let of_case = [
-            self.tls.as_ref().map(|_| ClientFeature::Tls),
+            self.tls.as_ref().filter(|_| !is_script).map(|_| ClientFeature::Tls),
             self.reconnects.then_some(ClientFeature::Close),
             needs(ServerFeature::Gzip).then_some(ClientFeature::Gzip),
             needs(ServerFeature::SizeLimit).then_some(ClientFeature::SizeLimit),

@@ -9,7 +9,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
     sync::{mpsc, oneshot},
 };
 use tokio_rustls::rustls;
@@ -20,7 +20,6 @@ use super::{
     queue::{Item, Sender},
 };
 use crate::{
-    address::Stream,
     role::Role,
     suite::Cut,
     wire::transcript::{Alpn, Closing},
@@ -67,26 +66,37 @@ impl Socket for TcpStream {
     }
 }
 
-impl Socket for Stream {
+impl Socket for UnixStream {
+    fn halves(
+        &mut self,
+    ) -> (impl AsyncRead + Unpin + Send + '_, impl AsyncWrite + Unpin + Send + '_) {
+        self.split()
+    }
+
+    /// A Unix socket knows no RST.
+    fn abort(&self) {}
+}
+
+impl<A: Socket, B: Socket> Socket for Either<A, B> {
     fn halves(
         &mut self,
     ) -> (impl AsyncRead + Unpin + Send + '_, impl AsyncWrite + Unpin + Send + '_) {
         match self {
-            Self::Left(tcp) => {
-                let (reads, writes) = tcp.split();
+            Self::Left(one) => {
+                let (reads, writes) = one.halves();
                 (Either::Left(reads), Either::Left(writes))
             }
-            Self::Right(unix) => {
-                let (reads, writes) = unix.split();
+            Self::Right(other) => {
+                let (reads, writes) = other.halves();
                 (Either::Right(reads), Either::Right(writes))
             }
         }
     }
 
-    /// A Unix socket knows no RST.
     fn abort(&self) {
-        if let Self::Left(tcp) = self {
-            tcp.abort();
+        match self {
+            Self::Left(one) => one.abort(),
+            Self::Right(other) => other.abort(),
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::{
-    LazyConfigAcceptor, TlsConnector, client,
+    LazyConfigAcceptor, StartHandshake, TlsConnector, client,
     rustls::{
         ClientConfig, RootCertStore, ServerConfig,
         crypto::{CryptoProvider, ring},
@@ -22,6 +22,8 @@ use tokio_rustls::{
     },
     server,
 };
+
+use tokio_util::either::Either;
 
 use super::line::{Line, Socket};
 use crate::{address::Stream, role::Role, wire::transcript::Alpn};
@@ -57,6 +59,8 @@ pub struct Ends {
     pub server_name: String,
     /// The certificate, and its private key, that the server is shown.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// The side that speaks no TLS: a script.
+    pub plain: Option<Role>,
 }
 
 /// Likewise, read and ready.
@@ -69,6 +73,7 @@ pub(super) struct Terminator {
     without_alpn: Arc<ServerConfig>,
     connector: TlsConnector,
     server_name: ServerName<'static>,
+    plain: Option<Role>,
 }
 
 impl fmt::Debug for Terminator {
@@ -90,6 +95,7 @@ impl Terminator {
             without_alpn: server.into(),
             connector: Arc::new(Self::to_server(ends)?).into(),
             server_name,
+            plain: ends.plain,
         })
     }
 
@@ -125,31 +131,37 @@ impl Terminator {
         Ok(config)
     }
 
-    /// Shakes hands with both sides, with the server before the client is answered. If
-    /// one fails, the other meets a peer that fails, and a note says why.
+    /// Shakes hands with both sides, with the server before the client is answered; a script
+    /// needs none. If one fails, the other meets a peer that fails, and a note says why.
     pub(super) async fn shake_hands(
         &self,
         line: &Line,
         client: Stream,
         server: Stream,
-    ) -> Option<(server::TlsStream<Stream>, client::TlsStream<Stream>)> {
+    ) -> Option<(
+        Either<server::TlsStream<Stream>, Stream>,
+        Either<client::TlsStream<Stream>, Stream>,
+    )> {
+        if self.plain == Some(Role::Client) {
+            let server = self.to_the_server(line, server, client).await;
+            let (server, client) = server?;
+            let selected = server.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+            line.handshakes(Alpn { offered: vec![H2.to_vec()], selected });
+            return Some((Either::Right(client), Either::Left(server)));
+        }
         let accept = LazyConfigAcceptor::new(Acceptor::default(), client);
         let started = within_limit(accept).await;
         let started = started.map_err(|error| fails(line, Role::Client, &error)).ok()?;
         let offered: Vec<Vec<u8>> =
             started.client_hello().alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
-        let connect = self.connector.connect(self.server_name.clone(), server);
-        let server = match within_limit(connect).await {
-            Ok(server) => server,
-            Err(error) => {
-                fails(line, Role::Server, &error);
-                line.watch.server_leaves();
-                started.io.abort();
-                return None;
-            }
-        };
-        let selected = server.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
         let offers_h2 = offered.iter().any(|offer| offer == H2);
+        let (server, started, selected) = if self.plain == Some(Role::Server) {
+            (Either::Right(server), started, offers_h2.then(|| H2.to_vec()))
+        } else {
+            let (server, started) = self.to_the_server(line, server, started).await?;
+            let selected = server.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+            (Either::Left(server), started, selected)
+        };
         line.handshakes(Alpn { offered, selected });
         let config = if offers_h2 { &self.h2 } else { &self.without_alpn };
         let client = within_limit(started.into_stream(Arc::clone(config))).await;
@@ -157,7 +169,43 @@ impl Terminator {
             fails(line, Role::Client, &error);
             server.abort();
         });
-        Some((client.ok()?, server))
+        Some((Either::Left(client.ok()?), server))
+    }
+
+    /// Shakes hands with the server. If that fails, its client's connection breaks.
+    async fn to_the_server<C: Client>(
+        &self,
+        line: &Line,
+        server: Stream,
+        client: C,
+    ) -> Option<(client::TlsStream<Stream>, C)> {
+        let connect = self.connector.connect(self.server_name.clone(), server);
+        match within_limit(connect).await {
+            Ok(server) => Some((server, client)),
+            Err(error) => {
+                fails(line, Role::Server, &error);
+                line.watch.server_leaves();
+                client.stream().abort();
+                None
+            }
+        }
+    }
+}
+
+/// A client's connection, or what has become of it so far.
+trait Client {
+    fn stream(&self) -> &Stream;
+}
+
+impl Client for Stream {
+    fn stream(&self) -> &Stream {
+        self
+    }
+}
+
+impl Client for StartHandshake<Stream> {
+    fn stream(&self) -> &Stream {
+        &self.io
     }
 }
 

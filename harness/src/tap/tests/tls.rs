@@ -80,6 +80,7 @@ fn ends(certificates: &Certificates) -> Ends {
         server_ca: certificates.ca(),
         server_name: "localhost".to_owned(),
         client_certificate: None,
+        plain: None,
     }
 }
 
