@@ -115,13 +115,24 @@ pub fn open_channel(connecting: &Connecting) -> Result<MendedChannel, TlsError> 
 ///
 /// [`TlsError`]: a file for TLS cannot be used.
 pub fn open_plain_channel(connecting: &Connecting) -> Result<Channel, TlsError> {
-    let plain = |uri: Uri| match &connecting.server {
-        Place::Tcp(_) => Endpoint::from(uri),
-        Place::Unix(path) => {
-            Endpoint::from_shared(Place::unix_name(path)).expect("a path makes an endpoint")
+    match &connecting.server {
+        Place::Tcp(_) => Ok(connecting.endpoint(Endpoint::from)?.connect_lazy()),
+        Place::Unix(path) if connecting.tls.is_none() => {
+            let named = |_| {
+                Endpoint::from_shared(Place::unix_name(path)).expect("a path makes an endpoint")
+            };
+            Ok(connecting.endpoint(named)?.connect_lazy())
         }
-    };
-    Ok(connecting.endpoint(plain)?.connect_lazy())
+        // tonic's own way to a Unix socket takes no TLS.
+        Place::Unix(path) => {
+            let path = path.clone();
+            let connector = service_fn(move |_: Uri| {
+                let path = path.clone();
+                async move { UnixStream::connect(path).await.map(TokioIo::new) }
+            });
+            Ok(connecting.endpoint(Endpoint::from)?.connect_with_connector_lazy(connector))
+        }
+    }
 }
 
 fn endpoint(uri: Uri) -> Endpoint {

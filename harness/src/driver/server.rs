@@ -36,6 +36,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 /// else needs the core.
 const SPEAKS_FIRST_LIMIT: Duration = Duration::from_secs(1);
 
+/// How soon the end of a process is told that may be dying, where nothing else tells.
+const SOON: Duration = Duration::from_millis(50);
+
 /// How long a server that no longer accepts may take to be reaped, so that the
 /// report can say how it ended.
 const DYING_LIMIT: Duration = Duration::from_secs(2);
@@ -180,9 +183,8 @@ impl Server {
         let address = self.address.clone()?;
         let refusal = match connect(&address).await {
             Err(error) => Some(error),
-            // A process that dies just now accepts, too. Its end is told soon, and belongs
-            // to what was decided last.
-            Ok(_) if !self.speaks_first => return None,
+            // A process that dies just now accepts, too: its end is told soon.
+            Ok(_) if !self.speaks_first => return timeout(SOON, self.ended()).await.ok(),
             Ok(stream) => {
                 if is_held(stream).await {
                     return None;

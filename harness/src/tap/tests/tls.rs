@@ -13,6 +13,7 @@ use tokio_rustls::{
     },
     server,
 };
+use tokio_util::either::Either;
 
 use super::*;
 use crate::{
@@ -154,6 +155,47 @@ fn what_is_between_two_ends_of_tls_is_read() {
         assert!(transcript.is_whole && transcript.is_finished);
         let expected = Alpn { offered: vec![b"h2".to_vec()], selected: Some(b"h2".to_vec()) };
         assert_eq!(transcript.connection.alpn, Some(expected));
+    });
+}
+
+/// A script speaks no TLS, and the other side is none the wiser.
+#[test]
+fn one_end_may_be_plain() {
+    run(async {
+        let files = Certificates::make(&std::env::temp_dir()).unwrap();
+        for plain in [Role::Client, Role::Server] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let ends = Ends { plain: Some(plain), ..ends(&files) };
+            let behaviour = Behaviour { tls: Some(Tls::Ends(ends)), ..Behaviour::default() };
+            let tap = Tap::start(&listener.local_addr().unwrap().into(), behaviour).unwrap();
+            let connect = async {
+                let stream = TcpStream::connect(tap.address().to_string()).await.unwrap();
+                let name = ServerName::try_from("localhost").unwrap();
+                match plain {
+                    Role::Client => Either::Left(stream),
+                    Role::Server => Either::Right(
+                        client(&files.ca(), None, &["h2"]).connect(name, stream).await.unwrap(),
+                    ),
+                }
+            };
+            let accept = async {
+                let (stream, _) = listener.accept().await.unwrap();
+                match plain {
+                    Role::Server => Either::Left(stream),
+                    Role::Client => {
+                        let acceptor = server(&files.server(), None, &["h2"]);
+                        Either::Right(acceptor.accept(stream).await.unwrap())
+                    }
+                }
+            };
+            let (mut client, mut server) = tokio::join!(connect, accept);
+            send(&mut client, &[greeting(), request(1, "7")].concat(), &mut server).await;
+            let answer = [settings(&[]), settings_ack(), response(1)].concat();
+            send(&mut server, &answer, &mut client).await;
+            let seen = tap.take(Key::Call(7), LIMIT).await;
+            assert!(seen.transcripts[0].is_whole && seen.transcripts[0].is_finished, "{plain}");
+            assert_eq!(seen.notes, []);
+        }
     });
 }
 
