@@ -233,7 +233,7 @@ pub(super) fn is_not_repeated(exchange: &Exchange<'_>) -> Vec<Breach> {
 /// A call that a policy makes again says how often it was made before, transparent retries
 /// aside: those that no server has run.
 pub(super) fn attempts_are_counted(exchange: &Exchange<'_>) -> Vec<Breach> {
-    let Some(request) = exchange.request().filter(|_| exchange.call.is_retried) else {
+    let Some(request) = exchange.request().filter(|_| !exchange.call.is_own) else {
         return Vec::new();
     };
     let was_run = |earlier: &&Transcript| {
@@ -241,7 +241,8 @@ pub(super) fn attempts_are_counted(exchange: &Exchange<'_>) -> Vec<Breach> {
         blocks.any(|block| block.value("grpc-status").is_some())
     };
     let before = exchange.earlier.iter().filter(was_run).count();
-    let expected = (before > 0).then(|| before.to_string());
+    let is_counted = exchange.call.is_retried && before > 0;
+    let expected = is_counted.then(|| before.to_string());
     // What ended without a status may have been run, or not.
     let is_certain = exchange.earlier.iter().all(|earlier| earlier.is_whole && was_run(&earlier));
     let said = request.value(PREVIOUS_ATTEMPTS);

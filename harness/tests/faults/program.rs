@@ -53,7 +53,7 @@ fn is_not_there() {
     let client = "client = { exec = [\"./nowhere\", \"{port}\"], cases = [\"one\"] }";
     let project = Project::new().server("good", "none").peer("absent", client);
     let run = project.run_with(&["-E", "case(program/**)"]);
-    assert_eq!(run.exit, 1, "{run}");
+    assert_eq!((run.exit, &*run.report.trials[0].verdict), (5, "blocked"), "{run}");
     let reason = &run.report.trials[0].reason;
     assert!(reason.contains("`./nowhere` could not be started"), "{run}");
 }

@@ -192,6 +192,7 @@ const OF_CLIENTS: &[Misdeed] = &[
     must("WIRE-44", "plain", "--report 2"),
     must("WIRE-45", "plain", "--content 00000000030a0178"),
     must("WIRE-46", "reset", "--frames data-after-reset"),
+    must("WIRE-47", "plain", "--header add:grpc-previous-rpc-attempts=1"),
 ];
 
 const OF_SERVERS: &[Misdeed] = &[
