@@ -14,6 +14,8 @@ use tokio::{
 };
 use tokio_util::either::Either;
 
+use crate::manifest::Over;
+
 /// How the address of a Unix socket begins, as gRPC's names of targets have it. Two more
 /// slashes may follow if the path is absolute.
 const UNIX: &str = "unix:";
@@ -54,6 +56,16 @@ impl Address {
         match &self.place {
             Place::Tcp(addresses) => addresses.first().map(SocketAddr::port),
             Place::Unix(_) => None,
+        }
+    }
+
+    /// Over what it is connected to.
+    #[must_use]
+    pub fn over(&self) -> Over {
+        match &self.place {
+            Place::Tcp(addresses) if addresses.iter().all(SocketAddr::is_ipv6) => Over::Ipv6,
+            Place::Tcp(_) => Over::Ipv4,
+            Place::Unix(_) => Over::Unix,
         }
     }
 

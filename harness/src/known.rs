@@ -41,6 +41,8 @@ pub struct Known {
     pub whose: Whose,
     /// In which role; in either, without it.
     pub role: Option<Role>,
+    /// Of which libraries the other side is; any, if there is none.
+    pub with: Vec<String>,
     /// Which cases: at least one pattern.
     pub cases: Vec<Pattern>,
     /// Which kinds of findings; any, if there is none.
@@ -51,6 +53,8 @@ pub struct Known {
     pub got: Vec<Value>,
     /// The rules of the wire that are broken.
     pub rules: Vec<String>,
+    /// Whether it is about encrypted connections alone.
+    pub is_of_tls: bool,
     /// Whether its trials may pass, too: a race, say.
     pub sometimes: bool,
     /// Why it fails, and where that is tracked.
@@ -132,10 +136,19 @@ impl Known {
         server: Party<'_>,
         client: Party<'_>,
     ) -> impl Iterator<Item = Role> + use<> {
-        let is_one =
-            |role, party| self.role.is_none_or(|only| only == role) && self.whose.includes(party);
-        let server = is_one(Role::Server, server).then_some(Role::Server);
-        server.into_iter().chain(is_one(Role::Client, client).then_some(Role::Client))
+        let is_one = |role, party, other| {
+            self.role.is_none_or(|only| only == role)
+                && self.whose.includes(party)
+                && self.is_with(other)
+        };
+        let of_server = is_one(Role::Server, server, client).then_some(Role::Server);
+        let of_client = is_one(Role::Client, client, server).then_some(Role::Client);
+        of_server.into_iter().chain(of_client)
+    }
+
+    fn is_with(&self, other: Party<'_>) -> bool {
+        let is_one = |identity: &Identity| self.with.contains(&identity.implementation);
+        self.with.is_empty() || other.identity.is_some_and(is_one)
     }
 
     /// Whether it explains a finding, as a failure of this side.

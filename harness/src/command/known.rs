@@ -53,11 +53,13 @@ fn entry(arguments: &KnownAddArgs) -> Known {
             "server" => Role::Server,
             _ => Role::Client,
         }),
+        with: Vec::new(),
         cases: arguments.case.clone(),
         kinds: arguments.kind.clone(),
         field: arguments.field.as_deref().map(without_positions),
         got: arguments.got.clone(),
         rules: arguments.rules.clone(),
+        is_of_tls: false,
         sometimes: false,
         explanation: Arc::new(Explanation {
             reason: arguments.reason.clone(),

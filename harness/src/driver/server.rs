@@ -103,6 +103,7 @@ impl Server {
                 let ready = started.ready_line(limit).await?;
                 let identity = ready.identity();
                 let address = loopback::announced(&ready.address, setting.guard.folder())
+                    .and_then(|address| is_asked(address, manner.over))
                     .map_err(|why| StartError::Announcement { why })?;
                 Ok(Self { identity, ..started.ready(address, manner, setting.log) })
             }
@@ -310,6 +311,14 @@ impl Started {
         let words = self.child.words().await;
         StartError::NotReady { limit: text::duration(limit), waited_for, words }
     }
+}
+
+/// An address of the kind that was asked for. A command without `{listen}` chooses by itself,
+/// which is right where nobody asked for another kind than IPv4.
+fn is_asked(address: Address, over: Over) -> Result<Address, String> {
+    let is_it = over.is_ordinary() || address.over() == over;
+    let why = || format!("`{address}` is not over {over}, as `{{listen}}` in its command asked");
+    if is_it { Ok(address) } else { Err(why()) }
 }
 
 /// A command with what stands for its placeholders, and more words after it.

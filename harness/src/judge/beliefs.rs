@@ -91,6 +91,7 @@ impl<'a> Beliefs<'a> {
         let entries = self.known.iter().flat_map(|list| &list.entries);
         entries
             .filter(|known| known.is_about(&case.name))
+            .filter(|known| !known.is_of_tls || case.tls.is_some())
             .map(|known| (known, known.roles_of(self.server, self.client).collect::<Vec<_>>()))
             .filter(|(_, roles)| !roles.is_empty())
             .collect()

@@ -309,6 +309,8 @@ fn list(is_built_in: bool, change: impl FnOnce(&mut Known)) -> KnownList {
     let mut known = Known {
         whose: Whose::Peer(vec![Pattern::parse("*").unwrap()]),
         role: None,
+        with: Vec::new(),
+        is_of_tls: false,
         cases: vec![Pattern::parse("**").unwrap()],
         kinds: Vec::new(),
         field: None,

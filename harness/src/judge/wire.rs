@@ -248,8 +248,8 @@ fn unseen(case: &Case, answers: &[Answer], wire: &Wire) -> Vec<Finding> {
             continue;
         }
         let before = index.checked_sub(1).and_then(|before| wire.calls.get(before)?.last());
-        let is_ended = before.is_some_and(|before| has_server_ended(before, wire));
         let last = transcripts.last();
+        let is_ended = before.zip(last).is_some_and(|(before, last)| had_ended(before, last, wire));
         for seen in call.expect.seen.iter().filter(|seen| !is_seen(**seen, last, before, wire)) {
             let (side, what) = debtor(*seen, case, call, last, is_ended);
             let mut finding = Finding::new(Kind::Unseen, what, Value::Null).in_call(index);
@@ -336,11 +336,6 @@ fn has_ended_too_soon(call: &Call, seen: &Transcript) -> bool {
 
 fn server_has_ended(call: &Transcript) -> bool {
     call.end(Role::Server).is_some() || call.reset(Role::Server).is_some()
-}
-
-/// Whether the server, or both sides, have ended a call's connection by now.
-fn has_server_ended(call: &Transcript, wire: &Wire) -> bool {
-    wire.ended.iter().any(|ended| ended.connection == call.connection.number)
 }
 
 /// Whether a side had ended a call's connection, as either may at any time, by when the

@@ -164,6 +164,8 @@ mod tests {
                 versions: Some(Versions::parse(">=1.60").unwrap()),
             },
             role: Some(Role::Client),
+            with: Vec::new(),
+            is_of_tls: false,
             cases: vec![Pattern::parse(case).unwrap()],
             kinds: vec![Kind::Status],
             field: Some("f".into()),

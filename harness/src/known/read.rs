@@ -34,12 +34,15 @@ struct RawKnown {
     versions: Option<Versions>,
     peer: Option<OneOrMore<Pattern>>,
     role: Option<Role>,
+    with: Option<OneOrMore<String>>,
     case: OneOrMore<Pattern>,
     kind: Option<OneOrMore<Kind>>,
     field: Option<String>,
     got: Option<OneOrMore<Value>>,
     #[serde(default)]
     rules: Vec<String>,
+    #[serde(default)]
+    tls: bool,
     #[serde(default)]
     sometimes: bool,
     reason: String,
@@ -97,11 +100,13 @@ fn known(raw: RawKnown, place: Place, is_built_in: bool) -> Result<Known, String
     let known = Known {
         whose,
         role: raw.role,
+        with: raw.with.map(|with| with.0).unwrap_or_default(),
         cases: raw.case.0,
         kinds: raw.kind.map(|kinds| kinds.0).unwrap_or_default(),
         field: raw.field.as_deref().map(without_positions),
         got: raw.got.map(|got| got.0).unwrap_or_default(),
         rules: raw.rules,
+        is_of_tls: raw.tls,
         sometimes: raw.sometimes,
         explanation: Arc::new(Explanation { reason: raw.reason, link: raw.link, place }),
         is_built_in,

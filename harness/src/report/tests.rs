@@ -108,6 +108,8 @@ fn known() -> KnownList {
     let known = Known {
         whose: Whose::Peer(vec![Pattern::parse("rust").unwrap()]),
         role: Some(Role::Client),
+        with: Vec::new(),
+        is_of_tls: false,
         cases: vec![Pattern::parse("s/known").unwrap()],
         kinds: vec![Kind::Status],
         field: None,

@@ -107,8 +107,11 @@ impl Channel {
         {
             return Err("`addresses` without a \"server\": the case would try nothing");
         }
-        if self.over == Over::Unix && self.addresses.len() > 1 {
-            return Err("several `addresses` over \"unix\": libraries take one socket; give IP");
+        if self.over == Over::Unix && !self.addresses.is_empty() {
+            return Err("`addresses` over \"unix\": a list of addresses is of IP's");
+        }
+        if self.service_config.as_ref().is_some_and(|config| config.has("hedgingPolicy")) {
+            return Err("`hedgingPolicy`: the attempts of a hedged call are not told apart yet");
         }
         if self.keepalive_timeout.is_some() && self.keepalive_time.is_none() {
             return Err("`keepalive_timeout` without `keepalive_time`: nothing is sent");

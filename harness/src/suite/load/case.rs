@@ -21,6 +21,7 @@ use crate::{
     suite::{
         call::Call,
         case::{Case, CaseHead},
+        channel::Place as AddressPlace,
         class::{Classes, Extent},
         each::each,
         expand::expand,
@@ -345,6 +346,11 @@ fn check_together(case: &Case) -> Result<(), Problem> {
         return Err(Problem::of_field(field, *problem));
     }
     case.channel.check().map_err(|problem| Problem::of_field("channel", problem))?;
+    let struck = case.fault.as_ref().and_then(|fault| fault.address);
+    if struck.is_some_and(|at| case.channel.places().get(at) != Some(&AddressPlace::Server)) {
+        let problem = "`address` is none of the target's at which a server is, counted from 0";
+        return Err(Problem::of_field("fault", problem));
+    }
     if case.linger > MAX_LINGER {
         return Err(format!("{} at most", text::duration(MAX_LINGER))).within("linger");
     }

@@ -42,11 +42,16 @@ fn what_makes_no_sense_is_an_error() {
         ("channel = { addresses = [\"nobody\"] }", "`addresses` without a \"server\""),
         (
             "channel = { over = \"unix\", addresses = [\"server\", \"server\"] }",
-            "several `addresses`",
+            "`addresses` over \"unix\"",
         ),
         ("channel = { keepalive_timeout = \"1s\" }", "`keepalive_timeout` without"),
         ("channel = { keepalive_time = \"soon\" }", "`soon` is no duration"),
         ("channel = { service_config = 1 }", "invalid type"),
+        (
+            "channel = { service_config = { methodConfig = [{ hedgingPolicy = {} }] } }",
+            "`hedgingPolicy`",
+        ),
+        ("fault = { cut = \"close\", address = 1 }", "`address` is none of the target's"),
         ("channel = { ttl = 1 }", "unknown field `ttl`"),
         ("server_settings = { max-age = \"old\" }", "`old` is no duration"),
         ("server_settings = { age = \"1s\" }", "unknown variant `age`"),
