@@ -16,7 +16,7 @@ mod written;
 
 use std::{net::SocketAddr, path::Path};
 
-use crosswire::{address, child, feature, identity, observe, suite, text};
+use crosswire::{address, child, feature, identity, input, observe, suite, text};
 use libfuzzer_sys::fuzz_target;
 use protocol::{BadReply, ReadyLine, Reply, read_reply, too_long};
 use written::{Edit, edited};
