@@ -11,7 +11,7 @@ use crate::library::Library;
 const PROTOCOL: u32 = 2;
 
 /// The optional parts of a call that it understands.
-const FEATURES: [&str; 13] = [
+pub(super) const FEATURES: [&str; 13] = [
     "bidi",
     "cancel",
     "client-streaming",
@@ -28,7 +28,7 @@ const FEATURES: [&str; 13] = [
 ];
 
 /// What tonic does not do by itself: to take the first of several addresses that answers.
-const FEATURES_OF_LAYERS: [&str; 1] = ["addresses"];
+pub(super) const FEATURES_OF_LAYERS: [&str; 1] = ["addresses"];
 
 /// How many calls this client takes at once. Each is a small task; this is as
 /// many as any server is asked to serve on one connection.

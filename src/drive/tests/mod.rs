@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional, duplex};
 use tokio::net::TcpStream;
 
+use super::protocol::{FEATURES, FEATURES_OF_LAYERS};
 use super::run;
 use crate::library::Library;
 use crate::testing::{RST_STREAM, RawServer, Step, listen, start_server, within_limit};
@@ -88,22 +89,7 @@ async fn hello_is_answered_before_the_input_ends() {
 
     ended.expect("the session ends with its input");
     let hello: Value = serde_json::from_str(&line).expect("JSON");
-    let features = [
-        "addresses",
-        "bidi",
-        "cancel",
-        "client-streaming",
-        "close",
-        "gzip",
-        "ipv6",
-        "keepalive",
-        "raw",
-        "size-limit",
-        "slow",
-        "test-service",
-        "tls",
-        "unix",
-    ];
+    let features = [&FEATURES_OF_LAYERS[..], &FEATURES].concat();
     let expected = json!({
         "protocol": 2,
         "implementation": "tonic-with-layers",
